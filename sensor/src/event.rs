@@ -1,0 +1,216 @@
+//! What workers tell the outputs. Events are plain values of bounded size: they go through the queues without
+//! allocation, and nothing in them borrows from a frame. Alerts have a queue of their own (rule of the house: no alert
+//! is lost silently).
+
+use crate::decode::DecodeEvent;
+use crate::packet::{Addr, Direction, IpProto, Packet, Transport, Vlans};
+use crate::stream::StreamEvent;
+use crate::time::Timestamp;
+use sekisho_signatures::ruleset::Ruleset;
+use std::sync::Arc;
+
+/// The packet that an event is about.
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "as in `Packet`")]
+pub struct PacketSummary {
+    pub ts: Timestamp,
+    pub frame_number: u64,
+    pub interface: u16,
+    /// 4, 6, or 0 without IP.
+    pub ip_version: u8,
+    pub src: Addr,
+    pub dst: Addr,
+    pub src_port: u16,
+    pub dst_port: u16,
+    pub proto: IpProto,
+    /// Type and code.
+    pub icmp: Option<(u8, u8)>,
+    pub ethertype: u16,
+    pub vlans: Vlans,
+    pub tunnel_depth: u8,
+}
+
+impl PacketSummary {
+    /// Takes what events need from a packet.
+    #[must_use]
+    pub fn of(packet: &Packet<'_>) -> Self {
+        let icmp = match packet.transport {
+            Transport::Icmp(h) | Transport::Icmpv6(h) => Some((h.kind, h.code)),
+            _ => None,
+        };
+        Self {
+            ts: packet.ts,
+            frame_number: packet.frame_number,
+            interface: packet.interface,
+            ip_version: packet.ip.map_or(0, |ip| ip.version),
+            src: packet.ip.map_or(Addr(0), |ip| ip.src),
+            dst: packet.ip.map_or(Addr(0), |ip| ip.dst),
+            src_port: packet.src_port,
+            dst_port: packet.dst_port,
+            proto: packet.ip.map_or(IpProto(0), |ip| ip.proto),
+            icmp,
+            ethertype: packet.ethertype,
+            vlans: packet.vlans,
+            tunnel_depth: packet.tunnel_depth,
+        }
+    }
+}
+
+/// Packets and bytes of one direction of a flow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "plain fields")]
+pub struct DirectionCount {
+    pub packets: u64,
+    pub bytes: u64,
+}
+
+/// What alerts and anomalies say about their flow.
+#[derive(Clone, Copy, Debug)]
+pub struct FlowSummary {
+    /// EVE's `flow_id`: unique for the life of the process.
+    pub id: u64,
+    /// First packet.
+    pub start: Timestamp,
+    /// Initiator's address and port.
+    pub client: (Addr, u16),
+    /// Responder's address and port.
+    pub server: (Addr, u16),
+    /// To server, to client.
+    pub counts: [DirectionCount; 2],
+}
+
+/// What an alert did to the traffic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AlertAction {
+    /// The traffic went on.
+    Allowed,
+    /// The packet was dropped (in line).
+    Blocked,
+}
+
+/// A signature matched.
+#[derive(Clone, Debug)]
+pub struct AlertEvent {
+    /// The packet that completed the match.
+    pub packet: PacketSummary,
+    /// Its flow, if it has one.
+    pub flow: Option<FlowSummary>,
+    /// The packet's way within the flow.
+    pub direction: Option<Direction>,
+    /// Index of the signature in `ruleset`.
+    pub signature: u32,
+    /// The ruleset that judged.
+    pub ruleset: Arc<Ruleset>,
+    /// What was done.
+    pub action: AlertAction,
+    /// The match was in the reassembled stream rather than in the packet.
+    pub in_stream: bool,
+}
+
+/// Why a flow record was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FlowEndReason {
+    /// No packet for the state's time-out.
+    Timeout,
+    /// The sensor stopped, or the capture file ended.
+    Shutdown,
+    /// Evicted to make room.
+    Forced,
+    /// The connection closed and a new one took its addresses and ports.
+    Reused,
+}
+
+/// EVE's `flow.state`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "EVE's names")]
+pub enum FlowState {
+    New,
+    Established,
+    Closed,
+    Bypassed,
+}
+
+/// EVE's `tcp.state`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[expect(missing_docs, reason = "RFC 9293's names")]
+pub enum TcpState {
+    #[default]
+    None,
+    SynSent,
+    SynRecv,
+    Established,
+    FinWait1,
+    FinWait2,
+    TimeWait,
+    LastAck,
+    CloseWait,
+    Closing,
+    Closed,
+}
+
+/// What the TCP tracker knew at the end of a flow.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TcpSummary {
+    /// All flags seen, by direction.
+    pub flags: [u8; 2],
+    /// Last state.
+    pub state: TcpState,
+    /// Bytes were missing, by direction.
+    pub gap: [bool; 2],
+}
+
+/// A flow ended.
+#[derive(Clone, Copy, Debug)]
+pub struct FlowEvent {
+    /// Identity and counts.
+    pub flow: FlowSummary,
+    /// Last packet.
+    pub end: Timestamp,
+    /// State when it ended.
+    pub state: FlowState,
+    /// Why it was logged.
+    pub reason: FlowEndReason,
+    /// A signature alerted on it.
+    pub alerted: bool,
+    /// 4 or 6.
+    pub ip_version: u8,
+    /// Transport.
+    pub proto: IpProto,
+    /// Type and code: of the first packet, and of the first answer.
+    pub icmp: Option<((u8, u8), Option<(u8, u8)>)>,
+    /// Tags of the first packet.
+    pub vlans: Vlans,
+    /// Index of the capture interface.
+    pub interface: u16,
+    /// TCP only.
+    pub tcp: Option<TcpSummary>,
+}
+
+/// What was odd.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Anomaly {
+    /// The decoder met a malformed packet.
+    Decode(DecodeEvent),
+    /// The stream engine met a malformed or surprising segment.
+    Stream(StreamEvent),
+}
+
+/// A decoder or stream event.
+#[derive(Clone, Copy, Debug)]
+pub struct AnomalyEvent {
+    /// The packet.
+    pub packet: PacketSummary,
+    /// Its flow's `flow_id`, if it has one.
+    pub flow_id: Option<u64>,
+    /// What.
+    pub anomaly: Anomaly,
+}
+
+/// What goes to the outputs.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Event {
+    Alert(AlertEvent),
+    Flow(FlowEvent),
+    Anomaly(AnomalyEvent),
+}

@@ -1,0 +1,3 @@
+//! Command line only: parse, call, print.
+
+fn main() {}

@@ -1,0 +1,546 @@
+//! A checked signature: what the parser makes of a rule's text and what the engine compiles.
+//!
+//! Everything here is plain data. Positions and lengths are in bytes. Meanings are Suricata 8's, as its user guide
+//! states them; where the guide is silent, the field's comment says what was decided.
+
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+
+/// What a rule does when it matches, in the order in which rules are judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Action {
+    /// Ends inspection of the packet or flow, with no alert.
+    Pass,
+    /// Drops, with an alert (in line).
+    Drop,
+    /// Drops, and answers with a reset or an unreachable (in line).
+    Reject(RejectTo),
+    /// Alerts.
+    Alert,
+}
+
+/// Whom a reject answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum RejectTo {
+    Source,
+    Destination,
+    Both,
+}
+
+/// The header's protocol, as far as the packet path needs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum HeaderProto {
+    /// Any IP packet: `ip`, `ip4` or `ip6` (see [`Header::ip_version`]).
+    Ip,
+    /// `tcp`: judged on the stream, or on the packet where its keywords ask for that.
+    Tcp,
+    /// `tcp-pkt`: packets only.
+    TcpPacket,
+    /// `tcp-stream`: the stream only.
+    TcpStream,
+    /// `udp`.
+    Udp,
+    /// `icmp`: ICMP and ICMPv6.
+    Icmp,
+    /// `icmpv4`.
+    Icmpv4,
+    /// `icmpv6`.
+    Icmpv6,
+    /// `sctp`.
+    Sctp,
+    /// `pkthdr`: any packet, also one whose IP header could not be decoded.
+    PacketHeader,
+}
+
+/// The set of addresses that a header's side accepts, variables and groups resolved to prefixes.
+/// An address is in the set when a prefix of `include` holds it (or `include` is empty: any) and none of `exclude` does.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]
+pub struct AddressSet {
+    /// Accepted ranges, first and last address, sorted, disjoint, one IP version each; empty means any.
+    pub include: Vec<AddressRange>,
+    /// Ranges taken out of it.
+    pub exclude: Vec<AddressRange>,
+}
+
+/// From `first` to `last`, both included, of one IP version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct AddressRange {
+    pub first: IpAddr,
+    pub last: IpAddr,
+}
+
+impl AddressSet {
+    /// Accepts every address.
+    #[must_use]
+    pub fn is_any(&self) -> bool {
+        self.include.is_empty() && self.exclude.is_empty()
+    }
+    /// Whether `addr` is in the set.
+    #[must_use]
+    pub fn contains(&self, addr: IpAddr) -> bool {
+        let holds = |ranges: &[AddressRange]| {
+            ranges.iter().any(|r| r.first.is_ipv4() == addr.is_ipv4() && r.first <= addr && addr <= r.last)
+        };
+        (self.include.is_empty() || holds(&self.include)) && !holds(&self.exclude)
+    }
+}
+
+/// The set of ports that a header's side accepts, negation already applied: sorted, disjoint ranges.
+/// Any port is the one range 0 to 65535.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PortSet {
+    /// Accepted ranges.
+    pub ranges: Vec<(u16, u16)>,
+}
+
+impl PortSet {
+    /// Every port.
+    #[must_use]
+    pub fn any() -> Self {
+        Self { ranges: vec![(0, u16::MAX)] }
+    }
+    /// Accepts every port.
+    #[must_use]
+    pub fn is_any(&self) -> bool {
+        self.ranges == [(0, u16::MAX)]
+    }
+    /// Whether `port` is in the set.
+    #[must_use]
+    pub fn contains(&self, port: u16) -> bool {
+        self.ranges.iter().any(|&(first, last)| (first..=last).contains(&port))
+    }
+}
+
+/// A rule's header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Header {
+    pub proto: HeaderProto,
+    /// Set for `ip4`, `ip6` (and `tcp4` …): 4 or 6.
+    pub ip_version: Option<u8>,
+    pub src: AddressSet,
+    pub src_ports: PortSet,
+    pub dst: AddressSet,
+    pub dst_ports: PortSet,
+    /// `<>`: also with the two sides exchanged.
+    pub bidirectional: bool,
+}
+
+/// A number in a rule: written out, or the name of a `byte_extract` variable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Value {
+    /// Written out.
+    Literal(i64),
+    /// Index into [`Signature::variables`].
+    Variable(u8),
+}
+
+/// What was said about the fast pattern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum FastPattern {
+    /// Nothing.
+    #[default]
+    Unspecified,
+    /// `fast_pattern`: this content.
+    Yes,
+    /// `fast_pattern:only`: this content, and it need not be looked for again.
+    Only,
+    /// `fast_pattern:offset,length`: this part of the content.
+    Part(u16, u16),
+}
+
+/// `content`, with its modifiers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Content {
+    /// The bytes, escapes and |hex| resolved; never empty.
+    pub pattern: Box<[u8]>,
+    /// Letters match in either case.
+    pub nocase: bool,
+    /// The pattern must not be there.
+    pub negated: bool,
+    /// First byte at which it may start.
+    pub offset: Option<Value>,
+    /// It must end within so many bytes after `offset`.
+    pub depth: Option<Value>,
+    /// It starts so many bytes or more after the end of the previous match; makes it relative. May be negative.
+    pub distance: Option<Value>,
+    /// It ends within so many bytes after the end of the previous match (plus `distance`); makes it relative.
+    pub within: Option<Value>,
+    /// `startswith` (stands as offset 0, depth = length as well).
+    pub startswith: bool,
+    /// `endswith`: it must end where the buffer ends.
+    pub endswith: bool,
+    /// What was said about the fast pattern.
+    pub fast_pattern: FastPattern,
+}
+
+impl Content {
+    /// Looked for relative to the previous match.
+    #[must_use]
+    pub fn is_relative(&self) -> bool {
+        self.distance.is_some() || self.within.is_some()
+    }
+}
+
+/// `pcre`. The buffer letters have already chosen the buffer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pcre {
+    /// Between the slashes.
+    pub pattern: Box<str>,
+    /// Must not match.
+    pub negated: bool,
+    /// `R`: starts at the end of the previous match.
+    pub relative: bool,
+    /// `i`
+    pub caseless: bool,
+    /// `m`
+    pub multi_line: bool,
+    /// `s`
+    pub dot_all: bool,
+    /// `x`
+    pub extended: bool,
+    /// `A`
+    pub anchored: bool,
+    /// `E`
+    pub dollar_end_only: bool,
+    /// `G`
+    pub ungreedy: bool,
+}
+
+/// How a number is read from the payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NumberFormat {
+    /// Binary, big endian.
+    BigEndian,
+    /// Binary, little endian.
+    LittleEndian,
+    /// ASCII digits in base 8, 10 or 16 (0: as C's strtoul takes it).
+    String(u8),
+}
+
+/// Comparison of `byte_test` and friends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Comparison {
+    Less,
+    Greater,
+    Equal,
+    LessOrEqual,
+    GreaterOrEqual,
+    /// Any bit of the value is set in the number.
+    And,
+    /// Bitwise or is not zero.
+    Or,
+}
+
+/// `byte_test`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ByteTest {
+    /// Bytes to read (a variable is allowed).
+    pub bytes: Value,
+    /// Compared how.
+    pub comparison: Comparison,
+    /// `!` before the operator.
+    pub negated: bool,
+    /// Compared with.
+    pub value: Value,
+    /// Where, from the start or from the previous match.
+    pub offset: Value,
+    /// From the previous match.
+    pub relative: bool,
+    /// Read how.
+    pub format: NumberFormat,
+    /// ANDed with the number before the comparison, then shifted right by the mask's trailing zeros.
+    pub bitmask: Option<u32>,
+}
+
+/// `byte_jump`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ByteJump {
+    /// Bytes to read; 0 with `from_beginning` and the like jumps by `post_offset` alone.
+    pub bytes: Value,
+    /// Where, from the start or from the previous match.
+    pub offset: Value,
+    /// From the previous match.
+    pub relative: bool,
+    /// Read how.
+    pub format: NumberFormat,
+    /// The number is multiplied by this; 1 unless said.
+    pub multiplier: u32,
+    /// Rounded up to a multiple of 4.
+    pub align: bool,
+    /// The jump counts from the start of the buffer.
+    pub from_beginning: bool,
+    /// The jump counts from the end of the buffer.
+    pub from_end: bool,
+    /// Added after the jump.
+    pub post_offset: Value,
+    /// ANDed with the number, then shifted right by the mask's trailing zeros.
+    pub bitmask: Option<u32>,
+}
+
+/// `byte_extract`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ByteExtract {
+    /// Bytes to read.
+    pub bytes: u8,
+    /// Where, from the start or from the previous match.
+    pub offset: i32,
+    /// The variable that takes it: index into [`Signature::variables`].
+    pub variable: u8,
+    /// From the previous match.
+    pub relative: bool,
+    /// Read how.
+    pub format: NumberFormat,
+    /// The number is multiplied by this; 1 unless said.
+    pub multiplier: u32,
+    /// Rounded up to a multiple of this (2 or 4), if said.
+    pub align: Option<u8>,
+    /// ANDed with the number, then shifted right by the mask's trailing zeros.
+    pub bitmask: Option<u32>,
+}
+
+/// `byte_math`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the keyword's own names")]
+pub struct ByteMath {
+    pub bytes: Value,
+    pub offset: i32,
+    pub operator: MathOperator,
+    pub operand: Value,
+    pub variable: u8,
+    pub relative: bool,
+    pub format: NumberFormat,
+    pub bitmask: Option<u32>,
+}
+
+/// `oper` of `byte_math`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum MathOperator {
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+    ShiftLeft,
+    ShiftRight,
+}
+
+/// `isdataat`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IsDataAt {
+    /// At this position there must be data.
+    pub position: Value,
+    /// From the previous match.
+    pub relative: bool,
+    /// There must be none.
+    pub negated: bool,
+}
+
+/// `bsize`: the buffer's length.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NumberTest {
+    /// Accepted ranges, both ends included. Negation is already applied.
+    pub ranges: Vec<RangeInclusive<u64>>,
+}
+
+impl NumberTest {
+    /// Whether the number is accepted.
+    #[must_use]
+    pub fn holds(&self, n: u64) -> bool {
+        self.ranges.iter().any(|r| r.contains(&n))
+    }
+}
+
+/// One condition on a buffer; their order is the rule's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the keywords' names")]
+pub enum BufferCondition {
+    Content(Content),
+    Pcre(Pcre),
+    ByteTest(ByteTest),
+    ByteJump(ByteJump),
+    ByteExtract(ByteExtract),
+    ByteMath(ByteMath),
+    IsDataAt(IsDataAt),
+    Size(NumberTest),
+}
+
+/// TCP flags: `flags:[modifier]FSRPAU,mask`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FlagsTest {
+    /// Wanted bits.
+    pub flags: u8,
+    /// Bits that are not looked at.
+    pub ignored: u8,
+    /// How.
+    pub mode: FlagsMode,
+}
+
+/// The modifier of `flags`, and of `fragbits`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FlagsMode {
+    /// Exactly these (none given).
+    Exact,
+    /// `+`: these and perhaps others.
+    All,
+    /// `*`: any of these.
+    Any,
+    /// `!`: none of these (Suricata: true when not all of them are set exactly).
+    Not,
+}
+
+/// A condition on the packet's headers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the keywords' names")]
+pub enum PacketCondition {
+    /// Payload length in bytes.
+    Dsize(NumberTest),
+    TcpFlags(FlagsTest),
+    TcpSeq(u32),
+    TcpAck(u32),
+    TcpWindow(NumberTest),
+    TcpMss(NumberTest),
+    Ttl(NumberTest),
+    Tos(NumberTest),
+    IpProto(NumberTest),
+    IpId(u16),
+    /// IP options present in IPv4 (option number; `any` is None).
+    IpOption(Option<u8>),
+    FragBits(FlagsTest),
+    /// Fragment offset in 8-byte units.
+    FragOffset(NumberTest),
+    SameIp,
+    IcmpType(NumberTest),
+    IcmpCode(NumberTest),
+    IcmpId(u16),
+    IcmpSeq(u16),
+    /// `geoip`-less address family test etc. are header matters; VLAN tests are here.
+    VlanId {
+        layer: Option<u8>,
+        test: NumberTest,
+    },
+    VlanLayers(NumberTest),
+}
+
+/// `flow`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct FlowCondition {
+    /// The keyword is there (a rule with it needs a flow).
+    pub given: bool,
+    /// `to_server`/`from_client`: Some(true); `to_client`/`from_server`: Some(false).
+    pub to_server: Option<bool>,
+    /// `established`: Some(true); `not_established`: Some(false).
+    pub established: Option<bool>,
+    /// `stateless`.
+    pub stateless: bool,
+    /// `only_stream`: Some(true); `no_stream`: Some(false).
+    pub stream: Option<bool>,
+    /// `only_frag`: Some(true); `no_frag`: Some(false).
+    pub fragment: Option<bool>,
+}
+
+/// What a `flowbits` option does. Bits are indices into the ruleset's table of names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the keyword's own words; a list is an or of names")]
+pub enum Flowbits {
+    Set(Vec<String>),
+    Unset(Vec<String>),
+    Toggle(Vec<String>),
+    IsSet(Vec<String>),
+    IsNotSet(Vec<String>),
+}
+
+/// Whom `threshold` and friends count by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the keyword's own words")]
+pub enum TrackBy {
+    Rule,
+    Source,
+    Destination,
+    Both,
+    Flow,
+}
+
+/// Type of `threshold`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the keyword's own words")]
+pub enum ThresholdKind {
+    Limit,
+    Threshold,
+    Both,
+    /// `type backoff`, with its multiplier.
+    Backoff {
+        multiplier: u32,
+    },
+    /// `detection_filter`: alerts on every match after the first `count` within `seconds`.
+    DetectionFilter,
+}
+
+/// `threshold` or `detection_filter`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the keyword's own words")]
+pub struct Threshold {
+    pub kind: ThresholdKind,
+    pub track: TrackBy,
+    pub count: u32,
+    pub seconds: u32,
+}
+
+/// `target`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the keyword's own words")]
+pub enum Target {
+    Source,
+    Destination,
+}
+
+/// Where in the rule files something stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Place {
+    /// Index into the list of files that were read.
+    pub file: u32,
+    /// 1-based line (a rule continued by `\` starts at its first).
+    pub line: u32,
+    /// 1-based column in bytes.
+    pub column: u32,
+}
+
+/// A checked rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the keywords' names")]
+pub struct Signature {
+    pub place: Place,
+    pub action: Action,
+    pub header: Header,
+    pub gid: u32,
+    pub sid: u32,
+    pub rev: u32,
+    pub msg: Box<str>,
+    /// `classtype`, short name; its description and priority come from classification.config.
+    pub classtype: Option<Box<str>>,
+    /// Description of the classtype; empty if unknown.
+    pub category: Box<str>,
+    /// 1 (highest) to 255: `priority`, else the classtype's, else 3.
+    pub priority: u8,
+    /// (`url`, `example.com/x`)
+    pub references: Vec<(Box<str>, Box<str>)>,
+    /// Key and value of `metadata`; the value is empty where there is none.
+    pub metadata: Vec<(Box<str>, Box<str>)>,
+    pub target: Option<Target>,
+    /// `noalert`, or `flowbits:noalert`.
+    pub noalert: bool,
+    pub flow: FlowCondition,
+    pub packet: Vec<PacketCondition>,
+    /// Conditions on the raw payload (`pkt_data`), in the rule's order.
+    pub payload: Vec<BufferCondition>,
+    pub flowbits: Vec<Flowbits>,
+    pub threshold: Option<Threshold>,
+    pub detection_filter: Option<Threshold>,
+    /// Names of `byte_extract` and `byte_math` variables, in order of definition.
+    pub variables: Vec<Box<str>>,
+    /// The rule as it stands in the file.
+    pub text: Box<str>,
+}
