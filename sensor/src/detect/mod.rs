@@ -1,1 +1,3 @@
-//! (skeleton of detect)
+//! Detection.
+
+pub mod hyperscan;

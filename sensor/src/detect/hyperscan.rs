@@ -1,0 +1,262 @@
+//! Multi-pattern search: sets of byte literals, compiled once, scanned in block or in streaming mode.
+//!
+//! The only file of detection with `unsafe`: the safe crate compiles literals from `str` alone, and ours are any bytes.
+//! Everything else goes through the crate. Promises: a scan never allocates, never panics, and reports each
+//! occurrence of each literal by its id and the offset of its end.
+
+#![expect(unsafe_code, reason = "hs_compile_lit_multi takes raw bytes, which the safe crate cannot pass")]
+
+use foreign_types::ForeignType;
+use hyperscan::{BlockMode, Database, Matching, Scratch, Stream, StreamingMode};
+use hyperscan_sys as ffi;
+use std::ffi::CStr;
+use std::mem::MaybeUninit;
+
+/// A byte literal to search for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Literal {
+    /// Its bytes; never empty.
+    pub bytes: Box<[u8]>,
+    /// ASCII letters match in either case.
+    pub nocase: bool,
+}
+
+/// What Hyperscan had to say against a set of literals, or against the machine.
+#[derive(Debug, thiserror::Error)]
+pub enum HyperscanError {
+    /// The set could not be compiled.
+    #[error("Hyperscan could not compile {count} literals: {reason}")]
+    Compile {
+        /// How many literals the set has.
+        count: usize,
+        /// Hyperscan's own words.
+        reason: String,
+    },
+    /// Scratch or stream memory could not be had.
+    #[error("Hyperscan: {0}")]
+    Runtime(String),
+}
+
+fn compile(literals: &[Literal], mode: u32) -> Result<*mut ffi::hs_database_t, HyperscanError> {
+    let pointers: Vec<*const libc::c_char> = literals.iter().map(|l| l.bytes.as_ptr().cast()).collect();
+    let lengths: Vec<usize> = literals.iter().map(|l| l.bytes.len()).collect();
+    let flags: Vec<u32> = literals.iter().map(|l| if l.nocase { ffi::HS_FLAG_CASELESS } else { 0 }).collect();
+    let ids: Vec<u32> = (0..literals.len() as u32).collect();
+    let mut database = MaybeUninit::uninit();
+    let mut error: MaybeUninit<*mut ffi::hs_compile_error_t> = MaybeUninit::uninit();
+    // SAFETY: the four arrays have `literals.len()` entries each and outlive the call; the pointers and lengths describe
+    // live byte slices; Hyperscan writes `database` on success and `error` on failure.
+    let code = unsafe {
+        ffi::hs_compile_lit_multi(
+            pointers.as_ptr(),
+            flags.as_ptr(),
+            ids.as_ptr(),
+            lengths.as_ptr(),
+            literals.len() as u32,
+            mode,
+            std::ptr::null(),
+            database.as_mut_ptr(),
+            error.as_mut_ptr(),
+        )
+    };
+    if code == ffi::HS_SUCCESS as ffi::hs_error_t {
+        // SAFETY: success means that `database` was written.
+        return Ok(unsafe { database.assume_init() });
+    }
+    // SAFETY: a failure means that `error` was written; its message, if any, is a C string that lives until it is freed.
+    let reason = unsafe {
+        let error = error.assume_init();
+        let reason = if error.is_null() || (*error).message.is_null() {
+            format!("error {code}")
+        } else {
+            CStr::from_ptr((*error).message).to_string_lossy().into_owned()
+        };
+        if !error.is_null() {
+            ffi::hs_free_compile_error(error);
+        }
+        reason
+    };
+    Err(HyperscanError::Compile { count: literals.len(), reason })
+}
+
+/// A set of literals, for buffers that are there as a whole. Ids are indices into the list that it was compiled from.
+pub struct BlockSet {
+    database: Database<BlockMode>,
+}
+
+impl BlockSet {
+    /// Compiles the set.
+    ///
+    /// # Errors
+    /// An empty list, or a literal that Hyperscan refuses.
+    pub fn compile(literals: &[Literal]) -> Result<Self, HyperscanError> {
+        let raw = compile(literals, ffi::HS_MODE_BLOCK)?;
+        // SAFETY: `raw` is a database in block mode, fresh and owned by nobody else.
+        Ok(Self { database: unsafe { Database::from_ptr(raw) } })
+    }
+
+    /// Reports (id, end offset) of each occurrence in `data`.
+    pub fn scan(&self, data: &[u8], scratch: &ScanScratch, mut hit: impl FnMut(u32, u64)) {
+        if let Some(scratch) = &scratch.0 {
+            let report = |id, _from, to, _flags| {
+                hit(id, to);
+                Matching::Continue
+            };
+            // A scan fails only on a scratch of another database; `ScanScratch::cover` was called for each.
+            let _ = self.database.scan(data, scratch, report);
+        }
+    }
+
+    /// Bytes of the compiled database.
+    #[must_use]
+    pub fn size_bytes(&self) -> usize {
+        self.database.size().unwrap_or(0)
+    }
+}
+
+/// A set of literals, for streams that come in pieces.
+pub struct StreamSet {
+    database: Database<StreamingMode>,
+}
+
+impl StreamSet {
+    /// Compiles the set.
+    ///
+    /// # Errors
+    /// An empty list, or a literal that Hyperscan refuses.
+    pub fn compile(literals: &[Literal]) -> Result<Self, HyperscanError> {
+        let raw = compile(literals, ffi::HS_MODE_STREAM)?;
+        // SAFETY: `raw` is a database in streaming mode, fresh and owned by nobody else.
+        Ok(Self { database: unsafe { Database::from_ptr(raw) } })
+    }
+
+    /// Opens a stream at its beginning.
+    ///
+    /// # Errors
+    /// Out of memory.
+    pub fn open(&self) -> Result<ScanStream, HyperscanError> {
+        let stream = self.database.open_stream().map_err(|e| HyperscanError::Runtime(e.to_string()))?;
+        Ok(ScanStream { stream })
+    }
+
+    /// Bytes of the compiled database.
+    #[must_use]
+    pub fn size_bytes(&self) -> usize {
+        self.database.size().unwrap_or(0)
+    }
+
+    /// Bytes of state that each open stream keeps.
+    #[must_use]
+    pub fn stream_size_bytes(&self) -> usize {
+        self.database.stream_size().unwrap_or(0)
+    }
+}
+
+/// The state of one stream's scan. Must be used with the scratch that covers its set.
+pub struct ScanStream {
+    stream: Stream,
+}
+
+impl ScanStream {
+    /// Reports (id, end offset from the stream's beginning) of each occurrence that ends in `data`.
+    pub fn scan(&self, data: &[u8], scratch: &ScanScratch, mut hit: impl FnMut(u32, u64)) {
+        if let Some(scratch) = &scratch.0 {
+            let report = |id, _from, to, _flags| {
+                hit(id, to);
+                Matching::Continue
+            };
+            let _ = self.stream.scan(data, scratch, report);
+        }
+    }
+
+    /// Back to the beginning, as if just opened. Literals have no matches at the end of data, so nothing is reported.
+    pub fn reset(&self, scratch: &ScanScratch) {
+        if let Some(scratch) = &scratch.0 {
+            let _ = self.stream.reset(scratch, ());
+        }
+    }
+}
+
+impl Drop for ScanStream {
+    fn drop(&mut self) {
+        // SAFETY: the handle is live and not used again: this is the only place that closes it, and the crate's own type
+        // does not close on drop. No scratch is needed without a callback.
+        unsafe {
+            ffi::hs_close_stream(self.stream.as_ptr(), std::ptr::null_mut(), None, std::ptr::null_mut());
+        }
+    }
+}
+
+/// Working memory for scans: one per worker, large enough for each set that it was told of.
+#[derive(Default)]
+pub struct ScanScratch(Option<Scratch>);
+
+impl ScanScratch {
+    fn cover<T>(&mut self, database: &Database<T>) -> Result<(), HyperscanError> {
+        let runtime = |e: hyperscan::Error| HyperscanError::Runtime(e.to_string());
+        match &mut self.0 {
+            Some(scratch) => database.realloc_scratch(scratch).map(|_| ()).map_err(runtime),
+            empty => {
+                *empty = Some(database.alloc_scratch().map_err(runtime)?);
+                Ok(())
+            }
+        }
+    }
+
+    /// Makes it large enough for `set`.
+    ///
+    /// # Errors
+    /// Out of memory.
+    pub fn cover_block(&mut self, set: &BlockSet) -> Result<(), HyperscanError> {
+        self.cover(&set.database)
+    }
+
+    /// Makes it large enough for `set`.
+    ///
+    /// # Errors
+    /// Out of memory.
+    pub fn cover_stream(&mut self, set: &StreamSet) -> Result<(), HyperscanError> {
+        self.cover(&set.database)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn literal(bytes: &[u8], nocase: bool) -> Literal {
+        Literal { bytes: bytes.into(), nocase }
+    }
+
+    #[test]
+    fn block_finds_any_bytes_in_either_case() {
+        let set = BlockSet::compile(&[literal(b"\x00\xff\x00", false), literal(b"GeT", true)]).unwrap();
+        let mut scratch = ScanScratch::default();
+        scratch.cover_block(&set).unwrap();
+        let mut hits = vec![];
+        set.scan(b"gEt \x00\xff\x00", &scratch, |id, to| hits.push((id, to)));
+        hits.sort_unstable();
+        assert_eq!(hits, [(0, 7), (1, 3)]);
+    }
+
+    #[test]
+    fn stream_finds_across_pieces_and_again_after_reset() {
+        let set = StreamSet::compile(&[literal(b"needle", false)]).unwrap();
+        let mut scratch = ScanScratch::default();
+        scratch.cover_stream(&set).unwrap();
+        let stream = set.open().unwrap();
+        let mut hits = vec![];
+        for _ in 0..2 {
+            for piece in [&b"a nee"[..], b"d", b"le"] {
+                stream.scan(piece, &scratch, |id, to| hits.push((id, to)));
+            }
+            stream.reset(&scratch);
+        }
+        assert_eq!(hits, [(0, 8), (0, 8)]);
+    }
+
+    #[test]
+    fn an_empty_set_is_an_error() {
+        assert!(BlockSet::compile(&[]).is_err());
+    }
+}
