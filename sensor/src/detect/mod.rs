@@ -1,3 +1,7 @@
 //! Detection.
 
+pub mod address;
+pub mod evaluate;
+pub mod history;
 pub mod hyperscan;
+pub mod program;

@@ -1,0 +1,286 @@
+//! Payload conditions, compiled: what `evaluate` runs. Built once a ruleset, read by all workers.
+
+use memchr::memmem;
+use pcre2::bytes::{Regex, RegexBuilder};
+use sekisho_signatures::model::{
+    BufferCondition, ByteExtract, ByteJump, ByteMath, ByteTest, Content, IsDataAt, NumberTest, Pcre, Signature, Value,
+};
+
+/// Most conditions that one rule may have on one buffer. Enough for any rule ever published; a bound for the matcher's stack.
+pub const MAX_CONDITIONS: usize = 128;
+/// Most variables of one rule.
+pub const MAX_VARIABLES: usize = 16;
+/// Bound on one pcre's search, in the library's own steps: enough for honest patterns, an end for hostile ones.
+const PCRE_MATCH_LIMIT: u32 = 3500;
+
+/// Why a rule could not be compiled.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum ProgramError {
+    /// The regular expression is not valid.
+    #[error("pcre: {0}")]
+    Pcre(String),
+    /// More conditions than [`MAX_CONDITIONS`].
+    #[error("{0} conditions on one buffer; at most {MAX_CONDITIONS} are possible")]
+    TooManyConditions(usize),
+    /// More variables than [`MAX_VARIABLES`].
+    #[error("{0} byte variables; at most {MAX_VARIABLES} are possible")]
+    TooManyVariables(usize),
+}
+
+/// How a content is searched for.
+#[derive(Debug)]
+pub(super) enum Needle {
+    /// Bytes as they are.
+    Exact(Box<memmem::Finder<'static>>),
+    /// ASCII letters in either case; the pattern is lower case, `probe` the index of the byte to look for first.
+    Caseless { pattern: Box<[u8]>, probe: usize },
+}
+
+impl Needle {
+    fn new(pattern: &[u8], nocase: bool) -> Self {
+        if nocase && pattern.iter().any(u8::is_ascii_alphabetic) {
+            let pattern: Box<[u8]> = pattern.to_ascii_lowercase().into();
+            // A byte with one case only is found twice as fast; a rare one has fewer false starts.
+            let probe = (0..pattern.len())
+                .min_by_key(|&i| match pattern[i] {
+                    b'a' | b'e' | b'i' | b'o' | b't' | b'n' | b's' | b'r' => 5,
+                    b'a'..=b'z' => 4,
+                    0 | b' ' => 3,
+                    b'0'..=b'9' | b'.' | b'/' | b'\r' | b'\n' => 2,
+                    _ => 1,
+                })
+                .unwrap_or(0);
+            return Self::Caseless { pattern, probe };
+        }
+        Self::Exact(Box::new(memmem::Finder::new(pattern).into_owned()))
+    }
+
+    /// Offset of the first occurrence in `haystack`.
+    pub(super) fn find(&self, haystack: &[u8]) -> Option<usize> {
+        match self {
+            Self::Exact(finder) => finder.find(haystack),
+            Self::Caseless { pattern, probe } => find_caseless(haystack, pattern, *probe),
+        }
+    }
+}
+
+fn find_caseless(haystack: &[u8], pattern: &[u8], probe: usize) -> Option<usize> {
+    let last_start = haystack.len().checked_sub(pattern.len())?;
+    let byte = pattern[probe];
+    let mut start = 0;
+    while start <= last_start {
+        let window = &haystack[start + probe..=last_start + probe];
+        let step = memchr::memchr2(byte, byte.to_ascii_uppercase(), window)?;
+        start += step;
+        if haystack[start..start + pattern.len()].eq_ignore_ascii_case(pattern) {
+            return Some(start);
+        }
+        start += 1;
+    }
+    None
+}
+
+/// A content with its search compiled.
+#[derive(Debug)]
+pub(super) struct ContentOp {
+    pub(super) needle: Needle,
+    pub(super) len: usize,
+    pub(super) negated: bool,
+    pub(super) relative: bool,
+    pub(super) endswith: bool,
+    pub(super) offset: Value,
+    pub(super) depth: Option<Value>,
+    pub(super) distance: Value,
+    pub(super) within: Option<Value>,
+}
+
+impl ContentOp {
+    fn new(c: &Content) -> Self {
+        let depth = if c.startswith { Some(Value::Literal(c.pattern.len() as i64)) } else { c.depth };
+        Self {
+            needle: Needle::new(&c.pattern, c.nocase),
+            len: c.pattern.len(),
+            negated: c.negated,
+            relative: c.is_relative(),
+            endswith: c.endswith,
+            offset: c.offset.unwrap_or(Value::Literal(0)),
+            depth,
+            distance: c.distance.unwrap_or(Value::Literal(0)),
+            within: c.within,
+        }
+    }
+}
+
+/// A regular expression, compiled with JIT where the machine has it.
+#[derive(Debug)]
+pub(super) struct PcreOp {
+    pub(super) regex: Regex,
+    pub(super) negated: bool,
+    pub(super) relative: bool,
+}
+
+impl PcreOp {
+    fn new(p: &Pcre) -> Result<Self, ProgramError> {
+        // The options that the crate's builder lacks are set in the pattern itself, and so is the bound.
+        let mut pattern = format!("(*LIMIT_MATCH={PCRE_MATCH_LIMIT})(*LIMIT_DEPTH=1500)");
+        if p.anchored {
+            pattern.push_str("\\G(?:");
+        }
+        if p.ungreedy {
+            pattern.push_str("(?U)");
+        }
+        let body = if p.dollar_end_only { dollar_end_only(&p.pattern) } else { p.pattern.to_string() };
+        pattern.push_str(&body);
+        if p.anchored {
+            pattern.push(')');
+        }
+        let build = |text: &str| {
+            RegexBuilder::new()
+                .caseless(p.caseless)
+                .multi_line(p.multi_line)
+                .dotall(p.dot_all)
+                .extended(p.extended)
+                .jit_if_available(true)
+                .build(text)
+        };
+        // An `x` pattern may end in a comment that would swallow the closing parenthesis.
+        let regex = build(&pattern).map_err(|e| ProgramError::Pcre(e.to_string()))?;
+        Ok(Self { regex, negated: p.negated, relative: p.relative })
+    }
+}
+
+/// `$` outside classes and escapes becomes `\z`: the meaning of pcre's E flag.
+fn dollar_end_only(pattern: &str) -> String {
+    let mut out = String::with_capacity(pattern.len() + 8);
+    let mut in_class = false;
+    let mut chars = pattern.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => {
+                out.push(c);
+                out.extend(chars.next());
+                continue;
+            }
+            '[' => in_class = true,
+            ']' => in_class = false,
+            '$' if !in_class => {
+                out.push_str("\\z");
+                continue;
+            }
+            _ => {}
+        }
+        out.push(c);
+    }
+    out
+}
+
+/// One condition.
+#[derive(Debug)]
+pub(super) enum Op {
+    Content(ContentOp),
+    Pcre(PcreOp),
+    ByteTest(ByteTest),
+    ByteJump(ByteJump),
+    ByteExtract(ByteExtract),
+    ByteMath(ByteMath),
+    IsDataAt(IsDataAt),
+    Size(NumberTest),
+}
+
+impl Op {
+    /// Whether it starts from where the previous match ended.
+    pub(super) fn is_relative(&self) -> bool {
+        match self {
+            Self::Content(c) => c.relative,
+            Self::Pcre(p) => p.relative,
+            Self::ByteTest(t) => t.relative,
+            Self::ByteJump(j) => j.relative,
+            Self::ByteExtract(e) => e.relative,
+            Self::ByteMath(m) => m.relative,
+            Self::IsDataAt(d) => d.relative,
+            Self::Size(_) => false,
+        }
+    }
+
+    /// Whether what follows starts from where it ended.
+    pub(super) fn moves(&self) -> bool {
+        match self {
+            Self::Content(c) => !c.negated,
+            Self::Pcre(p) => !p.negated,
+            Self::ByteJump(_) | Self::ByteExtract(_) | Self::ByteMath(_) => true,
+            Self::ByteTest(_) | Self::IsDataAt(_) | Self::Size(_) => false,
+        }
+    }
+
+    /// Whether it can match at several places, so that a later one may do where the first did not.
+    pub(super) fn retries(&self) -> bool {
+        match self {
+            Self::Content(c) => !c.negated,
+            Self::Pcre(p) => !p.negated,
+            _ => false,
+        }
+    }
+}
+
+/// The conditions of one rule on one buffer, in the rule's order.
+#[derive(Debug, Default)]
+pub struct Program {
+    pub(super) ops: Box<[Op]>,
+}
+
+impl Program {
+    /// Compiles the payload conditions of a signature.
+    ///
+    /// # Errors
+    /// A regular expression that does not compile, or more conditions or variables than there is room for.
+    pub fn new(signature: &Signature) -> Result<Self, ProgramError> {
+        if signature.variables.len() > MAX_VARIABLES {
+            return Err(ProgramError::TooManyVariables(signature.variables.len()));
+        }
+        Self::of(&signature.payload)
+    }
+
+    pub(super) fn of(conditions: &[BufferCondition]) -> Result<Self, ProgramError> {
+        if conditions.len() > MAX_CONDITIONS {
+            return Err(ProgramError::TooManyConditions(conditions.len()));
+        }
+        let ops = conditions.iter().map(|condition| {
+            Ok(match condition {
+                BufferCondition::Content(c) => Op::Content(ContentOp::new(c)),
+                BufferCondition::Pcre(p) => Op::Pcre(PcreOp::new(p)?),
+                BufferCondition::ByteTest(t) => Op::ByteTest(*t),
+                BufferCondition::ByteJump(j) => Op::ByteJump(*j),
+                BufferCondition::ByteExtract(e) => Op::ByteExtract(*e),
+                BufferCondition::ByteMath(m) => Op::ByteMath(*m),
+                BufferCondition::IsDataAt(d) => Op::IsDataAt(*d),
+                BufferCondition::Size(t) => Op::Size(t.clone()),
+            })
+        });
+        Ok(Self { ops: ops.collect::<Result<_, _>>()? })
+    }
+
+    /// No conditions: always true.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ops.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn caseless_finds_at_both_ends_and_not_in_between() {
+        let needle = Needle::new(b"AbC", true);
+        assert_eq!(needle.find(b"abc"), Some(0));
+        assert_eq!(needle.find(b"xxaBc"), Some(2));
+        assert_eq!(needle.find(b"xxaB"), None);
+        assert_eq!(needle.find(b"ab"), None);
+    }
+
+    #[test]
+    fn dollar_keeps_its_meaning_in_classes_and_escapes() {
+        assert_eq!(dollar_end_only(r"a$[$]\$"), r"a\z[$]\$");
+    }
+}
