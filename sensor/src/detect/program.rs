@@ -25,6 +25,9 @@ pub enum ProgramError {
     /// More variables than [`MAX_VARIABLES`].
     #[error("{0} byte variables; at most {MAX_VARIABLES} are possible")]
     TooManyVariables(usize),
+    /// The ruleset has more different address lists than there are numbers for.
+    #[error("more than 65,534 different address lists in the rules")]
+    TooManyAddressLists,
 }
 
 /// How a content is searched for.

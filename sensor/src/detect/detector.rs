@@ -1,0 +1,721 @@
+//! One worker's detection: from a packet's bytes to the signatures that match.
+//!
+//! A packet costs, in this order: nothing where its group has no rules; one scan of its payload by the group's literals;
+//! for each occurrence a look at where it lies; for what is left the rule's gate (flow, addresses, ports, headers), its
+//! flowbits, and at last its payload conditions. Rules without a literal go straight to their gate.
+//!
+//! **Packets and streams.** TCP payload that comes in order is scanned once, as a stream, from the frame. An occurrence that
+//! lies within the segment serves the rules that are judged on packets, too. A rule on the stream is judged for each
+//! occurrence of its literal over the bytes within [`REACH`] of it, before and behind: a stretch that depends on the
+//! stream alone and not on how it was cut. What depends on bytes that have not come is parked, and judged again as
+//! the stream goes on; when the other side answers, or the stream ends, as it stands. A rule that has matched is
+//! silent on that direction for the next [`REACH`] bytes.
+
+use super::engine::{Engine, GroupEngine, Guarded, LiteralSet};
+use super::evaluate::{Buffer, End, Judgement, judge};
+use super::flowbits::BitSet;
+use super::history::{Handle, HistoryPool, REACH};
+use super::hyperscan::{HyperscanError, ScanScratch, ScanStream};
+use super::pending::{NO_PENDING, Parked, PendingPool};
+use super::rule::{PacketContext, Rule};
+use super::threshold::{Parties, Thresholds};
+use crate::packet::{Addr, Direction, Packet};
+use sekisho_signatures::group::PacketClass;
+use sekisho_signatures::model::Action;
+use std::sync::Arc;
+
+/// Occurrences of literals that are looked at in one scan.
+const MAX_HITS: usize = 8192;
+/// No stream state.
+const NO_STREAM: u32 = u32::MAX;
+
+crate::counters! {
+    /// What detection counts.
+    pub struct DetectCounters {
+        /// Payload bytes scanned for literals.
+        scanned_bytes => "detect_scanned_bytes_total",
+        /// Occurrences of literals.
+        hits => "detect_literal_hits_total",
+        /// Occurrences beyond what is looked at in one scan.
+        hits_lost => "detect_literal_hits_lost_total",
+        /// Rules whose gate was tried.
+        candidates => "detect_candidates_total",
+        /// Payload judgements made.
+        judgements => "detect_judgements_total",
+        /// Payload judgements that ran out of steps: taken as no match.
+        out_of_steps => "detect_out_of_steps_total",
+        /// Rules parked until more of the stream comes.
+        parked => "detect_parked_total",
+        /// Rules judged early because too many were parked on a stream.
+        parked_early => "detect_parked_early_total",
+        /// Matches, told or not.
+        matches => "detect_matches_total",
+        /// Matches not told because of a threshold.
+        suppressed => "detect_suppressed_total",
+        /// Look-back blocks taken from a stream that still had use for them.
+        history_taken => "detect_history_taken_total",
+        /// Streams not scanned because Hyperscan had no memory for them.
+        streams_refused => "detect_streams_refused_total",
+    }
+}
+
+/// Detection's state of one stream direction.
+#[derive(Debug)]
+struct StreamState {
+    /// Index of the scan state.
+    scan: u32,
+    /// Index of what is parked.
+    pending: u32,
+    /// The bytes before `next`.
+    history: Handle,
+    /// Stream position at which the scan state was begun.
+    scan_start: u64,
+    /// Position of the next byte.
+    next: u64,
+    /// TCP sequence number of the next byte.
+    next_seq: u32,
+}
+
+impl Default for StreamState {
+    fn default() -> Self {
+        Self { scan: NO_STREAM, pending: NO_PENDING, history: Handle::NONE, scan_start: 0, next: 0, next_seq: 0 }
+    }
+}
+
+/// Detection's state of one flow; lives in the flow table.
+#[derive(Debug, Default)]
+pub struct FlowDetect {
+    known: bool,
+    /// Lists of the client's and of the server's address.
+    rows: [super::address::RowId; 2],
+    /// Groups to the server and to the client.
+    groups: [u16; 2],
+    /// Address-only rules were judged, by direction.
+    addresses_judged: [bool; 2],
+    bits: BitSet,
+    streams: [StreamState; 2],
+    /// A pass rule matched the flow: nothing more is judged.
+    pub passed: bool,
+    /// A drop rule matched the flow.
+    pub dropped: bool,
+}
+
+/// A signature that matched, to be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Alert {
+    /// Index of the signature.
+    pub signature: u32,
+    /// In the stream rather than in the packet.
+    pub in_stream: bool,
+    /// The way of the bytes that matched, where that is not the packet's way.
+    pub reversed: bool,
+}
+
+/// What detection asks to be done with the packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Ruling {
+    /// A pass rule matched: no other rule is told.
+    pub pass: bool,
+    /// A drop or reject rule matched.
+    pub drop: bool,
+}
+
+#[derive(Clone, Copy)]
+struct Hit {
+    literal: u32,
+    to: u64,
+}
+
+/// Where a candidate is judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Where {
+    Stream,
+    Packet,
+    Header,
+}
+
+/// A rule to be judged. Ordered as rules are judged, then by place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Candidate {
+    rule: u32,
+    at: u64,
+    place: Where,
+}
+
+/// One worker's detection.
+pub struct Detector {
+    engine: Arc<Engine>,
+    thresholds: Arc<Thresholds>,
+    /// What was counted so far.
+    pub counters: DetectCounters,
+    /// What matched on the packet at hand.
+    pub alerts: Vec<Alert>,
+    ruling: Ruling,
+    headers_judged: bool,
+    scratch: ScanScratch,
+    scans: Vec<ScanStream>,
+    /// By group: scan states that no stream uses.
+    free_scans: Vec<Vec<u32>>,
+    /// By group: a scan state for TCP payload that is not part of a stream.
+    spare_scans: Vec<Option<ScanStream>>,
+    history: HistoryPool,
+    pending: PendingPool,
+    hits: Vec<Hit>,
+    candidates: Vec<Candidate>,
+    window: Vec<u8>,
+}
+
+impl Detector {
+    /// For one worker. `history_bytes` bounds the memory for looking behind segment edges.
+    ///
+    /// # Errors
+    /// Hyperscan has no memory for its scratch space.
+    pub fn new(engine: Arc<Engine>, thresholds: Arc<Thresholds>, history_bytes: usize) -> Result<Self, HyperscanError> {
+        let mut scratch = ScanScratch::default();
+        let mut spare_scans = vec![];
+        for group in &engine.groups {
+            spare_scans.push(match &group.literals {
+                LiteralSet::None => None,
+                LiteralSet::Block(set) => {
+                    scratch.cover_block(set)?;
+                    None
+                }
+                LiteralSet::Stream(set) => {
+                    scratch.cover_stream(set)?;
+                    Some(set.open()?)
+                }
+            });
+        }
+        Ok(Self {
+            thresholds,
+            counters: DetectCounters::default(),
+            alerts: Vec::with_capacity(64),
+            ruling: Ruling::default(),
+            headers_judged: false,
+            scratch,
+            scans: vec![],
+            free_scans: engine.groups.iter().map(|_| vec![]).collect(),
+            spare_scans,
+            history: HistoryPool::new(history_bytes),
+            pending: PendingPool::default(),
+            hits: Vec::with_capacity(MAX_HITS),
+            candidates: Vec::with_capacity(MAX_HITS),
+            window: Vec::with_capacity(1 << 17),
+            engine,
+        })
+    }
+
+    /// The ruleset in use.
+    #[must_use]
+    pub fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
+    /// Begins a packet and finds what rules will ask about it.
+    pub fn begin<'a>(
+        &mut self,
+        packet: &'a Packet<'a>,
+        flow: Option<(&mut FlowDetect, u64, Direction)>,
+    ) -> PacketContext<'a> {
+        self.alerts.clear();
+        self.ruling = Ruling::default();
+        self.headers_judged = false;
+        let class = class_of(packet);
+        let find =
+            |addr: Option<(Addr, u8)>| addr.map_or_else(Default::default, |(a, v)| self.engine.addresses.find(a, v));
+        let src = packet.ip.map(|ip| (ip.src, ip.version));
+        let dst = packet.ip.map(|ip| (ip.dst, ip.version));
+        let groups = &self.engine.ruleset.groups;
+        let Some((flow, flow_id, direction)) = flow else {
+            let group = groups.find(class, true, packet.dst_port);
+            let rows = [find(src), find(dst)];
+            return PacketContext { packet, class, group, rows, direction: None, established: false, flow_id: 0 };
+        };
+        let to_server = direction == Direction::ToServer;
+        if !flow.known {
+            flow.known = true;
+            let (client, server) = if to_server { (src, dst) } else { (dst, src) };
+            flow.rows = [find(client), find(server)];
+            let port = if to_server { packet.dst_port } else { packet.src_port };
+            flow.groups = [groups.find(class, true, port), groups.find(class, false, port)];
+        }
+        let rows = if to_server { flow.rows } else { [flow.rows[1], flow.rows[0]] };
+        let group = flow.groups[direction.index()];
+        PacketContext { packet, class, group, rows, direction: Some(direction), established: false, flow_id }
+    }
+
+    /// Bytes of a stream, in order. `whole`: they are the payload of the packet at hand, all of it.
+    pub fn stream(&mut self, cx: &PacketContext<'_>, flow: &mut FlowDetect, position: u64, bytes: &[u8], whole: bool) {
+        let Some(direction) = cx.direction else { return };
+        if flow.passed {
+            return;
+        }
+        let engine = Arc::clone(&self.engine);
+        self.turn(cx, flow, direction);
+        let Some(group) = engine.group(cx.group) else { return };
+        let state = &mut flow.streams[direction.index()];
+        if state.next != position || state.next == 0 {
+            let payload = cx.packet.payload.len() as u32;
+            state.next_seq =
+                cx.packet.tcp().map_or(0, |t| t.seq.wrapping_add(payload).wrapping_sub(bytes.len() as u32));
+        }
+        self.hits.clear();
+        self.scan_stream(group, cx.group, state, position, bytes);
+        let scan_start = state.scan_start;
+        let mut candidates = std::mem::take(&mut self.candidates);
+        candidates.clear();
+        self.header_candidates(cx, flow, group, &mut candidates);
+        for hit in &self.hits {
+            let end = scan_start + hit.to;
+            for guarded in group.guarded(hit.literal) {
+                add_stream_candidates(&engine, guarded, end, position, whole, &mut candidates);
+            }
+        }
+        let mut window = std::mem::take(&mut self.window);
+        window.clear();
+        let state = &flow.streams[direction.index()];
+        let history = self.history.get(state.history);
+        let stretch = if history.is_empty() {
+            Stretch { data: bytes, start: position }
+        } else if candidates.iter().any(|c| c.place == Where::Stream) || state.pending != NO_PENDING {
+            window.extend_from_slice(history);
+            window.extend_from_slice(bytes);
+            Stretch { data: &window, start: position - history.len() as u64 }
+        } else {
+            Stretch { data: bytes, start: position }
+        };
+        self.judge_parked(&engine, cx, flow, direction, stretch, false);
+        candidates.sort_unstable();
+        self.judge_all(&engine, cx, Some(flow), &candidates, stretch);
+        self.candidates = candidates;
+        self.window = window;
+        let state = &mut flow.streams[direction.index()];
+        state.next = position + bytes.len() as u64;
+        state.next_seq = state.next_seq.wrapping_add(bytes.len() as u32);
+        if group.streams {
+            self.history.append(&mut state.history, bytes);
+        }
+    }
+
+    /// Bytes of a stream are missing: what was before is out of reach.
+    pub fn stream_gap(&mut self, cx: &PacketContext<'_>, flow: &mut FlowDetect, direction: Direction, behind: u64) {
+        self.stream_end(cx, flow, direction);
+        let state = &mut flow.streams[direction.index()];
+        self.history.release(&mut state.history);
+        state.next = behind;
+    }
+
+    /// Nothing more will come for now in this direction: what is parked is judged as it stands.
+    pub fn stream_end(&mut self, cx: &PacketContext<'_>, flow: &mut FlowDetect, direction: Direction) {
+        let state = &flow.streams[direction.index()];
+        if state.pending == NO_PENDING || flow.passed {
+            return;
+        }
+        let engine = Arc::clone(&self.engine);
+        let mut window = std::mem::take(&mut self.window);
+        window.clear();
+        window.extend_from_slice(self.history.get(state.history));
+        let stretch = Stretch { data: &window, start: state.next - window.len() as u64 };
+        self.judge_parked(&engine, cx, flow, direction, stretch, true);
+        self.window = window;
+    }
+
+    /// The payload of a single packet: all but TCP in order. `stream_rules`: rules for the stream are judged here as well,
+    /// since no stream takes these bytes.
+    pub fn payload(&mut self, cx: &PacketContext<'_>, flow: Option<&mut FlowDetect>, stream_rules: bool) {
+        if flow.as_ref().is_some_and(|f| f.passed) {
+            return;
+        }
+        let engine = Arc::clone(&self.engine);
+        let Some(group) = engine.group(cx.group) else { return };
+        let payload = cx.packet.payload;
+        self.hits.clear();
+        if !payload.is_empty() && (stream_rules || group.packets) {
+            self.scan_block(group, cx.group, payload);
+        }
+        let mut candidates = std::mem::take(&mut self.candidates);
+        candidates.clear();
+        let mut flow = flow;
+        if let Some(flow) = flow.as_deref_mut() {
+            self.header_candidates(cx, flow, group, &mut candidates);
+        } else {
+            self.flowless_candidates(cx, group, &mut candidates);
+        }
+        for hit in &self.hits {
+            for guarded in group.guarded(hit.literal) {
+                let Some(rule) = engine.rule(guarded.rule) else { continue };
+                let start = hit.to.wrapping_sub(u64::from(guarded.content_to_end));
+                if (rule.inspection.packet || stream_rules) && in_range(start, guarded.starts) {
+                    candidates.push(Candidate { rule: guarded.rule, at: hit.to, place: Where::Packet });
+                }
+            }
+        }
+        candidates.sort_unstable();
+        self.judge_all(&engine, cx, flow, &candidates, Stretch { data: &[], start: 0 });
+        self.candidates = candidates;
+    }
+
+    /// Rules that need no payload, where neither [`Self::stream`] nor [`Self::payload`] was called for the packet.
+    pub fn headers(&mut self, cx: &PacketContext<'_>, flow: Option<&mut FlowDetect>) {
+        if self.headers_judged || flow.as_ref().is_some_and(|f| f.passed) {
+            return;
+        }
+        let engine = Arc::clone(&self.engine);
+        let Some(group) = engine.group(cx.group) else { return };
+        let mut candidates = std::mem::take(&mut self.candidates);
+        candidates.clear();
+        let mut flow = flow;
+        if let Some(flow) = flow.as_deref_mut() {
+            self.header_candidates(cx, flow, group, &mut candidates);
+        } else {
+            self.flowless_candidates(cx, group, &mut candidates);
+        }
+        candidates.sort_unstable();
+        self.judge_all(&engine, cx, flow, &candidates, Stretch { data: &[], start: 0 });
+        self.candidates = candidates;
+    }
+
+    /// Ends a packet: what is to be done with it. Alerts are in [`Self::alerts`].
+    pub fn finish(&mut self) -> Ruling {
+        if self.ruling.pass {
+            self.alerts.clear();
+        }
+        self.counters.history_taken = self.history.taken;
+        self.ruling
+    }
+
+    /// Returns what a flow holds to the pools. To be called once, when it ends.
+    pub fn release(&mut self, flow: &mut FlowDetect) {
+        for (state, group) in flow.streams.iter_mut().zip(flow.groups) {
+            self.history.release(&mut state.history);
+            self.pending.release(&mut state.pending);
+            if state.scan != NO_STREAM {
+                if let Some(free) = self.free_scans.get_mut(usize::from(group)) {
+                    free.push(state.scan);
+                }
+                state.scan = NO_STREAM;
+            }
+        }
+    }
+
+    /// The other side answers: what it answers to is complete, if all of it was seen.
+    fn turn(&mut self, cx: &PacketContext<'_>, flow: &mut FlowDetect, direction: Direction) {
+        let other = direction.reverse();
+        let state = &flow.streams[other.index()];
+        if state.pending != NO_PENDING && cx.packet.tcp().is_some_and(|t| t.ack == state.next_seq) {
+            self.stream_end(cx, flow, other);
+        }
+    }
+
+    fn scan_stream(&mut self, group: &GroupEngine, index: u16, state: &mut StreamState, position: u64, bytes: &[u8]) {
+        let LiteralSet::Stream(set) = &group.literals else { return };
+        if state.scan == NO_STREAM {
+            let free = self.free_scans.get_mut(usize::from(index)).and_then(Vec::pop);
+            state.scan = match free {
+                Some(scan) => {
+                    self.scans[scan as usize].reset(&self.scratch);
+                    scan
+                }
+                None => match set.open() {
+                    Ok(scan) => {
+                        self.scans.push(scan);
+                        (self.scans.len() - 1) as u32
+                    }
+                    Err(_) => {
+                        self.counters.streams_refused += 1;
+                        return;
+                    }
+                },
+            };
+            state.scan_start = position;
+        }
+        let Some(scan) = self.scans.get(state.scan as usize) else { return };
+        if state.next != position && state.scan_start != position {
+            scan.reset(&self.scratch);
+            state.scan_start = position;
+        }
+        let (hits, counters) = (&mut self.hits, &mut self.counters);
+        counters.scanned_bytes += bytes.len() as u64;
+        scan.scan(bytes, &self.scratch, |literal, to| take_hit(hits, counters, literal, to));
+    }
+
+    fn scan_block(&mut self, group: &GroupEngine, index: u16, payload: &[u8]) {
+        let (hits, counters) = (&mut self.hits, &mut self.counters);
+        let hit = |literal, to| take_hit(hits, counters, literal, to);
+        match &group.literals {
+            LiteralSet::None => return,
+            LiteralSet::Block(set) => set.scan(payload, &self.scratch, hit),
+            LiteralSet::Stream(_) => {
+                if let Some(Some(scan)) = self.spare_scans.get(usize::from(index)) {
+                    scan.scan(payload, &self.scratch, hit);
+                    scan.reset(&self.scratch);
+                }
+            }
+        }
+        self.counters.scanned_bytes += payload.len() as u64;
+    }
+
+    fn flowless_candidates(&mut self, cx: &PacketContext<'_>, group: &GroupEngine, out: &mut Vec<Candidate>) {
+        self.headers_judged = true;
+        let header = |rule: &u32| Candidate { rule: *rule, at: 0, place: Where::Header };
+        out.extend(group.headers.iter().map(header));
+        out.extend(self.engine.rules_of_row(cx.rows[0]).iter().map(header));
+        out.extend(self.engine.rules_of_row(cx.rows[1]).iter().map(header));
+    }
+
+    /// Rules without a literal, once a packet; those on addresses alone, once a flow and direction.
+    fn header_candidates(
+        &mut self,
+        cx: &PacketContext<'_>,
+        flow: &mut FlowDetect,
+        group: &GroupEngine,
+        out: &mut Vec<Candidate>,
+    ) {
+        if std::mem::replace(&mut self.headers_judged, true) {
+            return;
+        }
+        let header = |rule: &u32| Candidate { rule: *rule, at: 0, place: Where::Header };
+        out.extend(group.headers.iter().map(header));
+        let judged = cx.direction.is_some_and(|d| std::mem::replace(&mut flow.addresses_judged[d.index()], true));
+        for row in cx.rows {
+            let rules = self.engine.rules_of_row(row).iter();
+            let wanted = |rule: &&u32| !judged || self.engine.rule(**rule).is_some_and(|r| !r.is_address_only());
+            out.extend(rules.filter(wanted).map(header));
+        }
+    }
+
+    /// Judges sorted candidates in order.
+    fn judge_all(
+        &mut self,
+        engine: &Engine,
+        cx: &PacketContext<'_>,
+        mut flow: Option<&mut FlowDetect>,
+        candidates: &[Candidate],
+        stretch: Stretch<'_>,
+    ) {
+        let mut i = 0;
+        while i < candidates.len() {
+            let index = candidates[i].rule;
+            let many = candidates[i..].iter().take_while(|c| c.rule == index).count();
+            let same = &candidates[i..i + many];
+            i += many;
+            let Some(rule) = engine.rule(index) else { continue };
+            self.counters.candidates += 1;
+            if !rule.admits(cx, &engine.addresses) {
+                continue;
+            }
+            let mut matched = false;
+            for candidate in same {
+                if candidate.place != Where::Stream && matched {
+                    break;
+                }
+                let bits = flow.as_deref().map(|f| &f.bits);
+                if !rule.flowbits.is_empty() && !bits.is_some_and(|b| rule.flowbits.hold(b)) {
+                    break;
+                }
+                let judgement = match (candidate.place, flow.as_deref_mut()) {
+                    (Where::Stream, Some(flow)) => self.judge_stream(rule, index, cx, flow, candidate.at, stretch),
+                    _ => self.judge_packet(rule, cx),
+                };
+                if judgement == Judgement::Match {
+                    matched = true;
+                    let in_stream = candidate.place == Where::Stream;
+                    self.matched(rule, index, cx, flow.as_deref_mut(), in_stream, false);
+                }
+            }
+            if flow.as_deref().is_some_and(|f| f.passed) || self.ruling.pass {
+                return;
+            }
+        }
+    }
+
+    fn judge_packet(&mut self, rule: &Rule, cx: &PacketContext<'_>) -> Judgement {
+        if rule.program.is_empty() {
+            return Judgement::Match;
+        }
+        self.judge(rule, Buffer { data: cx.packet.payload, start: 0, end: End::Final })
+    }
+
+    /// Judges a rule for the occurrence of its literal that ends at stream position `at`, and parks it if it must wait.
+    fn judge_stream(
+        &mut self,
+        rule: &Rule,
+        index: u32,
+        cx: &PacketContext<'_>,
+        flow: &mut FlowDetect,
+        at: u64,
+        stretch: Stretch<'_>,
+    ) -> Judgement {
+        let Some(direction) = cx.direction else { return Judgement::NoMatch };
+        let pending = &mut flow.streams[direction.index()].pending;
+        if self.pending.is_silent(*pending, index, at) {
+            return Judgement::NoMatch;
+        }
+        let judgement = self.judge(rule, stretch.around(at, End::Open));
+        match judgement {
+            Judgement::Match => self.pending.silence(pending, index, at + REACH as u64),
+            Judgement::NeedMore => {
+                self.counters.parked += 1;
+                if !self.pending.park(pending, Parked { rule: index, at }) {
+                    self.counters.parked_early += 1;
+                    return self.judge(rule, stretch.around(at, End::Cut));
+                }
+            }
+            Judgement::NoMatch | Judgement::OutOfSteps => {}
+        }
+        judgement
+    }
+
+    /// Judges again what is parked on a direction; `last`: as it stands.
+    fn judge_parked(
+        &mut self,
+        engine: &Engine,
+        cx: &PacketContext<'_>,
+        flow: &mut FlowDetect,
+        direction: Direction,
+        stretch: Stretch<'_>,
+        last: bool,
+    ) {
+        let state = direction.index();
+        let mut i = 0;
+        while let Some(parked) = self.pending.parked(flow.streams[state].pending, i) {
+            let Some(rule) = engine.rule(parked.rule) else {
+                self.pending.unpark(flow.streams[state].pending, i);
+                continue;
+            };
+            let silent = self.pending.is_silent(flow.streams[state].pending, parked.rule, parked.at);
+            let end = if last { End::Final } else { End::Open };
+            let judgement = if silent { Judgement::NoMatch } else { self.judge(rule, stretch.around(parked.at, end)) };
+            if judgement == Judgement::NeedMore && !last {
+                i += 1;
+                continue;
+            }
+            self.pending.unpark(flow.streams[state].pending, i);
+            if judgement == Judgement::Match && rule.flowbits.hold(&flow.bits) {
+                let until = parked.at + REACH as u64;
+                self.pending.silence(&mut flow.streams[state].pending, parked.rule, until);
+                let reversed = cx.direction != Some(direction);
+                self.matched(rule, parked.rule, cx, Some(flow), true, reversed);
+            }
+        }
+        self.pending.release_if_empty(&mut flow.streams[state].pending);
+    }
+
+    fn judge(&mut self, rule: &Rule, buffer: Buffer<'_>) -> Judgement {
+        self.counters.judgements += 1;
+        let judgement = judge(&rule.program, buffer);
+        self.counters.out_of_steps += u64::from(judgement == Judgement::OutOfSteps);
+        judgement
+    }
+
+    fn matched(
+        &mut self,
+        rule: &Rule,
+        index: u32,
+        cx: &PacketContext<'_>,
+        flow: Option<&mut FlowDetect>,
+        in_stream: bool,
+        reversed: bool,
+    ) {
+        self.counters.matches += 1;
+        let ip = cx.packet.ip.as_ref();
+        let (src, dst) = ip.map_or((Addr(0), Addr(0)), |ip| (ip.src, ip.dst));
+        let (src, dst) = if reversed { (dst, src) } else { (src, dst) };
+        let parties = Parties { src, dst, flow_id: cx.flow_id };
+        let now = cx.packet.ts;
+        if let Some(filter) = &rule.detection_filter {
+            if !self.thresholds.allows(rule.id, filter, parties, now) {
+                self.counters.suppressed += 1;
+                return;
+            }
+        }
+        let whole_flow = in_stream || rule.is_address_only();
+        let passes = rule.action == Action::Pass;
+        let drops = matches!(rule.action, Action::Drop | Action::Reject(_));
+        if let Some(flow) = flow {
+            rule.flowbits.apply(&mut flow.bits);
+            flow.passed |= passes && whole_flow;
+            flow.dropped |= drops && whole_flow;
+        }
+        self.ruling.pass |= passes;
+        self.ruling.drop |= drops;
+        if passes || rule.noalert {
+            return;
+        }
+        if let Some(threshold) = &rule.threshold {
+            if !self.thresholds.allows(rule.id, threshold, parties, now) {
+                self.counters.suppressed += 1;
+                return;
+            }
+        }
+        self.alerts.push(Alert { signature: index, in_stream, reversed });
+    }
+}
+
+/// Stream bytes that are there: `data[0]` is at position `start`.
+#[derive(Clone, Copy)]
+struct Stretch<'a> {
+    data: &'a [u8],
+    start: u64,
+}
+
+impl<'a> Stretch<'a> {
+    /// The bytes within reach of the occurrence that ends at `at`. `end` is what is behind the bytes that are there.
+    fn around(&self, at: u64, end: End) -> Buffer<'a> {
+        let reach = REACH as u64;
+        let from = at.saturating_sub(reach).saturating_sub(self.start) as usize;
+        let to = (at + reach).saturating_sub(self.start) as usize;
+        let from = from.min(self.data.len());
+        let start = self.start + from as u64;
+        match self.data.get(from..to) {
+            // More is there than may be looked at: the stretch is whole, but it is not where the stream ends.
+            Some(data) if to < self.data.len() || end == End::Open => Buffer { data, start, end: End::Cut },
+            Some(data) => Buffer { data, start, end },
+            None => Buffer { data: &self.data[from..], start, end },
+        }
+    }
+}
+
+fn class_of(packet: &Packet<'_>) -> PacketClass {
+    use crate::packet::Transport;
+    match packet.transport {
+        Transport::Tcp(_) => PacketClass::Tcp,
+        Transport::Udp => PacketClass::Udp,
+        Transport::Icmp(_) => PacketClass::Icmp,
+        Transport::Icmpv6(_) => PacketClass::Icmpv6,
+        Transport::Sctp => PacketClass::Sctp,
+        Transport::None => PacketClass::OtherIp,
+    }
+}
+
+fn in_range(start: u64, (first, last): (u32, u32)) -> bool {
+    start >= u64::from(first) && (last == u32::MAX || start <= u64::from(last))
+}
+
+fn take_hit(hits: &mut Vec<Hit>, counters: &mut DetectCounters, literal: u32, to: u64) {
+    counters.hits += 1;
+    if hits.len() < MAX_HITS {
+        hits.push(Hit { literal, to });
+    } else {
+        counters.hits_lost += 1;
+    }
+}
+
+/// What an occurrence of a rule's literal that ends at stream position `end` may be a candidate for.
+fn add_stream_candidates(
+    engine: &Engine,
+    guarded: &Guarded,
+    end: u64,
+    position: u64,
+    whole: bool,
+    out: &mut Vec<Candidate>,
+) {
+    let Some(rule) = engine.rule(guarded.rule) else { return };
+    let Some(start) = end.checked_sub(u64::from(guarded.content_to_end)) else { return };
+    if rule.inspection.stream && in_range(start, guarded.starts) {
+        out.push(Candidate { rule: guarded.rule, at: end, place: Where::Stream });
+    }
+    if rule.inspection.packet && whole && start >= position && in_range(start - position, guarded.starts) {
+        out.push(Candidate { rule: guarded.rule, at: end, place: Where::Packet });
+    }
+}

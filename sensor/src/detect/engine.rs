@@ -1,0 +1,225 @@
+//! A ruleset made ready to run: rules compiled, address lists indexed, one literal set built for each group. Immutable;
+//! all workers share one.
+
+use super::address::{AddressIndex, AddressLists, RowId};
+use super::hyperscan::{BlockSet, HyperscanError, Literal, StreamSet};
+use super::program::ProgramError;
+use super::rule::Rule;
+use sekisho_signatures::group::{Group, PacketClass};
+use sekisho_signatures::model::{AddressSet, BufferCondition, Content, Signature, Value};
+use sekisho_signatures::ruleset::Ruleset;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// An address list with fewer addresses than this narrows enough to look its rules up by address.
+const NARROW: u128 = 1 << 24;
+
+/// A signature that guards itself by a literal: one of those that a pattern's occurrence leads to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Guarded {
+    pub(super) rule: u32,
+    /// From the start of the rule's content to the end of the literal.
+    pub(super) content_to_end: u32,
+    /// Where the content may start, counted from the start of the packet or stream.
+    pub(super) starts: (u32, u32),
+}
+
+/// The literals of a group, compiled for the way in which its packets come.
+pub(super) enum LiteralSet {
+    None,
+    /// TCP.
+    Stream(StreamSet),
+    /// All else.
+    Block(BlockSet),
+}
+
+/// What is run on a packet of one group.
+pub(super) struct GroupEngine {
+    pub(super) literals: LiteralSet,
+    /// Guarded rules, those of one literal together.
+    guarded: Vec<Guarded>,
+    /// By literal: where its rules start in `guarded`; one more entry at the end.
+    first: Vec<u32>,
+    /// Rules with nothing to search for: judged on every packet of the group.
+    pub(super) headers: Box<[u32]>,
+    /// Some rule is judged on the stream.
+    pub(super) streams: bool,
+    /// Some guarded rule is judged on single packets.
+    pub(super) packets: bool,
+}
+
+impl GroupEngine {
+    pub(super) fn guarded(&self, literal: u32) -> &[Guarded] {
+        let at = |i: usize| self.first.get(i).copied().unwrap_or(0) as usize;
+        self.guarded.get(at(literal as usize)..at(literal as usize + 1)).unwrap_or(&[])
+    }
+}
+
+/// A signature that could not be compiled, and why. It is left out.
+#[derive(Debug)]
+pub struct Refused {
+    /// Index in the ruleset.
+    pub signature: u32,
+    /// Why.
+    pub error: ProgramError,
+}
+
+/// All that workers need of a ruleset.
+pub struct Engine {
+    /// The signatures.
+    pub ruleset: Arc<Ruleset>,
+    /// By signature; `None` where it was refused.
+    pub(super) rules: Vec<Option<Rule>>,
+    pub(super) addresses: AddressIndex,
+    pub(super) groups: Vec<GroupEngine>,
+    /// By row: rules without literals whose addresses are few, and that this row's addresses are among.
+    by_row: Vec<Box<[u32]>>,
+    /// Signatures left out.
+    pub refused: Vec<Refused>,
+}
+
+impl Engine {
+    /// Compiles `ruleset`, on all cores.
+    ///
+    /// # Errors
+    /// Hyperscan fails to compile a set: out of memory, or a machine that it does not support.
+    pub fn new(ruleset: Arc<Ruleset>) -> Result<Self, HyperscanError> {
+        let mut lists = AddressLists::default();
+        let mut refused = vec![];
+        let bits = ruleset.flowbit_index();
+        let mut rules: Vec<Option<Rule>> = Vec::with_capacity(ruleset.signatures.len());
+        for (i, signature) in ruleset.signatures.iter().enumerate() {
+            let rule = Rule::new(signature, ruleset.inspection[i], &mut lists, &bits);
+            rules.push(rule.map_err(|error| refused.push(Refused { signature: i as u32, error })).ok());
+        }
+        let addresses = lists.build();
+        let by_row = rules_by_row(&ruleset, &rules, &addresses);
+        let groups = build_groups(&ruleset, &rules)?;
+        Ok(Self { ruleset, rules, addresses, groups, by_row, refused })
+    }
+
+    pub(super) fn rule(&self, index: u32) -> Option<&Rule> {
+        self.rules.get(index as usize).and_then(Option::as_ref)
+    }
+
+    pub(super) fn group(&self, index: u16) -> Option<&GroupEngine> {
+        self.groups.get(usize::from(index))
+    }
+
+    pub(super) fn rules_of_row(&self, row: RowId) -> &[u32] {
+        self.by_row.get(row.0 as usize).map_or(&[], |rules| rules)
+    }
+}
+
+/// A set that names some addresses, and not many.
+fn is_narrow(set: &AddressSet) -> bool {
+    !set.include.is_empty() && AddressIndex::width(set) < NARROW
+}
+
+/// Rules without a literal that are found by an address rather than tried on every packet.
+fn by_address(ruleset: &Ruleset, i: usize) -> bool {
+    let header = &ruleset.signatures[i].header;
+    ruleset.fast_patterns[i].is_none() && (is_narrow(&header.src) || is_narrow(&header.dst))
+}
+
+fn rules_by_row(ruleset: &Ruleset, rules: &[Option<Rule>], addresses: &AddressIndex) -> Vec<Box<[u32]>> {
+    let mut by_row: Vec<Vec<u32>> = vec![vec![]; addresses.row_count()];
+    for (i, rule) in rules.iter().enumerate() {
+        let Some(rule) = rule.as_ref().filter(|_| by_address(ruleset, i)) else { continue };
+        let header = &ruleset.signatures[i].header;
+        let src_first = is_narrow(&header.src)
+            && (!is_narrow(&header.dst) || AddressIndex::width(&header.src) <= AddressIndex::width(&header.dst));
+        let list = rule.addresses()[usize::from(!src_first)];
+        for (row, found) in by_row.iter_mut().enumerate() {
+            if addresses.contains(RowId(row as u32), list) {
+                found.push(i as u32);
+            }
+        }
+    }
+    by_row.into_iter().map(Into::into).collect()
+}
+
+fn build_groups(ruleset: &Ruleset, rules: &[Option<Rule>]) -> Result<Vec<GroupEngine>, HyperscanError> {
+    let groups = ruleset.groups.groups();
+    let next = AtomicUsize::new(0);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(groups.len().max(1));
+    let build = || {
+        let mut built = vec![];
+        loop {
+            let i = next.fetch_add(1, Ordering::Relaxed);
+            let Some(group) = groups.get(i) else { return built };
+            built.push((i, build_group(ruleset, rules, group)));
+        }
+    };
+    let mut built = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(build)).collect();
+        let joined = workers.into_iter().flat_map(|w| w.join().unwrap_or_default());
+        joined.collect::<Vec<_>>()
+    });
+    built.sort_unstable_by_key(|(i, _)| *i);
+    if built.len() != groups.len() {
+        return Err(HyperscanError::Runtime("a thread that compiled rules did not finish".into()));
+    }
+    built.into_iter().map(|(_, group)| group).collect()
+}
+
+fn build_group(ruleset: &Ruleset, rules: &[Option<Rule>], group: &Group) -> Result<GroupEngine, HyperscanError> {
+    let mut ids: HashMap<(Box<[u8]>, bool), u32> = HashMap::new();
+    let mut literals: Vec<Literal> = vec![];
+    let mut found: Vec<(u32, Guarded)> = vec![];
+    let mut headers = vec![];
+    let (mut streams, mut packets) = (false, false);
+    for &i in &group.rules {
+        let index = i as usize;
+        let Some(rule) = &rules[index] else { continue };
+        let signature = &ruleset.signatures[index];
+        let Some(pattern) = &ruleset.fast_patterns[index] else {
+            if !by_address(ruleset, index) {
+                headers.push(i);
+            }
+            continue;
+        };
+        streams |= rule.inspection.stream;
+        packets |= rule.inspection.packet;
+        let (bytes, nocase) = pattern.literal(signature);
+        let bytes: Box<[u8]> = if nocase { bytes.to_ascii_lowercase().into() } else { bytes.into() };
+        let literal = *ids.entry((bytes.clone(), nocase)).or_insert_with(|| {
+            literals.push(Literal { bytes, nocase });
+            (literals.len() - 1) as u32
+        });
+        let starts = possible_starts(signature, pattern.condition);
+        found.push((literal, Guarded { rule: i, content_to_end: (pattern.from + pattern.len) as u32, starts }));
+    }
+    found.sort_by_key(|(literal, _)| *literal);
+    let first =
+        (0..=literals.len()).map(|l| found.partition_point(|(literal, _)| (*literal as usize) < l) as u32).collect();
+    let compiled = match group.class {
+        _ if literals.is_empty() => LiteralSet::None,
+        Some(PacketClass::Tcp) => LiteralSet::Stream(StreamSet::compile(&literals)?),
+        _ => LiteralSet::Block(BlockSet::compile(&literals)?),
+    };
+    let guarded = found.into_iter().map(|(_, g)| g).collect();
+    Ok(GroupEngine { literals: compiled, guarded, first, headers: headers.into(), streams, packets })
+}
+
+/// Where a content may start, as far as the rule says it in numbers.
+fn possible_starts(signature: &Signature, condition: usize) -> (u32, u32) {
+    let BufferCondition::Content(content) = &signature.payload[condition] else { return (0, u32::MAX) };
+    if content.is_relative() {
+        return (0, u32::MAX);
+    }
+    starts_of(content).unwrap_or((0, u32::MAX))
+}
+
+fn starts_of(content: &Content) -> Option<(u32, u32)> {
+    let literal = |value: Option<Value>| match value {
+        None => Some(None),
+        Some(Value::Literal(n)) => u32::try_from(n).ok().map(Some),
+        Some(Value::Variable(_)) => None,
+    };
+    let len = content.pattern.len() as u32;
+    let first = literal(content.offset)?.unwrap_or(0);
+    let depth = if content.startswith { Some(len) } else { literal(content.depth)? };
+    Some((first, depth.map_or(u32::MAX, |d| first.saturating_add(d).saturating_sub(len))))
+}

@@ -1,0 +1,152 @@
+//! `threshold` and `detection_filter`: how often a signature may speak.
+//!
+//! Counts are shared by all workers, since a source's packets may be spread over several; the table is cut into shards
+//! with a lock each, and is only asked when a signature that has a threshold has matched, never per packet.
+//! Memory is bounded: a full shard forgets its entries whose time is over, and then the rest.
+
+use crate::packet::Addr;
+use crate::time::Timestamp;
+use rustc_hash::FxHashMap;
+use sekisho_signatures::model::{Threshold, ThresholdKind, TrackBy};
+use std::hash::{BuildHasher, Hash};
+use std::sync::{Mutex, PoisonError};
+
+const SHARDS: usize = 64;
+/// Entries a shard may hold; 64 shards of 8,192 are about 40 MB at the most.
+const MAX_PER_SHARD: usize = 8192;
+
+/// What is counted together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    /// `gid` and `sid`, and which of the signature's two filters.
+    signature: (u32, u32, bool),
+    who: (u128, u128),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Count {
+    /// Start of the current period.
+    since: Timestamp,
+    matches: u32,
+    /// `backoff`: the count at which it speaks next.
+    next: u32,
+    seconds: u32,
+}
+
+/// Who took part in the match.
+#[derive(Clone, Copy, Debug)]
+pub struct Parties {
+    /// Source of the packet.
+    pub src: Addr,
+    /// Destination of the packet.
+    pub dst: Addr,
+    /// `flow_id`, 0 without a flow.
+    pub flow_id: u64,
+}
+
+/// All counts of all workers.
+pub struct Thresholds {
+    shards: Vec<Mutex<FxHashMap<Key, Count>>>,
+    hasher: rustc_hash::FxBuildHasher,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect(), hasher: rustc_hash::FxBuildHasher }
+    }
+}
+
+impl Thresholds {
+    /// Counts one match of signature `(gid, sid)`; whether it may speak.
+    pub fn allows(&self, signature: (u32, u32), threshold: &Threshold, parties: Parties, now: Timestamp) -> bool {
+        let who = match threshold.track {
+            TrackBy::Rule => (0, 0),
+            TrackBy::Source => (parties.src.0, 0),
+            TrackBy::Destination => (parties.dst.0, 1),
+            TrackBy::Both => (parties.src.0, parties.dst.0),
+            TrackBy::Flow => (u128::from(parties.flow_id), 2),
+        };
+        let filter = threshold.kind == ThresholdKind::DetectionFilter;
+        let key = Key { signature: (signature.0, signature.1, filter), who };
+        let shard = &self.shards[self.hasher.hash_one(key) as usize % SHARDS];
+        // A worker that panicked while it held the lock left a count, at worst, one behind.
+        let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+        if shard.len() >= MAX_PER_SHARD && !shard.contains_key(&key) {
+            shard.retain(|_, c| now.since(c.since).as_secs() < u64::from(c.seconds));
+            if shard.len() >= MAX_PER_SHARD {
+                shard.clear();
+            }
+        }
+        let fresh = Count { since: now, matches: 0, next: threshold.count, seconds: threshold.seconds };
+        let count = shard.entry(key).or_insert(fresh);
+        count.step(threshold, now)
+    }
+}
+
+impl Count {
+    fn step(&mut self, threshold: &Threshold, now: Timestamp) -> bool {
+        let over = now.since(self.since).as_secs() >= u64::from(threshold.seconds);
+        // Backoff has no period: it counts as long as its key is remembered.
+        if over && !matches!(threshold.kind, ThresholdKind::Backoff { .. }) {
+            self.since = now;
+            self.matches = 0;
+        }
+        self.matches = self.matches.saturating_add(1);
+        match threshold.kind {
+            ThresholdKind::Limit => self.matches <= threshold.count,
+            ThresholdKind::Threshold => {
+                let speaks = self.matches >= threshold.count;
+                if speaks {
+                    self.matches = 0;
+                    self.since = now;
+                }
+                speaks
+            }
+            ThresholdKind::Both => self.matches == threshold.count,
+            ThresholdKind::Backoff { multiplier } => {
+                let speaks = self.matches == self.next;
+                if speaks {
+                    self.next = self.next.saturating_mul(multiplier);
+                }
+                speaks
+            }
+            ThresholdKind::DetectionFilter => self.matches > threshold.count,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The matches, by number from 1, that may speak; one a second.
+    fn speaks(kind: ThresholdKind, count: u32, seconds: u32, matches: u64) -> Vec<u64> {
+        let thresholds = Thresholds::default();
+        let threshold = Threshold { kind, track: TrackBy::Source, count, seconds };
+        let parties = Parties { src: Addr(1), dst: Addr(2), flow_id: 0 };
+        (1..=matches)
+            .filter(|n| thresholds.allows((1, 1), &threshold, parties, Timestamp::from_parts(1000 + n, 0)))
+            .collect()
+    }
+
+    #[test]
+    fn each_kind_speaks_when_it_should() {
+        assert_eq!(speaks(ThresholdKind::Limit, 2, 5, 12), [1, 2, 6, 7, 11, 12]);
+        assert_eq!(speaks(ThresholdKind::Threshold, 3, 60, 9), [3, 6, 9]);
+        assert_eq!(speaks(ThresholdKind::Both, 2, 5, 12), [2, 7, 12]);
+        assert_eq!(speaks(ThresholdKind::DetectionFilter, 2, 60, 5), [3, 4, 5]);
+        assert_eq!(speaks(ThresholdKind::Backoff { multiplier: 2 }, 1, 60, 9), [1, 2, 4, 8]);
+    }
+
+    #[test]
+    fn sources_count_apart_and_memory_is_bounded() {
+        let thresholds = Thresholds::default();
+        let threshold = Threshold { kind: ThresholdKind::Limit, track: TrackBy::Source, count: 1, seconds: 60 };
+        for n in 0..2_000_000_u128 {
+            let parties = Parties { src: Addr(n), dst: Addr(2), flow_id: 0 };
+            assert!(thresholds.allows((1, 1), &threshold, parties, Timestamp::from_parts(1000, 0)));
+        }
+        let held: usize = thresholds.shards.iter().map(|s| s.lock().unwrap().len()).sum();
+        assert!(held <= SHARDS * MAX_PER_SHARD);
+    }
+}
