@@ -85,6 +85,14 @@ impl Published {
         start + len
     }
 
+    /// Stores plain values from `start` on and returns where the next ones go.
+    pub fn publish_values(&self, start: usize, values: &[u64]) -> usize {
+        for (slot, value) in self.values[start..].iter().zip(values) {
+            slot.store(*value, Ordering::Relaxed);
+        }
+        start + values.len()
+    }
+
     /// The values now.
     #[must_use]
     pub fn read(&self) -> Vec<u64> {

@@ -239,6 +239,13 @@ pub struct Packet<'a> {
 }
 
 impl<'a> Packet<'a> {
+    /// An empty packet the other way: for bytes of the opposite direction that are dealt with when this one comes.
+    #[must_use]
+    pub fn reversed(&self) -> Self {
+        let ip = self.ip.map(|ip| Ip { src: ip.dst, dst: ip.src, payload: &[], ..ip });
+        Self { ip, src_port: self.dst_port, dst_port: self.src_port, payload: &[], ..*self }
+    }
+
     /// The TCP header, if this is TCP.
     #[must_use]
     pub fn tcp(&self) -> Option<&Tcp<'a>> {

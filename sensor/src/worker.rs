@@ -1,1 +1,441 @@
-//! (skeleton of worker)
+//! A packet's way, in order. One worker owns all that it touches; nothing here is shared, locked, or allocated per packet.
+//!
+//! ```text
+//! frame ─▶ decode (tunnels, fragments) ─▶ for each packet: flow ─▶ stream ─▶ detect ─▶ verdict ─▶ the frame's outcome
+//!                                                            └── events ──▶ outputs
+//! ```
+//! Cost, roughly, on the machine of the benchmarks: decode 30 ns, flow 40 ns, stream 30 ns, detection whatever the payload
+//! and the rules ask for. Every frame ends in exactly one line of the [`Ledger`].
+
+use crate::counters::{CounterSet, Published};
+use crate::decode::{DecodeConfig, DecodeCounters, DecodeEvent, Decoder, EventSet, Frame, PacketSink};
+use crate::defrag::DefragCounters;
+use crate::detect::DetectConfig;
+use crate::detect::detector::{DetectCounters, Detector, FlowDetect};
+use crate::detect::engine::Engine;
+use crate::detect::hyperscan::HyperscanError;
+use crate::detect::rule::PacketContext;
+use crate::detect::threshold::Thresholds;
+use crate::event::{AlertAction, AlertEvent, Anomaly, AnomalyEvent, Event, FlowEndReason, PacketSummary};
+use crate::flow::{Flow, FlowConfig, FlowCounters, FlowIndex, FlowTable, Lookup};
+use crate::ledger::{DropReason, Ledger, Outcome};
+use crate::output::sources::Block;
+use crate::output::{EventSender, EventType};
+use crate::packet::{Direction, Ip, IpProto, Packet, Tcp, TcpFlags, Transport};
+use crate::stream::{PayloadFate, StreamConfig, StreamCounters, StreamEngine, StreamEvent, StreamSink};
+use crate::time::Timestamp;
+use crate::verdict::Verdict;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+/// Flows looked at for time-outs in one batch.
+const EXPIRE_BUDGET: usize = 64;
+
+/// Settings of a worker.
+#[derive(Clone, Debug, Default)]
+pub struct WorkerConfig {
+    /// Decoding and defragmentation.
+    pub decode: DecodeConfig,
+    /// The flow table.
+    pub flow: FlowConfig,
+    /// The stream engine.
+    pub stream: StreamConfig,
+    /// Detection.
+    pub detect: DetectConfig,
+    /// Rules that drop, drop.
+    pub inline: bool,
+    /// Unguessable, the same for all workers of a process.
+    pub seed: u64,
+    /// 0 for the first worker, and so on.
+    pub number: u16,
+}
+
+/// One worker: see the module.
+pub struct Worker {
+    decoder: Decoder,
+    path: Path,
+    ledger: Arc<Ledger>,
+    published: Arc<Published>,
+    scratch: Vec<u64>,
+}
+
+/// What lies behind the decoder.
+struct Path {
+    flows: FlowTable<FlowDetect>,
+    streams: StreamEngine,
+    stream_events: [u64; StreamEvent::COUNT],
+    detector: Detector,
+    sender: EventSender,
+    inline: bool,
+    verdict: Verdict,
+}
+
+impl Worker {
+    /// A worker with empty tables.
+    ///
+    /// # Errors
+    /// Hyperscan has no memory for its scratch space.
+    pub fn new(
+        config: &WorkerConfig,
+        engine: Arc<Engine>,
+        thresholds: Arc<Thresholds>,
+        sender: EventSender,
+    ) -> Result<Self, HyperscanError> {
+        let len = Self::layout().iter().map(Block::len).sum();
+        Ok(Self {
+            decoder: Decoder::new(config.decode.clone()),
+            path: Path {
+                flows: FlowTable::new(&config.flow, config.seed, config.number),
+                streams: StreamEngine::new(&config.stream),
+                stream_events: [0; StreamEvent::COUNT],
+                detector: Detector::new(engine, thresholds, config.detect.history_bytes)?,
+                sender,
+                inline: config.inline,
+                verdict: Verdict::default(),
+            },
+            ledger: Arc::default(),
+            published: Arc::new(Published::new(len)),
+            scratch: vec![0; len],
+        })
+    }
+
+    /// What became of its frames, for others to read.
+    #[must_use]
+    pub fn ledger(&self) -> &Arc<Ledger> {
+        &self.ledger
+    }
+
+    /// Its counters, for others to read: laid out as [`Worker::layout`] says.
+    #[must_use]
+    pub fn published(&self) -> &Arc<Published> {
+        &self.published
+    }
+
+    /// What each worker's published counters are, in order.
+    #[must_use]
+    pub fn layout() -> Vec<Block> {
+        let events = |name, help, values| Block::Labelled { name, help, label: "event", values };
+        vec![
+            Block::of::<DecodeCounters>(),
+            Block::of::<DefragCounters>(),
+            Block::of::<FlowCounters>(),
+            Block::of::<StreamCounters>(),
+            Block::of::<DetectCounters>(),
+            events(
+                "decoder_events_total",
+                "Malformed packets by decoder event.",
+                DecodeEvent::ALL.iter().map(|e| e.name()).collect(),
+            ),
+            events(
+                "stream_events_total",
+                "Odd segments by stream event.",
+                StreamEvent::ALL.iter().map(|e| e.name()).collect(),
+            ),
+        ]
+    }
+
+    /// Takes one frame all the way and settles it in the ledger.
+    #[inline]
+    pub fn frame(&mut self, frame: &Frame<'_>) -> Outcome {
+        self.ledger.received(1, u64::from(frame.wire_len));
+        let (decoder, path) = (&mut self.decoder, &mut self.path);
+        path.verdict = Verdict::default();
+        // A defect must not take the link down: the frame is counted, and the worker goes on with the next one.
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            let decoded = decoder.decode(frame, path);
+            path.verdict.outcome(decoded.outcome())
+        }))
+        .unwrap_or(Outcome::Dropped(DropReason::InternalError));
+        self.ledger.settle(outcome);
+        outcome
+    }
+
+    /// To be called once a batch, and when idle: ends flows whose time is over and publishes the counters.
+    pub fn batch_end(&mut self, now: Timestamp) {
+        self.path.expire(now);
+        self.publish();
+    }
+
+    /// Ends all flows and returns all memory to its pools: the sensor stops, or the files are read.
+    pub fn finish(&mut self) {
+        self.path.drain();
+        self.publish();
+    }
+
+    fn publish(&mut self) {
+        let at = self.published.publish(0, &self.decoder.counters, &mut self.scratch);
+        let at = self.published.publish(at, &self.decoder.defrag.counters, &mut self.scratch);
+        let at = self.published.publish(at, &self.path.flows.counters, &mut self.scratch);
+        let at = self.published.publish(at, &self.path.streams.counters, &mut self.scratch);
+        let at = self.published.publish(at, &self.path.detector.counters, &mut self.scratch);
+        let at = self.published.publish_values(at, &self.decoder.events);
+        self.published.publish_values(at, &self.path.stream_events);
+    }
+}
+
+impl PacketSink for Path {
+    /// A packet's way behind the decoder.
+    #[inline]
+    fn packet(&mut self, packet: &Packet<'_>) {
+        if packet.ip.is_none() || !packet.checksum_ok {
+            return self.tell_decode_events(packet, None);
+        }
+        let Self { flows, streams, detector, sender, .. } = self;
+        let found = flows.lookup(packet, &mut |flow, reason| end_flow(flow, reason, streams, detector, sender));
+        match found {
+            Lookup::Flow { index, direction, .. } => self.in_flow(packet, index, direction),
+            Lookup::NoFlow => self.without_flow(packet),
+            Lookup::Full => {
+                self.tell_decode_events(packet, None);
+                self.verdict.dropped(DropReason::FlowTableFull);
+            }
+        }
+    }
+}
+
+impl Path {
+    #[inline]
+    fn in_flow(&mut self, packet: &Packet<'_>, index: FlowIndex, direction: Direction) {
+        let flow = self.flows.get_mut(index);
+        let id = flow.id;
+        if !packet.events.is_empty() {
+            self.tell_decode_events(packet, Some(id));
+        }
+        let flow = self.flows.get_mut(index);
+        if flow.user.dropped && self.inline {
+            return self.verdict.dropped(DropReason::Rule);
+        }
+        if flow.user.passed {
+            self.verdict.bypassed();
+        } else {
+            self.verdict.inspected();
+        }
+        let mut cx = self.detector.begin(packet, Some((&mut flow.user, id, direction)));
+        if let Some(tcp) = packet.tcp() {
+            self.segment(&mut cx, packet, tcp, index, direction);
+        } else {
+            cx.established = flow.established();
+            self.detector.payload(&cx, Some(&mut flow.user), true);
+        }
+        self.conclude(&cx, Some(index));
+    }
+
+    /// TCP: through the stream engine, which hands what is in order to detection.
+    #[inline]
+    fn segment(
+        &mut self,
+        cx: &mut PacketContext<'_>,
+        packet: &Packet<'_>,
+        tcp: &Tcp<'_>,
+        index: FlowIndex,
+        direction: Direction,
+    ) {
+        let flow = self.flows.get_mut(index);
+        // The stream engine delivers data of established sessions, and the data of SYNs.
+        cx.established = !tcp.flags.any(TcpFlags::SYN);
+        let mut sink = Inspect { detector: &mut self.detector, cx, flow: &mut flow.user };
+        let report = self.streams.segment(&mut flow.tcp, packet, tcp, direction, &mut sink);
+        cx.established = flow.established();
+        match report.payload {
+            PayloadFate::InOrder | PayloadFate::Empty | PayloadFate::BeyondDepth => {
+                self.detector.headers(cx, Some(&mut flow.user));
+            }
+            PayloadFate::Partly | PayloadFate::Buffered | PayloadFate::Duplicate => {
+                self.detector.payload(cx, Some(&mut flow.user), false);
+            }
+            PayloadFate::OutsideWindow | PayloadFate::Invalid | PayloadFate::NoSession => {
+                self.detector.payload(cx, Some(&mut flow.user), true);
+            }
+        }
+        if report.state_changed {
+            self.flows.state_changed(index);
+        }
+        if !report.events.is_empty() {
+            let flow_id = Some(cx.flow_id);
+            for event in report.events.iter() {
+                self.stream_events[event.index()] += 1;
+                self.tell_anomaly(packet, flow_id, Anomaly::Stream(event));
+            }
+        }
+    }
+
+    #[cold]
+    fn without_flow(&mut self, packet: &Packet<'_>) {
+        self.tell_decode_events(packet, None);
+        self.verdict.inspected();
+        let cx = self.detector.begin(packet, None);
+        self.detector.payload(&cx, None, true);
+        self.conclude(&cx, None);
+    }
+
+    /// Tells what matched, and does what the rules say.
+    #[inline]
+    fn conclude(&mut self, cx: &PacketContext<'_>, index: Option<FlowIndex>) {
+        let ruling = self.detector.finish();
+        if ruling.drop && !ruling.pass && self.inline {
+            self.verdict.dropped(DropReason::Rule);
+        }
+        if !self.detector.alerts.is_empty() {
+            let flow = index.map(|i| self.flows.get_mut(i));
+            let blocked = ruling.drop && self.inline;
+            tell_alerts(&self.detector, cx, flow, blocked, &self.sender);
+        }
+    }
+
+    fn tell_decode_events(&self, packet: &Packet<'_>, flow_id: Option<u64>) {
+        for event in packet.events.iter() {
+            self.tell_anomaly(packet, flow_id, Anomaly::Decode(event));
+        }
+    }
+
+    fn tell_anomaly(&self, packet: &Packet<'_>, flow_id: Option<u64>, anomaly: Anomaly) {
+        if self.sender.wants(EventType::Anomaly) {
+            self.sender.send(Event::Anomaly(AnomalyEvent { packet: PacketSummary::of(packet), flow_id, anomaly }));
+        }
+    }
+
+    fn expire(&mut self, now: Timestamp) {
+        let Self { flows, streams, detector, sender, .. } = self;
+        flows.expire(now, EXPIRE_BUDGET, &mut |flow, reason| end_flow(flow, reason, streams, detector, sender));
+    }
+
+    fn drain(&mut self) {
+        let Self { flows, streams, detector, sender, .. } = self;
+        flows.drain(&mut |flow, reason| end_flow(flow, reason, streams, detector, sender));
+    }
+}
+
+/// Hands a stream's bytes to detection, in the context of the packet at hand.
+struct Inspect<'a, 'p> {
+    detector: &'a mut Detector,
+    cx: &'a PacketContext<'p>,
+    flow: &'a mut FlowDetect,
+}
+
+impl Inspect<'_, '_> {
+    /// Runs `f` in the context of `direction`: bytes that had waited for the other side's acknowledgement come with its packet.
+    #[inline]
+    fn facing(&mut self, direction: Direction, f: impl FnOnce(&mut Detector, &PacketContext<'_>, &mut FlowDetect)) {
+        if self.cx.direction == Some(direction) {
+            return f(self.detector, self.cx, self.flow);
+        }
+        let packet = self.cx.packet.reversed();
+        let cx = self.detector.reversed(self.cx, &packet, self.flow, direction);
+        f(self.detector, &cx, self.flow);
+    }
+}
+
+impl StreamSink for Inspect<'_, '_> {
+    #[inline]
+    fn data(&mut self, direction: Direction, position: u64, bytes: &[u8], from_segment: bool) {
+        let whole = from_segment && bytes.len() == self.cx.packet.payload.len();
+        self.facing(direction, |detector, cx, flow| detector.stream(cx, flow, position, bytes, whole));
+    }
+
+    fn gap(&mut self, direction: Direction, position: u64, len: u64) {
+        let behind = position.saturating_add(len);
+        self.facing(direction, |detector, cx, flow| detector.stream_gap(cx, flow, direction, behind));
+    }
+
+    fn end(&mut self, direction: Direction) {
+        self.facing(direction, |detector, cx, flow| detector.stream_end(cx, flow, direction));
+    }
+}
+
+/// A flow is over: what its streams still hold is inspected, and its record written.
+fn end_flow(
+    flow: &mut Flow<FlowDetect>,
+    reason: FlowEndReason,
+    streams: &mut StreamEngine,
+    detector: &mut Detector,
+    sender: &EventSender,
+) {
+    if flow.proto() == IpProto::TCP {
+        let packet = stand_in(flow);
+        let cx = detector.begin(&packet, Some((&mut flow.user, flow.id, Direction::ToServer)));
+        let cx = PacketContext { established: flow.established(), headers: false, ..cx };
+        streams.close(&mut flow.tcp, &mut Inspect { detector, cx: &cx, flow: &mut flow.user });
+        detector.finish();
+        if !detector.alerts.is_empty() {
+            tell_alerts(detector, &cx, Some(flow), false, sender);
+        }
+    }
+    detector.release(&mut flow.user);
+    if sender.wants(EventType::Flow) {
+        sender.send(Event::Flow(flow.event(reason)));
+    }
+}
+
+/// An empty packet from client to server, for what is found in a stream after its last packet.
+fn stand_in<'a>(flow: &Flow<FlowDetect>) -> Packet<'a> {
+    let ((src, src_port), (dst, dst_port)) = (flow.client(), flow.server());
+    Packet {
+        ts: flow.last,
+        frame_number: 0,
+        interface: 0,
+        data: &[],
+        ether: None,
+        ethertype: 0,
+        vlans: flow.vlans,
+        tunnel_depth: 0,
+        tunnel_id: 0,
+        reassembled: false,
+        ip: Some(Ip {
+            version: flow.ip_version(),
+            src,
+            dst,
+            proto: flow.proto(),
+            ttl: 0,
+            tos: 0,
+            id: 0,
+            flags: 0,
+            fragment_offset: 0,
+            is_fragment: false,
+            header: &[],
+            payload: &[],
+        }),
+        src_port,
+        dst_port,
+        transport: Transport::Tcp(Tcp {
+            seq: 0,
+            ack: 0,
+            flags: TcpFlags(0),
+            window: 0,
+            urgent: 0,
+            options: &[],
+            mss: None,
+            window_scale: None,
+            sack_permitted: false,
+            timestamps: None,
+        }),
+        payload: &[],
+        checksum_ok: true,
+        events: EventSet::default(),
+    }
+}
+
+#[cold]
+fn tell_alerts(
+    detector: &Detector,
+    cx: &PacketContext<'_>,
+    mut flow: Option<&mut Flow<FlowDetect>>,
+    blocked: bool,
+    sender: &EventSender,
+) {
+    if let Some(flow) = flow.as_deref_mut() {
+        flow.alerted = true;
+    }
+    for alert in &detector.alerts {
+        let packet = if alert.reversed { cx.packet.reversed() } else { *cx.packet };
+        let direction = cx.direction.map(|d| if alert.reversed { d.reverse() } else { d });
+        sender.send(Event::Alert(AlertEvent {
+            packet: PacketSummary::of(&packet),
+            flow: flow.as_deref().map(Flow::summary),
+            direction,
+            signature: alert.signature,
+            ruleset: Arc::clone(&detector.engine().ruleset),
+            action: if blocked { AlertAction::Blocked } else { AlertAction::Allowed },
+            in_stream: alert.in_stream,
+        }));
+    }
+}

@@ -229,7 +229,17 @@ impl Detector {
         let Some((flow, flow_id, direction)) = flow else {
             let group = groups.find(class, true, packet.dst_port);
             let rows = [find(src), find(dst)];
-            return PacketContext { packet, class, group, rows, direction: None, established: false, flow_id: 0 };
+            return PacketContext {
+                packet,
+                class,
+                group,
+                rows,
+                direction: None,
+                established: false,
+                flow_id: 0,
+                reversed: false,
+                headers: true,
+            };
         };
         let to_server = direction == Direction::ToServer;
         if !flow.known {
@@ -241,7 +251,40 @@ impl Detector {
         }
         let rows = if to_server { flow.rows } else { [flow.rows[1], flow.rows[0]] };
         let group = flow.groups[direction.index()];
-        PacketContext { packet, class, group, rows, direction: Some(direction), established: false, flow_id }
+        PacketContext {
+            packet,
+            class,
+            group,
+            rows,
+            direction: Some(direction),
+            established: false,
+            flow_id,
+            reversed: false,
+            headers: true,
+        }
+    }
+
+    /// The context for bytes of the other direction that are dealt with on the packet at hand. `packet` is its
+    /// [`Packet::reversed`].
+    #[must_use]
+    pub fn reversed<'a>(
+        &self,
+        cx: &PacketContext<'_>,
+        packet: &'a Packet<'a>,
+        flow: &FlowDetect,
+        direction: Direction,
+    ) -> PacketContext<'a> {
+        PacketContext {
+            packet,
+            class: cx.class,
+            group: flow.groups[direction.index()],
+            rows: [cx.rows[1], cx.rows[0]],
+            direction: Some(direction),
+            established: cx.established,
+            flow_id: cx.flow_id,
+            reversed: !cx.reversed,
+            headers: false,
+        }
     }
 
     /// Bytes of a stream, in order. `whole`: they are the payload of the packet at hand, all of it.
@@ -471,7 +514,7 @@ impl Detector {
         group: &GroupEngine,
         out: &mut Vec<Candidate>,
     ) {
-        if std::mem::replace(&mut self.headers_judged, true) {
+        if !cx.headers || std::mem::replace(&mut self.headers_judged, true) {
             return;
         }
         let header = |rule: &u32| Candidate { rule: *rule, at: 0, place: Where::Header };
@@ -520,7 +563,7 @@ impl Detector {
                 if judgement == Judgement::Match {
                     matched = true;
                     let in_stream = candidate.place == Where::Stream;
-                    self.matched(rule, index, cx, flow.as_deref_mut(), in_stream, false);
+                    self.matched(rule, index, cx, flow.as_deref_mut(), in_stream, cx.reversed);
                 }
             }
             if flow.as_deref().is_some_and(|f| f.passed) || self.ruling.pass {
@@ -594,7 +637,7 @@ impl Detector {
             if judgement == Judgement::Match && rule.flowbits.hold(&flow.bits) {
                 let until = parked.at + REACH as u64;
                 self.pending.silence(&mut flow.streams[state].pending, parked.rule, until);
-                let reversed = cx.direction != Some(direction);
+                let reversed = cx.reversed != (cx.direction != Some(direction));
                 self.matched(rule, parked.rule, cx, Some(flow), true, reversed);
             }
         }
@@ -620,7 +663,7 @@ impl Detector {
         self.counters.matches += 1;
         let ip = cx.packet.ip.as_ref();
         let (src, dst) = ip.map_or((Addr(0), Addr(0)), |ip| (ip.src, ip.dst));
-        let (src, dst) = if reversed { (dst, src) } else { (src, dst) };
+        let (src, dst) = if reversed != cx.reversed { (dst, src) } else { (src, dst) };
         let parties = Parties { src, dst, flow_id: cx.flow_id };
         let now = cx.packet.ts;
         if let Some(filter) = &rule.detection_filter {
@@ -647,6 +690,9 @@ impl Detector {
                 self.counters.suppressed += 1;
                 return;
             }
+        }
+        if !in_stream && self.alerts.iter().any(|a| a.signature == index) {
+            return;
         }
         self.alerts.push(Alert { signature: index, in_stream, reversed });
     }

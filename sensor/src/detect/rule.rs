@@ -28,6 +28,10 @@ pub struct PacketContext<'a> {
     pub established: bool,
     /// `flow_id`; 0 without a flow.
     pub flow_id: u64,
+    /// The context of the direction against which the packet at hand goes.
+    pub reversed: bool,
+    /// Rules about the packet's headers are judged: not where the packet only stands for its flow.
+    pub headers: bool,
 }
 
 /// A side's ports.
