@@ -409,6 +409,7 @@ pub enum PacketCondition {
     IpId(u16),
     /// IP options present in IPv4 (option number; `any` is None).
     IpOption(Option<u8>),
+    /// Bits of the IPv4 flags field, as a number of three bits: more fragments 1, do not fragment 2, reserved 4.
     FragBits(FlagsTest),
     /// Fragment offset in 8-byte units.
     FragOffset(NumberTest),
@@ -422,6 +423,13 @@ pub enum PacketCondition {
         layer: Option<u8>,
         test: NumberTest,
     },
+    /// `vlan.id:…,-1`: the layer counted from the innermost tag, which is 1.
+    VlanIdFromEnd {
+        layer: u8,
+        test: NumberTest,
+    },
+    /// `vlan.id:…,all`: every tag, and there is one.
+    VlanIdAll(NumberTest),
     VlanLayers(NumberTest),
 }
 

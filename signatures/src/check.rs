@@ -1,0 +1,536 @@
+//! From a rule's tree to a checked [`Signature`]: the header is resolved, each option is looked up in
+//! [`crate::keywords`] and checked in its order, then the rule as a whole.
+//!
+//! A rule that uses a known keyword which the engine does not evaluate yet comes out as [`Checked::Skipped`]; all its other
+//! options are checked all the same, so a malformed rule is an error whatever else it uses.
+
+use crate::classification::Classifications;
+use crate::error::{RuleError, RuleErrorKind as Kind};
+use crate::header;
+use crate::keywords::{self, Effect, Keyword, Quotes, Support};
+use crate::model::{
+    Action, AddressSet, BufferCondition, Content, FlowCondition, Header, HeaderProto, PacketCondition, Place, PortSet,
+    RejectTo, Signature, Value,
+};
+use crate::syntax::{Direction, Group, GroupKind, Rule, RuleOption, Span, Text};
+use crate::variables::{Variables, nearest};
+use rustc_hash::FxHashMap;
+
+/// What became of a rule that has no error.
+#[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all rules are signatures, and each is moved once")]
+pub enum Checked {
+    /// It can be evaluated.
+    Signature(Signature),
+    /// It is right as far as is known, but uses what is not built yet.
+    Skipped(NotBuilt),
+}
+
+/// What of a rule is not built yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotBuilt {
+    /// The rule's group of sids.
+    pub gid: u32,
+    /// The rule's sid.
+    pub sid: u32,
+    /// Its revision.
+    pub rev: u32,
+    /// The first keyword, protocol or action that is not built, as the rule spells it.
+    pub keyword: Box<str>,
+    /// Where it stands in the rule's text.
+    pub span: Span,
+}
+
+/// Something odd in a rule that stops nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// In words.
+    pub message: String,
+    /// Where.
+    pub span: Span,
+}
+
+/// Whether a word is an action of the rule language.
+#[must_use]
+pub fn is_action(word: &[u8]) -> bool {
+    ACTIONS.iter().any(|(name, _)| name.as_bytes() == word)
+}
+
+/// Actions; those without a value are known, but not built.
+const ACTIONS: &[(&str, Option<Action>)] = &[
+    ("alert", Some(Action::Alert)),
+    ("drop", Some(Action::Drop)),
+    ("pass", Some(Action::Pass)),
+    ("reject", Some(Action::Reject(RejectTo::Source))),
+    ("rejectsrc", Some(Action::Reject(RejectTo::Source))),
+    ("rejectdst", Some(Action::Reject(RejectTo::Destination))),
+    ("rejectboth", Some(Action::Reject(RejectTo::Both))),
+    ("config", None),
+    ("accept", None),
+];
+
+/// Protocols that are evaluated, with the IP version that the name asks for.
+const PROTOCOLS: &[(&str, HeaderProto, Option<u8>)] = &[
+    ("ip", HeaderProto::Ip, None),
+    ("ip4", HeaderProto::Ip, Some(4)),
+    ("ipv4", HeaderProto::Ip, Some(4)),
+    ("ip6", HeaderProto::Ip, Some(6)),
+    ("ipv6", HeaderProto::Ip, Some(6)),
+    ("tcp", HeaderProto::Tcp, None),
+    ("tcp-pkt", HeaderProto::TcpPacket, None),
+    ("tcp-stream", HeaderProto::TcpStream, None),
+    ("udp", HeaderProto::Udp, None),
+    ("icmp", HeaderProto::Icmp, None),
+    ("icmpv4", HeaderProto::Icmpv4, None),
+    ("icmpv6", HeaderProto::Icmpv6, None),
+    ("sctp", HeaderProto::Sctp, None),
+    ("pkthdr", HeaderProto::PacketHeader, None),
+];
+
+/// Protocols that Suricata 8 knows and the engine does not evaluate yet.
+const PROTOCOLS_NOT_BUILT: &[&str] = &[
+    "ah",
+    "arp",
+    "bittorrent-dht",
+    "dccp",
+    "dcerpc",
+    "dhcp",
+    "dnp3",
+    "dns",
+    "doh2",
+    "enip",
+    "esp",
+    "ether",
+    "ftp",
+    "ftp-data",
+    "gre",
+    "http",
+    "http1",
+    "http2",
+    "igmp",
+    "ike",
+    "imap",
+    "ipip",
+    "irc",
+    "jabber",
+    "krb5",
+    "ldap",
+    "mdns",
+    "modbus",
+    "mqtt",
+    "msn",
+    "nfs",
+    "nntp",
+    "ntp",
+    "pgsql",
+    "pop3",
+    "quic",
+    "rdp",
+    "rfb",
+    "sip",
+    "smb",
+    "smtp",
+    "snmp",
+    "ssh",
+    "ssl",
+    "telnet",
+    "tftp",
+    "tls",
+    "udplite",
+    "websocket",
+];
+
+/// Header parts that were resolved before; rules repeat them a lot.
+#[derive(Default)]
+pub struct Resolved {
+    addresses: FxHashMap<Box<[u8]>, AddressSet>,
+    ports: FxHashMap<Box<[u8]>, PortSet>,
+}
+
+/// Conditions on one buffer, as they are collected.
+pub(crate) struct Buffer {
+    /// The keyword that chose it; empty for the raw payload.
+    pub(crate) name: &'static str,
+    /// Where it was chosen last.
+    pub(crate) span: Span,
+    /// Since then something looked at it.
+    pub(crate) used: bool,
+    /// In the rule's order.
+    pub(crate) conditions: Vec<BufferCondition>,
+}
+
+/// A rule on its way to a signature; what the keywords' checkers fill.
+pub(crate) struct Checker<'a> {
+    pub(crate) signature: Signature,
+    pub(crate) classifications: &'a Classifications,
+    /// Given once and set: sid, rev, gid, msg, priority …
+    pub(crate) given: FxHashMap<&'static str, Span>,
+    /// Collected conditions; the first is the raw payload.
+    pub(crate) buffers: Vec<Buffer>,
+    /// The buffer that conditions go to.
+    pub(crate) current: usize,
+    /// Buffer and index of the content that a modifier changes.
+    pub(crate) last_content: Option<(usize, usize)>,
+    /// The first thing that is not built.
+    pub(crate) not_built: Option<(Box<str>, Span)>,
+    pub(crate) warnings: Vec<Warning>,
+}
+
+impl Checker<'_> {
+    /// Notes that the rule needs something that is not built.
+    pub(crate) fn skip(&mut self, keyword: impl Into<Box<str>>, span: Span) {
+        self.not_built.get_or_insert_with(|| (keyword.into(), span));
+    }
+
+    /// Notes that a keyword was given; an error if it was before.
+    pub(crate) fn once(&mut self, keyword: &'static str, span: Span) -> Result<(), RuleError> {
+        match self.given.insert(keyword, span) {
+            Some(_) => Err(RuleError::new(Kind::Duplicate { keyword }, span)),
+            None => Ok(()),
+        }
+    }
+
+    /// Appends a condition on the packet's headers.
+    pub(crate) fn packet(&mut self, condition: PacketCondition) {
+        self.signature.packet.push(condition);
+    }
+
+    /// Appends a condition on the current buffer.
+    pub(crate) fn buffer(&mut self, condition: BufferCondition) {
+        let is_content = matches!(condition, BufferCondition::Content(_));
+        let buffer = &mut self.buffers[self.current];
+        buffer.used = true;
+        buffer.conditions.push(condition);
+        if is_content {
+            self.last_content = Some((self.current, buffer.conditions.len() - 1));
+        }
+    }
+
+    /// Makes a buffer the one that conditions go to from here on.
+    pub(crate) fn choose(&mut self, name: &'static str, span: Span) -> Result<(), RuleError> {
+        self.check_used()?;
+        self.current = self.buffer_index(name, span);
+        let buffer = &mut self.buffers[self.current];
+        buffer.span = span;
+        buffer.used = name.is_empty();
+        self.last_content = None;
+        Ok(())
+    }
+
+    /// The current buffer was chosen in vain if nothing looks at it.
+    fn check_used(&self) -> Result<(), RuleError> {
+        let buffer = &self.buffers[self.current];
+        if buffer.used {
+            return Ok(());
+        }
+        Err(RuleError::new(Kind::UnusedBuffer { buffer: buffer.name }, buffer.span))
+    }
+
+    pub(crate) fn buffer_index(&mut self, name: &'static str, span: Span) -> usize {
+        match self.buffers.iter().position(|b| b.name == name) {
+            Some(index) => index,
+            None => {
+                self.buffers.push(Buffer { name, span, used: true, conditions: Vec::new() });
+                self.buffers.len() - 1
+            }
+        }
+    }
+
+    /// Moves the last content to another buffer, as `http_uri` and its kin do.
+    fn move_content(&mut self, keyword: &'static str, buffer: &'static str, span: Span) -> Result<(), RuleError> {
+        let Some((from, index)) = self.last_content else {
+            return Err(RuleError::new(Kind::NoContent { keyword }, span));
+        };
+        let to = self.buffer_index(buffer, span);
+        if to != from {
+            let condition = self.buffers[from].conditions.remove(index);
+            self.buffers[to].conditions.push(condition);
+            self.last_content = Some((to, self.buffers[to].conditions.len() - 1));
+        }
+        Ok(())
+    }
+
+    /// The content that a modifier changes.
+    pub(crate) fn content(&mut self, keyword: &'static str, span: Span) -> Result<&mut Content, RuleError> {
+        let none = RuleError::new(Kind::NoContent { keyword }, span);
+        let Some((buffer, index)) = self.last_content else { return Err(none) };
+        match self.buffers.get_mut(buffer).and_then(|b| b.conditions.get_mut(index)) {
+            Some(BufferCondition::Content(content)) => Ok(content),
+            _ => Err(none),
+        }
+    }
+
+    /// The variable of this name, if `byte_extract` or `byte_math` set it before.
+    pub(crate) fn variable(&self, name: Text<'_>) -> Option<u8> {
+        let index = self.signature.variables.iter().position(|v| v.as_bytes() == name.bytes)?;
+        u8::try_from(index).ok()
+    }
+
+    /// A number within bounds, or a variable.
+    pub(crate) fn value(&self, keyword: &'static str, text: Text<'_>, min: i64, max: i64) -> Result<Value, RuleError> {
+        if text.bytes.iter().all(|b| b.is_ascii_digit() || matches!(b, b'-' | b'+')) || text.bytes.starts_with(b"0x") {
+            return keywords::number::signed(keyword, text, min, max).map(Value::Literal);
+        }
+        self.variable(text).map(Value::Variable).ok_or_else(|| {
+            let name = text.to_lossy();
+            let nearest = nearest(&name, self.signature.variables.iter().map(AsRef::as_ref));
+            RuleError::new(Kind::UnknownByteVariable { name: text.show(), nearest }, text.span())
+        })
+    }
+
+    /// Makes a variable, or finds it.
+    pub(crate) fn define(&mut self, keyword: &'static str, name: Text<'_>) -> Result<u8, RuleError> {
+        const LIMIT: usize = 256;
+        let plain = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
+        let named = name.bytes.first().is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_');
+        if !named || !name.bytes.iter().all(plain) {
+            let expected = "a variable's name: letters, digits, _ . and -, a letter first";
+            return Err(RuleError::new(Kind::Invalid { keyword, found: name.show(), expected }, name.span()));
+        }
+        if let Some(known) = self.variable(name) {
+            return Ok(known);
+        }
+        self.signature.variables.push(name.to_lossy());
+        u8::try_from(self.signature.variables.len() - 1)
+            .map_err(|_| RuleError::new(Kind::TooManyVariables { limit: LIMIT }, name.span()))
+    }
+}
+
+/// Checks one rule. `text` is the rule that was parsed, `place` goes into the signature. Warnings are appended.
+///
+/// # Errors
+/// The first thing in the rule that is wrong.
+pub fn check(
+    rule: &Rule<'_>,
+    text: &[u8],
+    place: Place,
+    variables: &Variables,
+    classifications: &Classifications,
+    resolved: &mut Resolved,
+    warnings: &mut Vec<Warning>,
+) -> Result<Checked, RuleError> {
+    let mut not_built = None;
+    let action = action(rule, &mut not_built)?;
+    let header = header_of(rule, text, variables, resolved, &mut not_built)?;
+    let mut checker = Checker {
+        signature: empty(place, action, header),
+        classifications,
+        given: FxHashMap::default(),
+        buffers: vec![Buffer { name: "", span: Span::default(), used: true, conditions: Vec::new() }],
+        current: 0,
+        last_content: None,
+        not_built,
+        warnings: Vec::new(),
+    };
+    if let Some(unmet) = unmet_requirement(rule)? {
+        checker.skip("requires", unmet);
+    }
+    let demands_more = checker.not_built.as_ref().is_some_and(|(k, _)| &**k == "requires");
+    for option in &rule.options {
+        match keywords::find(option.name.bytes) {
+            Some(keyword) => apply(&mut checker, keyword, option)?,
+            // A rule for another version may use keywords that only that version has.
+            None if demands_more => {}
+            None => {
+                let name = option.name.to_lossy();
+                let nearest = nearest(&name, keywords::names());
+                return Err(RuleError::new(
+                    Kind::UnknownKeyword { name: option.name.show(), nearest },
+                    option.name.span(),
+                ));
+            }
+        }
+    }
+    checker.check_used()?;
+    if checker.signature.sid == 0 {
+        let end = text.len();
+        return Err(RuleError::new(Kind::Missing { missing: "sid" }, Span::new(end.saturating_sub(1), end)));
+    }
+    keywords::whole_rule(&mut checker)?;
+    warnings.append(&mut checker.warnings);
+    let mut signature = checker.signature;
+    if let Some((keyword, span)) = checker.not_built {
+        return Ok(Checked::Skipped(NotBuilt {
+            gid: signature.gid,
+            sid: signature.sid,
+            rev: signature.rev,
+            keyword,
+            span,
+        }));
+    }
+    signature.payload = checker.buffers.swap_remove(0).conditions;
+    signature.text = String::from_utf8_lossy(text.trim_ascii()).into();
+    Ok(Checked::Signature(signature))
+}
+
+/// Holds an option against what its keyword takes, then lets the keyword check it.
+fn apply(checker: &mut Checker<'_>, keyword: &'static Keyword, option: &RuleOption<'_>) -> Result<(), RuleError> {
+    let name = keyword.spelled(option.name.bytes);
+    let fail = |kind, span| Err(RuleError::new(kind, span));
+    match (&option.value, keyword.value.needed, keyword.value.allowed) {
+        (None, true, _) => return fail(Kind::MissingValue { keyword: name }, option.name.span()),
+        (Some(value), _, false) => return fail(Kind::UnexpectedValue { keyword: name }, value.text.span()),
+        _ => {}
+    }
+    if let Some(value) = &option.value {
+        match keyword.value.quotes {
+            Quotes::Needed if !value.quoted => return fail(Kind::QuotesNeeded { keyword: name }, value.text.span()),
+            Quotes::Forbidden if value.quoted => {
+                return fail(Kind::UnexpectedQuotes { keyword: name }, value.text.span());
+            }
+            _ => {}
+        }
+        if value.negated && !keyword.value.negatable {
+            return fail(Kind::UnexpectedNegation { keyword: name }, value.text.span());
+        }
+    }
+    match keyword.support {
+        Support::Built(check) => check(checker, name, option),
+        Support::NotBuilt(effect) => {
+            checker.skip(name, option.name.span());
+            match effect {
+                Effect::None => Ok(()),
+                Effect::Buffer => checker.choose(keyword.name, option.name.span()),
+                Effect::Modifier(buffer) => checker.move_content(name, buffer, option.name.span()),
+                Effect::Looks => {
+                    let current = checker.current;
+                    checker.buffers[current].used = true;
+                    Ok(())
+                }
+                Effect::Checked(check) => check(checker, name, option),
+            }
+        }
+    }
+}
+
+fn empty(place: Place, action: Action, header: Header) -> Signature {
+    Signature {
+        place,
+        action,
+        header,
+        gid: 1,
+        sid: 0,
+        rev: 0,
+        msg: Box::default(),
+        classtype: None,
+        category: Box::default(),
+        priority: 3,
+        references: Vec::new(),
+        metadata: Vec::new(),
+        target: None,
+        noalert: false,
+        flow: FlowCondition::default(),
+        packet: Vec::new(),
+        payload: Vec::new(),
+        flowbits: Vec::new(),
+        threshold: None,
+        detection_filter: None,
+        variables: Vec::new(),
+        text: Box::default(),
+    }
+}
+
+type NotBuiltYet = Option<(Box<str>, Span)>;
+
+fn action(rule: &Rule<'_>, not_built: &mut NotBuiltYet) -> Result<Action, RuleError> {
+    let found = rule.action;
+    match ACTIONS.iter().find(|(name, _)| name.as_bytes() == found.bytes) {
+        Some((_, Some(action))) => Ok(*action),
+        Some((name, None)) => {
+            not_built.get_or_insert_with(|| ((*name).into(), found.span()));
+            Ok(Action::Alert)
+        }
+        None => {
+            let nearest = nearest(&found.to_lossy(), ACTIONS.iter().map(|a| a.0));
+            Err(RuleError::new(Kind::UnknownAction { name: found.show(), nearest }, found.span()))
+        }
+    }
+}
+
+fn header_of(
+    rule: &Rule<'_>,
+    text: &[u8],
+    variables: &Variables,
+    resolved: &mut Resolved,
+    not_built: &mut NotBuiltYet,
+) -> Result<Header, RuleError> {
+    let name = rule.protocol;
+    let known = PROTOCOLS.iter().find(|p| p.0.as_bytes() == name.bytes);
+    let (proto, ip_version) = match known {
+        Some(&(_, proto, version)) => (proto, version),
+        None => {
+            let lossy = name.to_lossy();
+            if !PROTOCOLS_NOT_BUILT.contains(&&*lossy) {
+                let all = PROTOCOLS.iter().map(|p| p.0).chain(PROTOCOLS_NOT_BUILT.iter().copied());
+                let nearest = nearest(&lossy, all);
+                return Err(RuleError::new(Kind::UnknownProtocol { name: name.show(), nearest }, name.span()));
+            }
+            not_built.get_or_insert_with(|| (lossy, name.span()));
+            (HeaderProto::Ip, None)
+        }
+    };
+    if rule.direction == Direction::Transaction {
+        not_built.get_or_insert_with(|| ("=>".into(), rule.direction_span));
+    }
+    Ok(Header {
+        proto,
+        ip_version,
+        src: addresses(&rule.source, text, variables, resolved)?,
+        src_ports: ports(&rule.source_ports, text, variables, resolved)?,
+        dst: addresses(&rule.destination, text, variables, resolved)?,
+        dst_ports: ports(&rule.destination_ports, text, variables, resolved)?,
+        bidirectional: rule.direction == Direction::Both,
+    })
+}
+
+fn is_any(group: &Group<'_>) -> bool {
+    matches!(&group.kind, GroupKind::Item(item) if !group.negated && item.bytes == b"any")
+}
+
+fn group_text<'a>(group: &Group<'_>, text: &'a [u8]) -> &'a [u8] {
+    text.get(group.span.start as usize..group.span.end as usize).unwrap_or_default()
+}
+
+fn addresses(
+    group: &Group<'_>,
+    text: &[u8],
+    variables: &Variables,
+    resolved: &mut Resolved,
+) -> Result<AddressSet, RuleError> {
+    if is_any(group) {
+        return Ok(AddressSet::default());
+    }
+    let text = group_text(group, text);
+    if let Some(known) = resolved.addresses.get(text) {
+        return Ok(known.clone());
+    }
+    let set = header::addresses(group, &variables.for_addresses())?;
+    resolved.addresses.insert(text.into(), set.clone());
+    Ok(set)
+}
+
+fn ports(group: &Group<'_>, text: &[u8], variables: &Variables, resolved: &mut Resolved) -> Result<PortSet, RuleError> {
+    if is_any(group) {
+        return Ok(PortSet::any());
+    }
+    let text = group_text(group, text);
+    if let Some(known) = resolved.ports.get(text) {
+        return Ok(known.clone());
+    }
+    let set = header::ports(group, &variables.for_ports())?;
+    resolved.ports.insert(text.into(), set.clone());
+    Ok(set)
+}
+
+/// Where the rule asks for what this rule language is not, if it does.
+fn unmet_requirement(rule: &Rule<'_>) -> Result<Option<Span>, RuleError> {
+    for option in &rule.options {
+        if option.name.bytes == b"requires"
+            && let Some(value) = &option.value
+            && !keywords::meta::requirement_met(value.text)?
+        {
+            return Ok(Some(option.name.span()));
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,211 @@
+//! `pcre`: a regular expression, with PCRE's flags and letters that choose a buffer.
+
+use super::meta::{invalid, text};
+use super::{Keyword, PATTERN};
+use crate::check::Checker;
+use crate::error::{RuleError, RuleErrorKind as Kind};
+use crate::model::{BufferCondition, Pcre};
+use crate::syntax::{RuleOption, Span, Text};
+
+pub(super) const KEYWORDS: &[Keyword] = &[Keyword::new(
+    "pcre",
+    PATTERN,
+    pcre,
+    "`pcre:[!]\"/regex/flags\"`: the expression matches; flags `ismxAEG`, `R` relative, `UIPQHDMCSYVWZ` choose an HTTP buffer.",
+)];
+
+/// The letters that choose a buffer, with the name of that buffer's sticky keyword.
+const BUFFERS: [(u8, &str); 13] = [
+    (b'U', "http.uri"),
+    (b'I', "http.uri.raw"),
+    (b'P', "http.request_body"),
+    (b'Q', "http.response_body"),
+    (b'H', "http.header"),
+    (b'D', "http.header.raw"),
+    (b'M', "http.method"),
+    (b'C', "http.cookie"),
+    (b'S', "http.stat_code"),
+    (b'Y', "http.stat_msg"),
+    (b'V', "http.user_agent"),
+    (b'W', "http.host"),
+    (b'Z', "http.host.raw"),
+];
+
+fn pcre(checker: &mut Checker<'_>, name: &'static str, option: &RuleOption<'_>) -> Result<(), RuleError> {
+    let value = text(option);
+    let expected = "an expression between slashes, as in /a+b/i";
+    let end = memchr::memrchr(b'/', flags_end(value)).filter(|&end| end > 0 && value.bytes.first() == Some(&b'/'));
+    let Some(end) = end else { return Err(invalid(name, value, expected)) };
+    let (source, flags) = (value.to(end).from(1), value.from(end + 1));
+    let (flags, captures) = match flags.split_once(b',') {
+        Some((flags, captures)) => (flags, Some(captures)),
+        None => (flags.trim(), None),
+    };
+    if source.bytes.is_empty() {
+        return Err(invalid(name, value, expected));
+    }
+    let mut pcre = Pcre {
+        pattern: pattern(source.bytes),
+        negated: option.value.is_some_and(|v| v.negated),
+        relative: false,
+        caseless: false,
+        multi_line: false,
+        dot_all: false,
+        extended: false,
+        anchored: false,
+        dollar_end_only: false,
+        ungreedy: false,
+    };
+    let mut buffer = None;
+    for (index, &flag) in flags.bytes.iter().enumerate() {
+        match flag {
+            b'i' => pcre.caseless = true,
+            b'm' => pcre.multi_line = true,
+            b's' => pcre.dot_all = true,
+            b'x' => pcre.extended = true,
+            b'A' => pcre.anchored = true,
+            b'E' => pcre.dollar_end_only = true,
+            b'G' => pcre.ungreedy = true,
+            b'R' => pcre.relative = true,
+            // B is rawbytes, O lifts a limit that there is not; neither changes an answer.
+            b'B' | b'O' => {}
+            _ => match BUFFERS.iter().find(|b| b.0 == flag) {
+                Some((_, chosen)) if buffer.is_none_or(|known| known == *chosen) => buffer = Some(*chosen),
+                Some(_) => {
+                    let other = "another letter that chooses a buffer";
+                    return Err(RuleError::new(
+                        Kind::Conflict { keyword: name, other },
+                        flags.from(index).to(1).span(),
+                    ));
+                }
+                None => return Err(invalid(name, flags.from(index).to(1), "flags out of ismxAEGRBOUIPQHDMCSYVWZ")),
+            },
+        }
+    }
+    compiles(&pcre, source)?;
+    if let Some(captures) = captures {
+        check_captures(name, captures)?;
+        checker.skip("pcre that keeps what it captures", captures.span());
+    }
+    match buffer {
+        Some(buffer) => {
+            checker.skip(format!("pcre on {buffer}"), option.name.span());
+            let kept = checker.current;
+            let used = checker.buffers[kept].used;
+            checker.current = checker.buffer_index(buffer, option.name.span());
+            checker.buffer(BufferCondition::Pcre(pcre));
+            checker.current = kept;
+            checker.buffers[kept].used = used;
+        }
+        None => checker.buffer(BufferCondition::Pcre(pcre)),
+    }
+    Ok(())
+}
+
+/// The value up to where the names of captures begin, since these may have slashes too.
+fn flags_end(value: Text<'_>) -> &[u8] {
+    let captures = [&b"flow:"[..], b"pkt:", b"alert:"];
+    let mut end = value.bytes.len();
+    while let Some(comma) = memchr::memrchr(b',', &value.bytes[..end]) {
+        let after = value.bytes[comma + 1..].trim_ascii_start();
+        if !captures.iter().any(|c| after.starts_with(c)) {
+            break;
+        }
+        end = comma;
+    }
+    &value.bytes[..end]
+}
+
+fn check_captures(name: &'static str, captures: Text<'_>) -> Result<(), RuleError> {
+    for capture in captures.split(b',') {
+        let known = [&b"flow:"[..], b"pkt:", b"alert:"]
+            .iter()
+            .any(|c| capture.bytes.len() > c.len() && capture.bytes.starts_with(c));
+        if !known {
+            return Err(invalid(name, capture, "flow:, pkt: or alert: and a name for each capture"));
+        }
+    }
+    Ok(())
+}
+
+/// The expression as text. The engine matches bytes: those that are no UTF-8 are written as `\xNN`.
+fn pattern(source: &[u8]) -> Box<str> {
+    match std::str::from_utf8(source) {
+        Ok(text) => text.into(),
+        Err(_) => {
+            let mut out = String::with_capacity(source.len() + 16);
+            for &byte in source {
+                if byte.is_ascii() {
+                    out.push(char::from(byte));
+                } else {
+                    out.push_str(&format!("\\x{byte:02x}"));
+                }
+            }
+            out.into()
+        }
+    }
+}
+
+fn compiles(pcre: &Pcre, source: Text<'_>) -> Result<(), RuleError> {
+    let mut builder = pcre2::bytes::RegexBuilder::new();
+    builder.caseless(pcre.caseless).multi_line(pcre.multi_line).dotall(pcre.dot_all).extended(pcre.extended);
+    builder.build(&pcre.pattern).map(drop).map_err(|error| {
+        let offset = error.offset().unwrap_or(0);
+        let start = source.start as usize + offset.min(source.bytes.len());
+        let message = error.to_string();
+        let message = message.split_once(": ").map_or(message.clone(), |(_, m)| m.to_owned());
+        RuleError::new(Kind::BadRegex { message, offset }, Span::new(start.saturating_sub(1), start))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{bad, good, skipped};
+    use super::*;
+
+    fn one(options: &str) -> Pcre {
+        match good(options).payload.pop() {
+            Some(BufferCondition::Pcre(pcre)) => pcre,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn flags() {
+        let p = one("pcre:!\"/a\\/b\\x20[^\\x22\\;]/ismxAEGRBO\";");
+        assert_eq!(&*p.pattern, "a\\/b\\x20[^\\x22\\;]");
+        assert!(p.negated && p.relative && p.caseless && p.multi_line && p.dot_all);
+        assert!(p.extended && p.anchored && p.dollar_end_only && p.ungreedy);
+        let p = one("pcre:\"/^a/\";");
+        assert!(!p.negated && !p.relative && !p.caseless);
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_escaped() {
+        assert_eq!(&*pattern(b"a\xff[\x80-\x90]"), "a\\xff[\\x80-\\x90]");
+        assert_eq!(&*pattern("aé".as_bytes()), "aé");
+    }
+
+    #[test]
+    fn buffer_letters_need_what_is_not_built() {
+        assert_eq!(skipped("pcre:\"/a/Ui\";").as_deref(), Some("pcre on http.uri"));
+        assert_eq!(skipped("pcre:\"/a(b)/R,flow:x\";").as_deref(), Some("pcre that keeps what it captures"));
+        assert_eq!(
+            skipped("pcre:\"/a(b)/R, flow:ua/x/y, pkt:b/z\";").as_deref(),
+            Some("pcre that keeps what it captures")
+        );
+    }
+
+    #[test]
+    fn bad_expressions() {
+        assert!(matches!(bad("pcre:\"abc\";").0, Kind::Invalid { .. }));
+        assert!(matches!(bad("pcre:\"/abc\";").0, Kind::Invalid { .. }));
+        assert!(matches!(bad("pcre:\"//\";").0, Kind::Invalid { .. }));
+        assert!(matches!(bad("pcre:\"/a/q\";"), (Kind::Invalid { .. }, at) if at == "q"));
+        assert!(matches!(bad("pcre:\"/a/UH\";"), (Kind::Conflict { .. }, at) if at == "H"));
+        assert!(matches!(bad("pcre:\"/a/i,x:y\";"), (Kind::Invalid { .. }, at) if at == "x:y"));
+        assert!(matches!(bad("pcre:\"/a(b/\";").0, Kind::BadRegex { offset: 3, .. }));
+        assert!(matches!(bad("pcre:\"/a[z-a]/\";"), (Kind::BadRegex { .. }, at) if at == "a"));
+        assert!(matches!(bad("pcre:\"/a\\/\";").0, Kind::BadRegex { .. }));
+    }
+}

@@ -1,0 +1,320 @@
+//! Rule files to signatures: finds the files, checks every rule, settles duplicates, and says what was wrong and where.
+//! A bad rule is reported and left out; it never stops the others.
+
+use crate::check::{Checked, Resolved, Warning, check};
+use crate::classification::Classifications;
+use crate::model::{Place, Signature};
+use crate::report::{Excerpt, Problem, Severity};
+use crate::syntax::lines::{Line, lines};
+use crate::syntax::{Rule, Span, Text, parse};
+use crate::variables::Variables;
+use rustc_hash::FxHashMap;
+use std::path::{Path, PathBuf};
+
+/// What became of the rules.
+#[derive(Clone, Debug, Default)]
+pub struct Loaded {
+    /// Rules that can be evaluated, in the files' order.
+    pub signatures: Vec<Signature>,
+    /// Rules that use what is not built yet.
+    pub skipped: Vec<Skipped>,
+    /// What is wrong, in the files' order.
+    pub problems: Vec<Problem>,
+    /// Rules that are commented out.
+    pub disabled: usize,
+    /// The files that were read; [`Place::file`] counts these.
+    pub files: Vec<PathBuf>,
+}
+
+impl Loaded {
+    /// How many rules are in error.
+    #[must_use]
+    pub fn failed(&self) -> usize {
+        self.problems.iter().filter(|p| p.severity == Severity::Error && p.line > 0).count()
+    }
+
+    /// Whether there is an error, be it in a rule or in reading a file.
+    #[must_use]
+    pub fn has_errors(&self) -> bool {
+        self.problems.iter().any(|p| p.severity == Severity::Error)
+    }
+}
+
+/// A rule that is right as far as is known, but cannot be evaluated yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    /// The keyword, protocol or action that is not built.
+    pub keyword: Box<str>,
+    /// Where that stands.
+    pub place: Place,
+    /// The rule's sid.
+    pub sid: u32,
+    /// Its revision.
+    pub rev: u32,
+}
+
+/// Reads rules from files, folders (their `*.rules`, sorted) and patterns (`*` and `?` in the last part of a path).
+///
+/// Of two rules with the same gid and sid the one with the higher rev is taken, with a warning; of the same rev, the first,
+/// with an error.
+#[must_use]
+pub fn load(paths: &[PathBuf], variables: &Variables, classifications: &Classifications) -> Loaded {
+    let mut loader = Loader::new(variables, classifications);
+    for path in paths {
+        match expand(path) {
+            Ok(files) => files.iter().for_each(|file| loader.file(file)),
+            Err(message) => loader.unreadable(path, message),
+        }
+    }
+    loader.finish()
+}
+
+/// The same for one text; `name` stands for the file in messages.
+#[must_use]
+pub fn load_text(name: &Path, text: &[u8], variables: &Variables, classifications: &Classifications) -> Loaded {
+    let mut loader = Loader::new(variables, classifications);
+    loader.text(name, text);
+    loader.finish()
+}
+
+/// The files that a path stands for.
+fn expand(path: &Path) -> Result<Vec<PathBuf>, String> {
+    if path.is_dir() {
+        return matching(path, "*.rules");
+    }
+    let pattern = path.file_name().and_then(|n| n.to_str()).filter(|n| n.contains(['*', '?']));
+    match pattern {
+        Some(pattern) if !path.exists() => {
+            let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            matching(parent, pattern)
+        }
+        _ => Ok(vec![path.to_owned()]),
+    }
+}
+
+fn matching(folder: &Path, pattern: &str) -> Result<Vec<PathBuf>, String> {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
+        .and_then(|entries| entries.map(|e| e.map(|e| e.path())).collect::<Result<_, _>>())
+        .map_err(|e| format!("cannot list {}: {e}", folder.display()))?;
+    files.retain(|f| {
+        f.is_file()
+            && f.file_name().and_then(|n| n.to_str()).is_some_and(|n| wildcard(pattern.as_bytes(), n.as_bytes()))
+    });
+    if files.is_empty() {
+        return Err(format!("no file in {} is like {pattern}", folder.display()));
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Whether a name fits a pattern of `*` (any run) and `?` (any byte).
+fn wildcard(pattern: &[u8], name: &[u8]) -> bool {
+    let (mut p, mut n, mut star) = (0, 0, None);
+    while let Some(&byte) = name.get(n) {
+        match pattern.get(p) {
+            Some(b'*') => {
+                star = Some((p, n));
+                p += 1;
+            }
+            Some(&wanted) if wanted == b'?' || wanted == byte => {
+                p += 1;
+                n += 1;
+            }
+            _ => match &mut star {
+                Some((at, from)) => {
+                    *from += 1;
+                    (p, n) = (*at + 1, *from);
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern.get(p..).unwrap_or_default().iter().all(|b| *b == b'*')
+}
+
+/// Where a rule of some gid and sid was taken from.
+struct Taken {
+    rev: u32,
+    kept: Kept,
+}
+
+#[derive(Clone, Copy)]
+enum Kept {
+    Signature(usize),
+    Skipped(usize),
+}
+
+struct Loader<'a> {
+    variables: &'a Variables,
+    classifications: &'a Classifications,
+    resolved: Resolved,
+    warnings: Vec<Warning>,
+    taken: FxHashMap<(u32, u32), Taken>,
+    signatures: Vec<Option<Signature>>,
+    skipped: Vec<Option<Skipped>>,
+    loaded: Loaded,
+}
+
+impl<'a> Loader<'a> {
+    fn new(variables: &'a Variables, classifications: &'a Classifications) -> Self {
+        Self {
+            variables,
+            classifications,
+            resolved: Resolved::default(),
+            warnings: Vec::new(),
+            taken: FxHashMap::default(),
+            signatures: Vec::new(),
+            skipped: Vec::new(),
+            loaded: Loaded::default(),
+        }
+    }
+
+    fn file(&mut self, path: &Path) {
+        match std::fs::read(path) {
+            Ok(text) => self.text(path, &text),
+            Err(error) => self.unreadable(path, format!("cannot be read: {error}")),
+        }
+    }
+
+    fn unreadable(&mut self, path: &Path, message: String) {
+        self.loaded.problems.push(Problem {
+            file: path.to_owned(),
+            line: 0,
+            column: 0,
+            severity: Severity::Error,
+            sid: None,
+            message,
+            excerpt: Excerpt::default(),
+        });
+    }
+
+    fn text(&mut self, path: &Path, text: &[u8]) {
+        let file = u32::try_from(self.loaded.files.len()).unwrap_or(u32::MAX);
+        self.loaded.files.push(path.to_owned());
+        let mut all = lines(text);
+        for line in all.by_ref() {
+            self.rule(path, file, &line);
+        }
+        self.loaded.disabled += all.disabled();
+    }
+
+    fn rule(&mut self, path: &Path, file: u32, line: &Line<'_>) {
+        let rule = match parse(&line.text) {
+            Ok(rule) => rule,
+            Err(error) => {
+                return self.problem(path, line, error.span, Severity::Error, sid_in(&line.text), error.to_string());
+            }
+        };
+        let (first_line, column) = line.position(rule.action.start);
+        let place = Place { file, line: first_line, column };
+        let outcome = check(
+            &rule,
+            &line.text,
+            place,
+            self.variables,
+            self.classifications,
+            &mut self.resolved,
+            &mut self.warnings,
+        );
+        let sid = sid_of(&rule);
+        for warning in std::mem::take(&mut self.warnings) {
+            self.problem(path, line, warning.span, Severity::Warning, sid, warning.message);
+        }
+        match outcome {
+            Err(error) => self.problem(path, line, error.span, Severity::Error, sid, error.to_string()),
+            Ok(Checked::Signature(signature)) => {
+                let kept = Kept::Signature(self.signatures.len());
+                if self.take(path, line, &rule, (signature.gid, signature.sid), signature.rev, kept) {
+                    self.signatures.push(Some(signature));
+                }
+            }
+            Ok(Checked::Skipped(skipped)) => {
+                let kept = Kept::Skipped(self.skipped.len());
+                if self.take(path, line, &rule, (skipped.gid, skipped.sid), skipped.rev, kept) {
+                    let (line, column) = line.position(skipped.span.start);
+                    let place = Place { file, line, column };
+                    let (keyword, sid, rev) = (skipped.keyword, skipped.sid, skipped.rev);
+                    self.skipped.push(Some(Skipped { keyword, place, sid, rev }));
+                }
+            }
+        }
+    }
+
+    /// Whether the rule is taken, given the others of its sid.
+    fn take(&mut self, path: &Path, line: &Line<'_>, rule: &Rule<'_>, id: (u32, u32), rev: u32, kept: Kept) -> bool {
+        let Some(earlier) = self.taken.get(&id) else {
+            self.taken.insert(id, Taken { rev, kept });
+            return true;
+        };
+        let before = earlier.rev;
+        let span = option_span(rule, b"sid").unwrap_or(rule.action.span());
+        if rev == before {
+            let message = format!("sid {} rev {rev} stands here for the second time; the first is taken", id.1);
+            self.problem(path, line, span, Severity::Error, Some(id.1), message);
+            return false;
+        }
+        if rev < before {
+            let message = format!("sid {} stands before with rev {before}; this one, rev {rev}, is left out", id.1);
+            self.problem(path, line, span, Severity::Warning, Some(id.1), message);
+            return false;
+        }
+        let message = format!("sid {} stands before with rev {before}; this one, rev {rev}, takes its place", id.1);
+        match earlier.kept {
+            Kept::Signature(index) => self.signatures[index] = None,
+            Kept::Skipped(index) => self.skipped[index] = None,
+        }
+        self.taken.insert(id, Taken { rev, kept });
+        self.problem(path, line, span, Severity::Warning, Some(id.1), message);
+        true
+    }
+
+    fn problem(
+        &mut self,
+        file: &Path,
+        line: &Line<'_>,
+        span: Span,
+        severity: Severity,
+        sid: Option<u32>,
+        message: String,
+    ) {
+        let (row, column) = line.position(span.start);
+        let len = span.end.saturating_sub(span.start) as usize;
+        let excerpt = Excerpt::new(line.around(span.start), column.saturating_sub(1) as usize, len);
+        self.loaded.problems.push(Problem {
+            file: file.to_owned(),
+            line: row,
+            column,
+            severity,
+            sid,
+            message,
+            excerpt,
+        });
+    }
+
+    fn finish(mut self) -> Loaded {
+        self.loaded.signatures = self.signatures.into_iter().flatten().collect();
+        self.loaded.skipped = self.skipped.into_iter().flatten().collect();
+        self.loaded
+    }
+}
+
+fn option_span(rule: &Rule<'_>, name: &[u8]) -> Option<Span> {
+    rule.options.iter().find(|o| o.name.bytes == name).map(|o| o.span())
+}
+
+fn sid_of(rule: &Rule<'_>) -> Option<u32> {
+    let option = rule.options.iter().find(|o| o.name.bytes == b"sid")?;
+    number(option.value?.text)
+}
+
+fn number(text: Text<'_>) -> Option<u32> {
+    std::str::from_utf8(text.bytes).ok()?.parse().ok()
+}
+
+/// The sid of a rule that does not parse, if it can be made out.
+fn sid_in(text: &[u8]) -> Option<u32> {
+    let at = memchr::memmem::rfind(text, b"sid:")?;
+    let rest = Text::new(text, 0).from(at + 4).trim();
+    let digits = rest.bytes.iter().take_while(|b| b.is_ascii_digit()).count();
+    number(rest.to(digits))
+}
