@@ -1,0 +1,364 @@
+//! Puts the bytes of one direction in order.
+//!
+//! The usual segment is the next one expected with nothing buffered: it costs a comparison and the call of the sink.
+//! Everything else is a list of buffered pieces, sorted and without overlap, all of them behind `next`.
+
+use super::pool::{NIL, Pool};
+use super::session::{Half, seq_ge};
+use super::{OverlapPolicy, PayloadFate, StreamConfig, StreamCounters, StreamEvent, StreamEventSet, StreamSink};
+use crate::packet::Direction;
+
+/// Most pieces kept where nothing acknowledges them, since the receiver's side is not seen.
+const UNACKNOWLEDGED_PIECES: u16 = 64;
+
+/// Why a segment could not be buffered.
+enum Full {
+    Limit,
+    Memory,
+}
+
+/// One direction of one session, with all that delivering needs.
+pub(super) struct Lane<'a, S> {
+    pub pool: &'a mut Pool,
+    pub counters: &'a mut StreamCounters,
+    pub config: &'a StreamConfig,
+    pub depth: u64,
+    pub half: &'a mut Half,
+    /// The receiver's segments are seen, so that holes will be acknowledged or filled.
+    pub acknowledged: bool,
+    pub direction: Direction,
+    pub sink: &'a mut S,
+    pub events: &'a mut StreamEventSet,
+}
+
+impl<S: StreamSink> Lane<'_, S> {
+    /// Takes a segment's payload, whose first byte has sequence number `seq`.
+    #[inline]
+    pub(super) fn payload(&mut self, seq: u32, bytes: &[u8]) -> PayloadFate {
+        if self.half.is(Half::DEPTH) {
+            return PayloadFate::BeyondDepth;
+        }
+        if self.half.is(Half::ENDED) {
+            return PayloadFate::OutsideWindow;
+        }
+        if seq == self.half.next_seq() && self.half.head == NIL {
+            self.deliver(bytes, true);
+            return if self.half.is(Half::DEPTH) && self.half.next_seq() != seq.wrapping_add(bytes.len() as u32) {
+                PayloadFate::Partly
+            } else {
+                PayloadFate::InOrder
+            };
+        }
+        self.payload_out_of_order(seq, bytes)
+    }
+
+    fn payload_out_of_order(&mut self, seq: u32, bytes: &[u8]) -> PayloadFate {
+        loop {
+            let offset = seq.wrapping_sub(self.half.next_seq()) as i32;
+            let known = offset.min(0).unsigned_abs() as usize;
+            if known >= bytes.len() {
+                self.counters.duplicates += 1;
+                return PayloadFate::Duplicate;
+            }
+            let bytes = &bytes[known..];
+            if offset <= 0 {
+                self.merge(bytes);
+                return if known > 0 || self.half.is(Half::DEPTH) { PayloadFate::Partly } else { PayloadFate::InOrder };
+            }
+            let position = self.half.next + offset as u64;
+            let Some(room) = self.depth.checked_sub(position).filter(|&room| room > 0) else {
+                return PayloadFate::BeyondDepth;
+            };
+            if self.half.acked_position() >= position {
+                self.give_up(position);
+                continue;
+            }
+            let fits = usize::try_from(room).unwrap_or(usize::MAX).min(bytes.len());
+            match self.buffer(position, &bytes[..fits]) {
+                Ok(0) => {
+                    self.counters.duplicates += 1;
+                    return PayloadFate::Duplicate;
+                }
+                Ok(_) => {
+                    self.counters.buffered += 1;
+                    return PayloadFate::Buffered;
+                }
+                Err(full) => self.make_room(full, position),
+            }
+        }
+    }
+
+    /// Gives up the first hole, and if nothing is buffered the one before `position`.
+    fn make_room(&mut self, full: Full, position: u64) {
+        match full {
+            Full::Limit => {
+                self.counters.limit_hits += 1;
+                self.events.insert(StreamEvent::ReassemblyInsertLimit);
+            }
+            Full::Memory => {
+                self.counters.memcap_hits += 1;
+                self.events.insert(StreamEvent::ReassemblyInsertMemcap);
+            }
+        }
+        let first = match self.half.head {
+            NIL => position,
+            head => self.pool.piece(head).position.min(position),
+        };
+        self.give_up(first);
+    }
+
+    /// Takes an acknowledgement of this direction's bytes, already noted in `half`.
+    pub(super) fn on_ack(&mut self) {
+        if self.half.head != NIL {
+            let acked = self.half.acked_position();
+            while self.half.head != NIL && self.pool.piece(self.half.head).position <= acked {
+                self.give_up(self.pool.piece(self.half.head).position);
+            }
+        }
+        self.end_if_over();
+    }
+
+    /// Ends the direction once its FIN is acknowledged and everything before it was delivered.
+    pub(super) fn end_if_over(&mut self) {
+        if self.half.is(Half::FIN_ACKED)
+            && !self.half.is(Half::ENDED)
+            && (self.half.is(Half::DEPTH) || seq_ge(self.half.next_seq(), self.half.fin))
+        {
+            self.half.marks |= Half::ENDED;
+            self.free_all();
+            self.sink.end(self.direction);
+        }
+    }
+
+    /// The SYN's payload was accepted by the receiver, or was not.
+    pub(super) fn settle_syn_data(&mut self, accepted: bool) {
+        if self.half.is(Half::SYN_DATA) {
+            self.half.marks &= !Half::SYN_DATA;
+            if accepted { self.drain() } else { self.free_all() }
+        }
+    }
+
+    /// Keeps the SYN's payload until it is known whether the receiver took it (RFC 7413 §2).
+    pub(super) fn keep_syn_data(&mut self, bytes: &[u8]) -> PayloadFate {
+        self.free_all();
+        match self.buffer(0, bytes) {
+            Ok(_) => {
+                self.half.marks |= Half::SYN_DATA;
+                PayloadFate::Buffered
+            }
+            Err(_) => {
+                self.free_all();
+                PayloadFate::OutsideWindow
+            }
+        }
+    }
+
+    /// The connection is over: delivers what is buffered, holes reported, and ends the direction.
+    pub(super) fn close(&mut self) {
+        if self.half.is(Half::ENDED) {
+            self.free_all();
+            return;
+        }
+        while self.half.head != NIL {
+            let position = self.pool.piece(self.half.head).position;
+            if position > self.half.acked_position() {
+                // Never acknowledged: perhaps on its way when the connection broke off, so no loss of ours.
+                self.sink.gap(self.direction, self.half.next, position - self.half.next);
+                self.half.next = position;
+            }
+            self.give_up(position);
+        }
+        let acked = self.half.acked_position().min(self.depth);
+        if self.half.is(Half::KNOWN) && !self.half.is(Half::DEPTH) && acked > self.half.next {
+            self.give_up(acked);
+        }
+        self.half.marks |= Half::ENDED;
+        self.sink.end(self.direction);
+    }
+
+    /// Gives up every hole before `position` and delivers what is buffered up to there and behind, up to the next hole.
+    fn give_up(&mut self, position: u64) {
+        while self.half.next < position && !self.half.is(Half::DEPTH) {
+            let behind = match self.half.head {
+                NIL => position,
+                head => self.pool.piece(head).position.min(position),
+            };
+            if let Some(len) = behind.checked_sub(self.half.next).filter(|&len| len > 0) {
+                self.half.marks |= Half::GAP;
+                self.counters.gaps += 1;
+                self.counters.gap_bytes += len;
+                self.events.insert(StreamEvent::ReassemblySeqGap);
+                self.sink.gap(self.direction, self.half.next, len);
+                self.half.next = behind;
+            }
+            self.drain();
+        }
+        self.drain();
+    }
+
+    /// Delivers `bytes` at `next`; buffered pieces among them, which came first, hold by the overlap policy.
+    fn merge(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() && !self.half.is(Half::DEPTH) {
+            let head = self.half.head;
+            let ahead = match head {
+                NIL => bytes.len(),
+                _ => {
+                    let distance = self.pool.piece(head).position.saturating_sub(self.half.next);
+                    usize::try_from(distance).unwrap_or(usize::MAX).min(bytes.len())
+                }
+            };
+            if ahead > 0 {
+                let (now, rest) = bytes.split_at(ahead);
+                self.deliver(now, true);
+                bytes = rest;
+                continue;
+            }
+            let skip = self.half.next.saturating_sub(self.pool.piece(head).position) as usize;
+            let len = self.pool.bytes(head).len().saturating_sub(skip).min(bytes.len());
+            let (now, rest) = bytes.split_at(len);
+            self.settle_overlap(head, skip, now);
+            bytes = rest;
+            self.deliver_head(len);
+        }
+        self.drain();
+    }
+
+    /// Delivers buffered pieces up to the first hole.
+    fn drain(&mut self) {
+        while self.half.head != NIL && self.pool.piece(self.half.head).position <= self.half.next {
+            self.deliver_head(usize::MAX);
+        }
+    }
+
+    /// Delivers at most `limit` bytes of the first piece, from `next` on, and frees it when it is used up.
+    fn deliver_head(&mut self, limit: usize) {
+        let head = self.half.head;
+        let piece = *self.pool.piece(head);
+        let held = self.pool.bytes(head);
+        let skip = usize::try_from(self.half.next.saturating_sub(piece.position)).unwrap_or(usize::MAX).min(held.len());
+        let end = skip.saturating_add(limit).min(held.len());
+        let room = usize::try_from(self.depth.saturating_sub(self.half.next)).unwrap_or(usize::MAX);
+        let now = &held[skip..end.min(skip.saturating_add(room))];
+        if !now.is_empty() {
+            self.counters.delivered_bytes += now.len() as u64;
+            self.sink.data(self.direction, self.half.next, now, false);
+            self.half.next += now.len() as u64;
+        }
+        if end == held.len() {
+            self.half.head = piece.next;
+            if piece.next == NIL {
+                self.half.tail = NIL;
+            }
+            self.half.pieces -= 1;
+            self.pool.give(head);
+        }
+        self.check_depth();
+    }
+
+    /// Delivers `bytes` at `next`, up to the depth limit.
+    #[inline]
+    fn deliver(&mut self, bytes: &[u8], from_segment: bool) {
+        let room = usize::try_from(self.depth.saturating_sub(self.half.next)).unwrap_or(usize::MAX);
+        let now = &bytes[..bytes.len().min(room)];
+        self.counters.delivered_bytes += now.len() as u64;
+        self.sink.data(self.direction, self.half.next, now, from_segment);
+        self.half.next += now.len() as u64;
+        self.check_depth();
+    }
+
+    #[inline]
+    fn check_depth(&mut self) {
+        if self.half.next >= self.depth && !self.half.is(Half::DEPTH) {
+            self.half.marks |= Half::DEPTH;
+            self.counters.depth_reached += 1;
+            self.events.insert(StreamEvent::ReassemblyDepthReached);
+            self.free_all();
+        }
+    }
+
+    /// `new` lies over the bytes of piece `index` from `skip` on: notes a difference and lets the policy's bytes hold.
+    fn settle_overlap(&mut self, index: u32, skip: usize, new: &[u8]) {
+        let held = &mut self.pool.bytes_mut(index)[skip..skip + new.len()];
+        if held != new {
+            self.counters.overlaps_different += 1;
+            self.events.insert(StreamEvent::ReassemblyOverlapDifferentData);
+            if self.config.overlap == OverlapPolicy::Last {
+                held.copy_from_slice(new);
+            }
+        }
+    }
+
+    /// Keeps what is new of `bytes` at `position`, and tells how much that was.
+    fn buffer(&mut self, mut position: u64, mut bytes: &[u8]) -> Result<usize, Full> {
+        let mut kept = 0;
+        let (mut before, mut at) = (NIL, self.half.head);
+        if self.half.tail != NIL && self.pool.piece(self.half.tail).end() <= position {
+            (before, at) = (self.half.tail, NIL);
+        }
+        while !bytes.is_empty() {
+            while at != NIL && self.pool.piece(at).end() <= position {
+                (before, at) = (at, self.pool.piece(at).next);
+            }
+            let free = match at {
+                NIL => bytes.len(),
+                _ => {
+                    let distance = self.pool.piece(at).position.saturating_sub(position);
+                    usize::try_from(distance).unwrap_or(usize::MAX).min(bytes.len())
+                }
+            };
+            let used = if free == 0 {
+                let piece = *self.pool.piece(at);
+                let skip = (position - piece.position) as usize;
+                let used = (piece.len as usize - skip).min(bytes.len());
+                self.settle_overlap(at, skip, &bytes[..used]);
+                used
+            } else {
+                let used = self.store(&mut before, at, position, &bytes[..free])?;
+                kept += used;
+                used
+            };
+            position += used as u64;
+            bytes = &bytes[used..];
+        }
+        Ok(kept)
+    }
+
+    /// Stores the start of `bytes` between two pieces: at the end of `before` if it continues that one, else in a new
+    /// piece, which becomes `before`. Tells how many bytes it stored, at least one.
+    fn store(&mut self, before: &mut u32, behind: u32, position: u64, bytes: &[u8]) -> Result<usize, Full> {
+        if *before != NIL && self.pool.piece(*before).end() == position {
+            let used = self.pool.append(*before, bytes);
+            if used > 0 {
+                return Ok(used);
+            }
+        }
+        let most = self.config.max_out_of_order_blocks;
+        let most = if self.acknowledged { most } else { most.min(UNACKNOWLEDGED_PIECES) };
+        if self.half.pieces >= most {
+            return Err(Full::Limit);
+        }
+        let index = self.pool.take(position, bytes).ok_or(Full::Memory)?;
+        self.half.pieces += 1;
+        self.pool.link(index, behind);
+        match *before {
+            NIL => self.half.head = index,
+            before => self.pool.link(before, index),
+        }
+        if behind == NIL {
+            self.half.tail = index;
+        }
+        *before = index;
+        Ok(self.pool.piece(index).len as usize)
+    }
+
+    /// Gives all pieces back to the pool.
+    pub(super) fn free_all(&mut self) {
+        let mut at = self.half.head;
+        while at != NIL {
+            let next = self.pool.piece(at).next;
+            self.pool.give(at);
+            at = next;
+        }
+        (self.half.head, self.half.tail, self.half.pieces) = (NIL, NIL, 0);
+    }
+}

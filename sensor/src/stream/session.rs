@@ -1,0 +1,238 @@
+//! What is kept per TCP connection: 128 bytes for both directions, with no buffered data.
+
+use super::pool::NIL;
+use crate::event::{TcpState, TcpSummary};
+use crate::packet::{Direction, Tcp, TcpFlags};
+
+/// `a` is behind `b` in sequence space (RFC 9293 §3.4).
+pub(super) const fn seq_gt(a: u32, b: u32) -> bool {
+    (a.wrapping_sub(b) as i32) > 0
+}
+
+/// `a` is at or behind `b` in sequence space.
+pub(super) const fn seq_ge(a: u32, b: u32) -> bool {
+    (a.wrapping_sub(b) as i32) >= 0
+}
+
+/// One direction: what its sender sent, and what the other side said about it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Half {
+    /// Stream position of the first byte neither delivered nor given up.
+    pub next: u64,
+    /// Initial sequence number; the byte at position 0 has `isn + 1`.
+    pub isn: u32,
+    /// Behind the highest sequence number sent, SYN and FIN counted.
+    pub high: u32,
+    /// Highest acknowledgement that the receiver sent.
+    pub acked: u32,
+    /// Right edge of the window that the receiver granted; never moves back.
+    pub window_end: u32,
+    /// Last window that the receiver granted, scaled.
+    pub window: u32,
+    /// Last timestamp value of the sender (RFC 7323).
+    pub timestamp: u32,
+    /// When it came, in seconds of packet time.
+    pub timestamp_at: u32,
+    /// Sequence number of the FIN, if [`Half::FIN`].
+    pub fin: u32,
+    /// First and last buffered piece.
+    pub head: u32,
+    pub tail: u32,
+    /// Buffered pieces.
+    pub pieces: u16,
+    /// What is known of it.
+    pub marks: u16,
+    /// Window scale that the sender announced.
+    pub scale: u8,
+    /// All flags that the sender sent.
+    pub flags: u8,
+    /// Segments in a row that lay outside the window.
+    pub outside: u8,
+}
+
+impl Half {
+    /// `isn` is known.
+    pub const KNOWN: u16 = 1;
+    /// Bytes are missing.
+    pub const GAP: u16 = 1 << 1;
+    /// The depth limit was reached.
+    pub const DEPTH: u16 = 1 << 2;
+    /// `end` was called.
+    pub const ENDED: u16 = 1 << 3;
+    /// A FIN was accepted; `fin` is its sequence number.
+    pub const FIN: u16 = 1 << 4;
+    /// The FIN was acknowledged.
+    pub const FIN_ACKED: u16 = 1 << 5;
+    /// The SYN carried a window scale.
+    pub const SCALE: u16 = 1 << 6;
+    /// The SYN carried a timestamp.
+    pub const TIMESTAMP: u16 = 1 << 7;
+    /// The buffered piece is the SYN's payload, whose acceptance is not known yet.
+    pub const SYN_DATA: u16 = 1 << 8;
+    /// The SYN asked for TCP Fast Open (RFC 7413).
+    pub const FAST_OPEN: u16 = 1 << 9;
+    /// The sender reset the connection.
+    pub const RESET: u16 = 1 << 10;
+
+    pub const fn new() -> Self {
+        Self {
+            next: 0,
+            isn: 0,
+            high: 0,
+            acked: 0,
+            window_end: 0,
+            window: 0,
+            timestamp: 0,
+            timestamp_at: 0,
+            fin: 0,
+            head: NIL,
+            tail: NIL,
+            pieces: 0,
+            marks: 0,
+            scale: 0,
+            flags: 0,
+            outside: 0,
+        }
+    }
+
+    pub const fn is(&self, mark: u16) -> bool {
+        self.marks & mark != 0
+    }
+
+    /// Sequence number of the byte at `next`.
+    pub const fn next_seq(&self) -> u32 {
+        self.isn.wrapping_add(1).wrapping_add(self.next as u32)
+    }
+
+    /// Stream position up to which the receiver has acknowledged; `next` if that is less.
+    pub const fn acked_position(&self) -> u64 {
+        let mut ahead = self.acked.wrapping_sub(self.next_seq()) as i32;
+        if self.is(Self::FIN) && seq_gt(self.acked, self.fin) {
+            ahead -= 1;
+        }
+        if ahead > 0 { self.next + ahead as u64 } else { self.next }
+    }
+
+    /// Starts the direction at `isn`: nothing sent but the SYN.
+    pub fn start(&mut self, isn: u32) {
+        self.isn = isn;
+        self.next = 0;
+        self.high = isn.wrapping_add(1);
+        self.acked = self.high;
+        self.window_end = self.high;
+        self.marks |= Self::KNOWN;
+    }
+
+    /// The receiver acknowledged `ack` and granted `window` bytes behind it.
+    pub fn acknowledge(&mut self, ack: u32, window: u32) {
+        if seq_gt(ack, self.acked) {
+            self.acked = ack;
+        }
+        self.window = window;
+        let end = ack.wrapping_add(window);
+        if seq_gt(end, self.window_end) {
+            self.window_end = end;
+        }
+        if self.is(Self::FIN) && seq_gt(self.acked, self.fin) {
+            self.marks |= Self::FIN_ACKED;
+        }
+    }
+}
+
+/// One TCP connection. `Default` is one of which nothing was seen. Give it to [`super::StreamEngine::close`] before it
+/// is dropped or reused: it may own blocks of the engine's pool.
+#[derive(Clone, Debug)]
+pub struct TcpSession {
+    pub(super) halves: [Half; 2],
+    pub(super) state: TcpState,
+    /// State before a reset closed it.
+    pub(super) before_reset: TcpState,
+    pub(super) marks: u8,
+    /// SYNs, then SYN/ACKs, that differed from the first.
+    pub(super) extra_syns: u8,
+    pub(super) extra_syn_acks: u8,
+}
+
+const _: () = assert!(size_of::<TcpSession>() <= 128, "a session stays within two cache lines");
+
+impl Default for TcpSession {
+    fn default() -> Self {
+        Self {
+            halves: [Half::new(); 2],
+            state: TcpState::None,
+            before_reset: TcpState::None,
+            marks: 0,
+            extra_syns: 0,
+            extra_syn_acks: 0,
+        }
+    }
+}
+
+impl TcpSession {
+    /// Its start was not seen, or its windows are not known: sequence numbers are not checked against windows.
+    pub(super) const LOOSE: u8 = 1;
+    /// Picked up without its SYN.
+    pub(super) const MIDSTREAM: u8 = 1 << 1;
+    /// Both sides sent a SYN (simultaneous open, RFC 9293 §3.5).
+    pub(super) const FOUR_WAY: u8 = 1 << 2;
+    /// Both sides use timestamps.
+    pub(super) const TIMESTAMPS: u8 = 1 << 3;
+    /// The client's FIN came first.
+    pub(super) const CLIENT_CLOSES: u8 = 1 << 4;
+
+    pub(super) const fn is(&self, mark: u8) -> bool {
+        self.marks & mark != 0
+    }
+
+    /// State, from both sides' flags. As in EVE, the closing states are the server's: `CloseWait` when the client
+    /// closes first, `FinWait1` when the server does.
+    #[must_use]
+    pub const fn state(&self) -> TcpState {
+        self.state
+    }
+
+    /// Whether the handshake is complete, or the connection was picked up in its middle.
+    #[must_use]
+    pub const fn established(&self) -> bool {
+        self.state as u8 >= TcpState::Established as u8
+    }
+
+    /// Whether it was picked up without its SYN.
+    #[must_use]
+    pub const fn midstream(&self) -> bool {
+        self.is(Self::MIDSTREAM)
+    }
+
+    /// Stream position up to which a direction was delivered or given up.
+    #[must_use]
+    pub const fn position(&self, direction: Direction) -> u64 {
+        self.halves[direction.index()].next
+    }
+
+    /// Whether this segment opens a new connection on the addresses and ports of this one: a SYN, or a SYN/ACK, with
+    /// another initial sequence number when this connection is closing, closed, or was never followed.
+    #[must_use]
+    pub fn reopened_by(&self, tcp: &Tcp<'_>, direction: Direction) -> bool {
+        if !tcp.flags.any(TcpFlags::SYN) || tcp.flags.any(TcpFlags::RST) {
+            return false;
+        }
+        let over = match self.state {
+            TcpState::None => self.halves[0].flags | self.halves[1].flags != 0,
+            TcpState::TimeWait | TcpState::LastAck | TcpState::CloseWait | TcpState::Closing | TcpState::Closed => true,
+            _ => false,
+        };
+        let half = &self.halves[direction.index()];
+        over && !(half.is(Half::KNOWN) && half.isn == tcp.seq)
+    }
+
+    /// What the flow record tells.
+    #[must_use]
+    pub fn summary(&self) -> TcpSummary {
+        let [client, server] = &self.halves;
+        TcpSummary {
+            flags: [client.flags, server.flags],
+            state: self.state,
+            gap: [client.is(Half::GAP), server.is(Half::GAP)],
+        }
+    }
+}
