@@ -36,3 +36,15 @@ pub trait PacketSink {
     /// One packet.
     fn packet(&mut self, packet: &Packet<'_>);
 }
+
+impl DecodeEvent {
+    /// Every event.
+    pub const ALL: [Self; 1] = [Self::Ipv4PktTooSmall];
+    /// Suricata's name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ipv4PktTooSmall => "decoder.ipv4.pkt_too_small",
+        }
+    }
+}

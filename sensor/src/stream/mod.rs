@@ -7,3 +7,15 @@
 pub enum StreamEvent {
     ThreeWhsAckInWrongDir,
 }
+
+impl StreamEvent {
+    /// Every event.
+    pub const ALL: [Self; 1] = [Self::ThreeWhsAckInWrongDir];
+    /// Suricata's name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ThreeWhsAckInWrongDir => "stream.3whs_ack_in_wrong_dir",
+        }
+    }
+}
