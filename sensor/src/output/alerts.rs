@@ -3,7 +3,7 @@
 //! Workers count an alert when they send it, so that one that an output loses is still counted here.
 
 use rustc_hash::FxHashMap;
-use sekisho_signatures::model::Signature;
+use sekisho_signatures::model::{Action, Signature};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Which signatures have a series of their own.
@@ -17,11 +17,14 @@ pub struct AlertCatalog {
 pub const SEVERITIES: [&str; 5] = ["1", "2", "3", "4", "other"];
 
 impl AlertCatalog {
-    /// The `max` most severe signatures, among equals those that come first. Signatures with `noalert` have none.
+    /// The `max` most severe signatures, among equals those that come first. Signatures that never alert have none.
     #[must_use]
     pub fn choose<'a>(signatures: impl IntoIterator<Item = &'a Signature>, max: usize) -> Self {
-        let mut by_severity: Vec<(u8, u32)> =
-            signatures.into_iter().filter(|s| !s.noalert).map(|s| (s.priority, s.sid)).collect();
+        let mut by_severity: Vec<(u8, u32)> = signatures
+            .into_iter()
+            .filter(|s| !s.noalert && s.action != Action::Pass)
+            .map(|s| (s.priority, s.sid))
+            .collect();
         by_severity.sort_by_key(|&(priority, _)| priority);
         Self::of_sids(by_severity.into_iter().map(|(_, sid)| sid), max)
     }

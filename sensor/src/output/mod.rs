@@ -77,11 +77,13 @@ type StatsSource = Box<dyn Fn() -> StatsReading + Send + Sync>;
 struct Shared {
     lanes: Mutex<Vec<Arc<Lane>>>,
     lane_count: AtomicUsize,
-    catalog: Arc<AlertCatalog>,
+    catalog: AlertCatalog,
     sink: SinkCounts,
     /// Sent by the output thread itself: `stats`.
     own_sent: TypeCounts,
     closing: AtomicBool,
+    /// The output thread has ended: nobody may wait for it.
+    given_up: AtomicBool,
     reopen: AtomicBool,
     stats_source: OnceLock<StatsSource>,
 }
@@ -181,10 +183,11 @@ impl Outputs {
         let shared = Arc::new(Shared {
             lanes: Mutex::default(),
             lane_count: AtomicUsize::new(0),
-            catalog: Arc::new(context.alerts),
+            catalog: context.alerts,
             sink: SinkCounts::default(),
             own_sent: TypeCounts::default(),
             closing: AtomicBool::new(false),
+            given_up: AtomicBool::new(false),
             reopen: AtomicBool::new(false),
             stats_source: OnceLock::new(),
         });
@@ -213,7 +216,7 @@ impl Outputs {
         self.shared.lane_count.store(lanes.len(), Ordering::Release);
         EventSender {
             lane,
-            catalog: Arc::clone(&self.shared.catalog),
+            shared: Arc::clone(&self.shared),
             wanted: self.wanted,
             when_full: self.config.when_full,
             one_thread: PhantomData,

@@ -3,13 +3,14 @@
 //! A lane has one worker at one end and the output thread at the other, so that workers share nothing. Every event
 //! that is sent is counted; one that finds no room is counted again, as lost. So sent = written + lost + queued.
 
+use super::Shared;
 use super::alerts::{AlertCatalog, AlertCounts};
 use super::config::{EventType, WhenFull};
 use crate::event::{AlertEvent, Event};
 use crossbeam::queue::ArrayQueue;
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// How long a worker that may wait sleeps between two tries.
@@ -49,7 +50,7 @@ pub const fn type_of(event: &Event) -> EventType {
     }
 }
 
-/// One worker's queues and counts. Written by the worker, but for `given_up`.
+/// One worker's queues and counts.
 #[derive(Debug)]
 #[repr(align(128))]
 pub(super) struct Lane {
@@ -58,8 +59,6 @@ pub(super) struct Lane {
     pub(super) sent: TypeCounts,
     pub(super) lost: TypeCounts,
     pub(super) alert_counts: AlertCounts,
-    /// The output takes nothing any more: nobody may wait for it.
-    pub(super) given_up: AtomicBool,
 }
 
 impl Lane {
@@ -70,7 +69,6 @@ impl Lane {
             sent: TypeCounts::default(),
             lost: TypeCounts::default(),
             alert_counts: AlertCounts::new(catalog),
-            given_up: AtomicBool::new(false),
         }
     }
 
@@ -99,10 +97,9 @@ impl Wanted {
 }
 
 /// A worker's end of the way to the outputs. It may move to another thread, but two threads cannot share it.
-#[derive(Debug)]
 pub struct EventSender {
     pub(super) lane: Arc<Lane>,
-    pub(super) catalog: Arc<AlertCatalog>,
+    pub(super) shared: Arc<Shared>,
     pub(super) wanted: Wanted,
     pub(super) when_full: WhenFull,
     /// The counters have one writer, so that it must not be `Sync`.
@@ -124,7 +121,7 @@ impl EventSender {
         if let Event::Alert(alert) = &event {
             let signature = alert.ruleset.signatures.get(alert.signature as usize);
             let (sid, severity) = signature.map_or((0, 0), |signature| (signature.sid, signature.priority));
-            self.lane.alert_counts.count(&self.catalog, sid, severity);
+            self.lane.alert_counts.count(&self.shared.catalog, sid, severity);
         }
         if !self.wanted.wants(kind) {
             return;
@@ -144,7 +141,7 @@ impl EventSender {
         if self.when_full == WhenFull::Drop {
             return false;
         }
-        while !self.lane.given_up.load(Ordering::Relaxed) {
+        while !self.shared.given_up.load(Ordering::Relaxed) {
             std::thread::sleep(WAIT_STEP);
             match queue.push(item) {
                 Ok(()) => return true,

@@ -5,14 +5,14 @@
 //! that calls it, but never a worker.
 
 use super::config::EventType;
-use super::queue::{PerType, TypeCounts};
+use super::queue::TypeCounts;
 use nix::fcntl::OFlag;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 /// Bytes that are gathered before they are written.
@@ -47,12 +47,6 @@ impl SinkCounts {
         super::queue::bump(&self.errors, 1);
         let mut first = self.first_error.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         first.get_or_insert_with(text);
-    }
-
-    pub(super) fn lost(&self) -> PerType {
-        let mut sum = PerType::default();
-        self.lost.add_to(&mut sum);
-        sum
     }
 }
 
@@ -258,7 +252,9 @@ fn no_reader(error: &io::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::queue::PerType;
     use super::*;
+    use std::sync::atomic::Ordering;
 
     fn add(sink: &mut FileSink, line: &str) {
         sink.buffer().extend_from_slice(line.as_bytes());
@@ -273,7 +269,9 @@ mod tests {
     }
 
     fn lost(counts: &SinkCounts) -> u64 {
-        counts.lost()[EventType::Alert.index()]
+        let mut sum = PerType::default();
+        counts.lost.add_to(&mut sum);
+        sum[EventType::Alert.index()]
     }
 
     #[test]

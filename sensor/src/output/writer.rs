@@ -182,10 +182,8 @@ impl Writer {
 
     /// Counts what will never be written.
     fn give_up_rest(&mut self) {
+        self.let_go();
         self.find_lanes();
-        for lane in &self.lanes {
-            lane.given_up.store(true, Ordering::Release);
-        }
         self.sink.abandon(&self.shared.sink);
         for lane in &self.lanes {
             while lane.alerts.pop().is_some() {
@@ -195,5 +193,17 @@ impl Writer {
                 self.shared.sink.lost.add(type_of(&event), 1);
             }
         }
+    }
+
+    /// Nobody may wait for this thread any more.
+    fn let_go(&self) {
+        self.shared.given_up.store(true, Ordering::Release);
+    }
+}
+
+impl Drop for Writer {
+    /// Also when the thread panics: a worker that waits for room must not wait for ever.
+    fn drop(&mut self) {
+        self.let_go();
     }
 }
