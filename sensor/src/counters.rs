@@ -4,6 +4,7 @@
 //! [`Published`] block of atomics, which the metrics read at scrape. Names and help texts are declared once, with the field.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 /// A counter's name as a metric (`sekisho_` goes before it) and its help text.
 #[derive(Clone, Copy, Debug)]
@@ -85,9 +86,9 @@ impl Published {
         start + len
     }
 
-    /// Stores plain values from `start` on and returns where the next ones go.
+    /// Stores plain values from `start` on and returns where the next ones go. What lies beyond the block is left out.
     pub fn publish_values(&self, start: usize, values: &[u64]) -> usize {
-        for (slot, value) in self.values[start..].iter().zip(values) {
+        for (slot, value) in self.values.iter().skip(start).zip(values) {
             slot.store(*value, Ordering::Relaxed);
         }
         start + values.len()
@@ -97,5 +98,50 @@ impl Published {
     #[must_use]
     pub fn read(&self) -> Vec<u64> {
         self.values.iter().map(|v| v.load(Ordering::Relaxed)).collect()
+    }
+}
+
+/// How a worker spends its time. One writer, relaxed stores.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub struct WorkerTime {
+    busy_ns: AtomicU64,
+    idle_ns: AtomicU64,
+}
+
+impl WorkerTime {
+    /// Adds time with packets at hand, and time without. The worker takes both from the clock that it reads once a batch.
+    pub fn add(&self, busy: Duration, idle: Duration) {
+        for (counter, time) in [(&self.busy_ns, busy), (&self.idle_ns, idle)] {
+            let ns = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+            counter.store(counter.load(Ordering::Relaxed).wrapping_add(ns), Ordering::Relaxed);
+        }
+    }
+
+    /// Busy and idle time until now.
+    #[must_use]
+    pub fn read(&self) -> (Duration, Duration) {
+        let read = |counter: &AtomicU64| Duration::from_nanos(counter.load(Ordering::Relaxed));
+        (read(&self.busy_ns), read(&self.idle_ns))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_values_go_where_they_should_and_no_further() {
+        let block = Published::new(3);
+        assert_eq!(block.publish_values(1, &[7, 8, 9]), 4);
+        assert_eq!(block.read(), [0, 7, 8]);
+    }
+
+    #[test]
+    fn worker_time_adds_up() {
+        let time = WorkerTime::default();
+        time.add(Duration::from_millis(2), Duration::ZERO);
+        time.add(Duration::from_millis(1), Duration::from_secs(1));
+        assert_eq!(time.read(), (Duration::from_millis(3), Duration::from_secs(1)));
     }
 }

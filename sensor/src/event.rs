@@ -9,6 +9,20 @@ use crate::time::Timestamp;
 use sekisho_signatures::ruleset::Ruleset;
 use std::sync::Arc;
 
+/// Where the packet of an event came from: EVE's `pkt_src`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum PacketSource {
+    /// The wire, or a capture file.
+    #[default]
+    Wire,
+    /// It was inside another packet.
+    Tunnel,
+    /// It was put together from fragments.
+    Defragmented,
+    /// No packet: the end of a flow brought the rest of its stream to inspection.
+    FlowTimeout,
+}
+
 /// The packet that an event is about.
 #[derive(Clone, Copy, Debug)]
 #[expect(missing_docs, reason = "as in `Packet`")]
@@ -28,6 +42,7 @@ pub struct PacketSummary {
     pub ethertype: u16,
     pub vlans: Vlans,
     pub tunnel_depth: u8,
+    pub source: PacketSource,
 }
 
 impl PacketSummary {
@@ -52,6 +67,11 @@ impl PacketSummary {
             ethertype: packet.ethertype,
             vlans: packet.vlans,
             tunnel_depth: packet.tunnel_depth,
+            source: match (packet.reassembled, packet.tunnel_depth) {
+                (true, _) => PacketSource::Defragmented,
+                (false, 0) => PacketSource::Wire,
+                (false, _) => PacketSource::Tunnel,
+            },
         }
     }
 }

@@ -1,1 +1,4 @@
-//! (skeleton of control)
+//! The control thread's parts: what is not on the packet path.
+
+pub mod http;
+pub mod socket;

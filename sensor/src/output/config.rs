@@ -1,0 +1,169 @@
+//! What of the outputs can be set: one struct per section of the configuration file.
+
+use serde::{Deserialize, Serialize};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::path::PathBuf;
+
+/// The kinds of events that an output can write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EventType {
+    /// A signature matched.
+    Alert,
+    /// A flow ended.
+    Flow,
+    /// A decoder or stream event.
+    Anomaly,
+    /// The counters, at an interval.
+    Stats,
+}
+
+impl EventType {
+    /// How many there are.
+    pub const COUNT: usize = 4;
+    /// Every type, in the order of its [`index`](Self::index).
+    pub const ALL: [Self; Self::COUNT] = [Self::Alert, Self::Flow, Self::Anomaly, Self::Stats];
+
+    /// Its place in arrays with an entry per type.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
+    /// EVE's `event_type`, the label of the metrics, and the word of the configuration.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Alert => "alert",
+            Self::Flow => "flow",
+            Self::Anomaly => "anomaly",
+            Self::Stats => "stats",
+        }
+    }
+}
+
+/// What a worker does when the queue to the output is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WhenFull {
+    /// Counts the event as lost and goes on: a slow disk never stalls a ring. For live capture.
+    #[default]
+    Drop,
+    /// Waits for room, so that no event is lost. For capture files, which can wait. An output that fails (a full
+    /// disk) is not waited for: what it cannot take is counted as lost.
+    Wait,
+}
+
+/// Section `[eve]`: the EVE JSON log.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EveConfig {
+    /// Whether it is written at all. Default: true.
+    pub enabled: bool,
+    /// The file, or a named pipe. One JSON object a line. Default: `/var/log/sekisho/eve.json`.
+    pub path: PathBuf,
+    /// The events to write: any of `alert`, `flow`, `anomaly`, `stats`. Default: all of them.
+    pub types: Vec<EventType>,
+    /// Add to a file that is already there (true, the default) or empty it first.
+    pub append: bool,
+    /// Seconds between `stats` events. 0: only one, at the end. Default: 8.
+    pub stats_interval_s: u64,
+    /// Room for alerts between each worker and the output, in events. Default: 4096.
+    pub alert_queue: usize,
+    /// Room for all other events between each worker and the output, in events. Default: 8192.
+    pub event_queue: usize,
+    /// `drop` or `wait` when a queue is full. Default: `drop`; reading capture files sets `wait`.
+    pub when_full: WhenFull,
+    /// At the end, how many seconds an output may take with no progress before what is left is given up and
+    /// counted as lost. Default: 5.
+    pub shutdown_grace_s: u64,
+}
+
+impl Default for EveConfig {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            path: PathBuf::from("/var/log/sekisho/eve.json"),
+            types: EventType::ALL.to_vec(),
+            append: true,
+            stats_interval_s: 8,
+            alert_queue: 4096,
+            event_queue: 8192,
+            when_full: WhenFull::Drop,
+            shutdown_grace_s: 5,
+        }
+    }
+}
+
+/// Section `[metrics]`: Prometheus metrics and status over HTTP.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MetricsConfig {
+    /// Whether the HTTP server runs. Default: true.
+    pub enabled: bool,
+    /// Address and port. Default: `127.0.0.1:9477`. There is no authentication: keep it on a loopback or management address.
+    pub listen: SocketAddr,
+    /// At most so many signatures get a time series of their own in `sekisho_alerts_total`; the others count
+    /// under `sid="other"`. Default: 2000.
+    pub alert_sids_max: usize,
+}
+
+impl Default for MetricsConfig {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            listen: SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 9477)),
+            alert_sids_max: 2000,
+        }
+    }
+}
+
+/// Section `[control]`: the control socket of `sekisho status`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ControlConfig {
+    /// Whether there is one. Default: true.
+    pub enabled: bool,
+    /// Where it lies. Default: `/run/sekisho/sekisho.sock`.
+    pub socket: PathBuf,
+}
+
+impl Default for ControlConfig {
+    fn default() -> Self {
+        Self { enabled: true, socket: PathBuf::from("/run/sekisho/sekisho.sock") }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_type_has_its_own_place() {
+        for (i, kind) in EventType::ALL.into_iter().enumerate() {
+            assert_eq!(kind.index(), i);
+        }
+    }
+
+    #[test]
+    fn an_empty_section_is_the_default() {
+        assert_eq!(toml::from_str::<EveConfig>("").unwrap(), EveConfig::default());
+        assert_eq!(toml::from_str::<MetricsConfig>("").unwrap(), MetricsConfig::default());
+        assert_eq!(toml::from_str::<ControlConfig>("").unwrap(), ControlConfig::default());
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused() {
+        assert!(toml::from_str::<EveConfig>("pth = 'x'").is_err());
+        assert!(toml::from_str::<MetricsConfig>("port = 1").is_err());
+        assert!(toml::from_str::<ControlConfig>("sock = 'x'").is_err());
+    }
+
+    #[test]
+    fn types_and_policy_are_words() {
+        let config: EveConfig = toml::from_str("types = ['alert', 'stats']\nwhen_full = 'wait'").unwrap();
+        assert_eq!(config.types, [EventType::Alert, EventType::Stats]);
+        assert_eq!(config.when_full, WhenFull::Wait);
+        assert!(toml::from_str::<EveConfig>("types = ['http2']").is_err());
+    }
+}

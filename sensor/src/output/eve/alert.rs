@@ -1,0 +1,184 @@
+//! `event_type` `alert`.
+
+use super::Context;
+use super::header::{Ends, Header, has_ports};
+use super::text::{AddrText, TimeText, addr_text};
+use crate::event::{AlertAction, AlertEvent, FlowSummary, PacketSummary};
+use crate::output::config::EventType;
+use crate::packet::Direction;
+use sekisho_signatures::model::{Signature, Target};
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+
+/// The record.
+#[derive(Debug, Serialize)]
+pub(super) struct AlertRecord<'a> {
+    #[serde(flatten)]
+    header: Header<'a>,
+    alert: Alert<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tunnel: Option<Tunnel>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    direction: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    flow: Option<AlertFlow>,
+}
+
+impl<'a> AlertRecord<'a> {
+    /// None when the event names a signature that its ruleset does not have.
+    pub(super) fn of(context: &'a mut Context, event: &'a AlertEvent) -> Option<Self> {
+        let signature = event.ruleset.signatures.get(event.signature as usize)?;
+        let packet = &event.packet;
+        let flow = event.flow.map(|flow| AlertFlow {
+            counts: Counts::of(&flow),
+            start: context.clock.text(flow.start),
+            ends: Ends::new(flow.client, flow.server, packet.ip_version, has_ports(packet.proto)),
+        });
+        Some(Self {
+            header: Header::of_packet(context, EventType::Alert, packet, event.flow.map(|flow| flow.id)),
+            alert: Alert::of(event, signature),
+            tunnel: (packet.tunnel_depth > 0).then_some(Tunnel { depth: packet.tunnel_depth }),
+            direction: event.direction.map(|direction| match direction {
+                Direction::ToServer => "to_server",
+                Direction::ToClient => "to_client",
+            }),
+            flow,
+        })
+    }
+}
+
+/// `tunnel`
+#[derive(Debug, Serialize)]
+struct Tunnel {
+    depth: u8,
+}
+
+/// `alert`
+#[derive(Debug, Serialize)]
+struct Alert<'a> {
+    action: &'static str,
+    gid: u32,
+    signature_id: u32,
+    rev: u32,
+    signature: &'a str,
+    category: &'a str,
+    severity: u8,
+    #[serde(flatten)]
+    target: Option<TargetEnds>,
+    metadata: Metadata<'a>,
+}
+
+impl<'a> Alert<'a> {
+    fn of(event: &'a AlertEvent, signature: &'a Signature) -> Self {
+        Self {
+            action: match event.action {
+                AlertAction::Allowed => "allowed",
+                AlertAction::Blocked => "blocked",
+            },
+            gid: signature.gid,
+            signature_id: signature.sid,
+            rev: signature.rev,
+            signature: &signature.msg,
+            category: &signature.category,
+            severity: signature.priority,
+            target: TargetEnds::of(signature.target, &event.packet),
+            metadata: Metadata { entries: &signature.metadata, ruleset: &event.ruleset.hash },
+        }
+    }
+}
+
+/// `alert.source` and `alert.target`, for rules that say which end is attacked.
+#[derive(Debug, Serialize)]
+struct TargetEnds {
+    source: End,
+    target: End,
+}
+
+#[derive(Debug, Serialize)]
+struct End {
+    ip: AddrText,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    port: Option<u16>,
+}
+
+impl TargetEnds {
+    fn of(target: Option<Target>, packet: &PacketSummary) -> Option<Self> {
+        if packet.ip_version == 0 {
+            return None;
+        }
+        let end =
+            |addr, port| End { ip: addr_text(addr, packet.ip_version), port: has_ports(packet.proto).then_some(port) };
+        let src = end(packet.src, packet.src_port);
+        let dst = end(packet.dst, packet.dst_port);
+        Some(match target? {
+            Target::Destination => Self { source: src, target: dst },
+            Target::Source => Self { source: dst, target: src },
+        })
+    }
+}
+
+/// `alert.metadata`: the rule's, each key once with the list of its values, and the hash of the ruleset that judged.
+#[derive(Debug)]
+struct Metadata<'a> {
+    entries: &'a [(Box<str>, Box<str>)],
+    ruleset: &'a str,
+}
+
+/// The key of the ruleset's hash; a rule's own metadata under this key is left out.
+const RULESET_KEY: &str = "sekisho_ruleset";
+
+impl Serialize for Metadata<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for (i, (key, _)) in self.entries.iter().enumerate() {
+            let first = !self.entries[..i].iter().any(|(other, _)| other == key);
+            if first && &**key != RULESET_KEY {
+                map.serialize_entry(key, &ValuesOf { key, entries: &self.entries[i..] })?;
+            }
+        }
+        map.serialize_entry(RULESET_KEY, &[self.ruleset])?;
+        map.end()
+    }
+}
+
+struct ValuesOf<'a> {
+    key: &'a str,
+    entries: &'a [(Box<str>, Box<str>)],
+}
+
+impl Serialize for ValuesOf<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.entries.iter().filter(|(key, _)| &**key == self.key).map(|(_, value)| value))
+    }
+}
+
+/// Packets and bytes of a flow, as alerts and flow records print them.
+#[derive(Debug, Serialize)]
+pub(super) struct Counts {
+    pkts_toserver: u64,
+    pkts_toclient: u64,
+    bytes_toserver: u64,
+    bytes_toclient: u64,
+}
+
+impl Counts {
+    pub(super) fn of(flow: &FlowSummary) -> Self {
+        let [to_server, to_client] = flow.counts;
+        Self {
+            pkts_toserver: to_server.packets,
+            pkts_toclient: to_client.packets,
+            bytes_toserver: to_server.bytes,
+            bytes_toclient: to_client.bytes,
+        }
+    }
+}
+
+/// `flow` of an alert: as far as it had come, source being the client.
+#[derive(Debug, Serialize)]
+struct AlertFlow {
+    #[serde(flatten)]
+    counts: Counts,
+    start: TimeText,
+    #[serde(flatten)]
+    ends: Ends,
+}

@@ -1,0 +1,209 @@
+//! The output thread: takes events from the workers' queues, alerts first, and writes them.
+//!
+//! It looks at the queues at short intervals instead of being woken, since waking it would cost workers a system call.
+
+use super::Shared;
+use super::config::{EveConfig, EventType, WhenFull};
+use super::eve::{EncodeError, EveEncoder};
+use super::queue::{Lane, type_of};
+use super::sink::{FileSink, Progress};
+use crate::event::Event;
+use crate::time::Timestamp;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+/// Pause when there was nothing to do, or when the file takes nothing.
+const PAUSE: Duration = Duration::from_millis(5);
+/// Events other than alerts that are taken from a lane before alerts are looked for again.
+const OTHERS_PER_TURN: usize = 256;
+/// The longest that a written line waits for more lines.
+const FLUSH_AFTER: Duration = Duration::from_secs(1);
+
+pub(super) struct Writer {
+    shared: Arc<Shared>,
+    encoder: EveEncoder,
+    sink: FileSink,
+    lanes: Vec<Arc<Lane>>,
+    when_full: WhenFull,
+    stats_interval: Option<Duration>,
+    writes_stats: bool,
+    grace: Duration,
+    next_stats: Instant,
+    last_flush: Instant,
+    /// When something was last written, or there was nothing to write.
+    last_progress: Instant,
+}
+
+impl Writer {
+    pub(super) fn new(shared: Arc<Shared>, encoder: EveEncoder, sink: FileSink, config: &EveConfig) -> Self {
+        let now = Instant::now();
+        let stats_interval = (config.stats_interval_s > 0).then(|| Duration::from_secs(config.stats_interval_s));
+        Self {
+            shared,
+            encoder,
+            sink,
+            lanes: Vec::new(),
+            when_full: config.when_full,
+            stats_interval,
+            writes_stats: config.types.contains(&EventType::Stats),
+            grace: Duration::from_secs(config.shutdown_grace_s),
+            next_stats: now + stats_interval.unwrap_or_default(),
+            last_flush: now,
+            last_progress: now,
+        }
+    }
+
+    /// Runs until it is told to close and everything is written, or cannot be written.
+    pub(super) fn run(mut self) {
+        let mut last_round = false;
+        loop {
+            // Read before the queues are: what was sent before closing is then seen in this round or a later one.
+            let closing = self.shared.closing.load(Ordering::Acquire);
+            let now = Instant::now();
+            if self.shared.reopen.swap(false, Ordering::AcqRel) {
+                self.sink.reopen(now, &self.shared.sink);
+            }
+            self.find_lanes();
+            let taken = self.take_events();
+            self.stats_if_due(now);
+            let progress = self.write_if_due(now, taken == 0 || closing);
+            let empty = taken == 0 && !self.sink.is_pending();
+            if closing && empty {
+                if last_round {
+                    break;
+                }
+                // The last record: the final counts, after all other events are written.
+                last_round = true;
+                self.write_stats();
+                continue;
+            }
+            if closing && now.duration_since(self.last_progress) > self.grace {
+                break;
+            }
+            if taken == 0 || progress != Progress::Done {
+                std::thread::park_timeout(PAUSE);
+            }
+        }
+        self.give_up_rest();
+    }
+
+    fn find_lanes(&mut self) {
+        if self.shared.lane_count.load(Ordering::Acquire) != self.lanes.len() {
+            self.lanes.clone_from(&self.shared.lanes());
+        }
+    }
+
+    /// Takes events until the queues are empty or there is enough to write. Returns how many.
+    fn take_events(&mut self) -> usize {
+        let mut total = 0;
+        loop {
+            let mut taken = 0;
+            for i in 0..self.lanes.len() {
+                while !self.sink.is_full()
+                    && let Some(alert) = self.lanes[i].alerts.pop()
+                {
+                    self.encode(&Event::Alert(alert));
+                    taken += 1;
+                }
+            }
+            for i in 0..self.lanes.len() {
+                for _ in 0..OTHERS_PER_TURN {
+                    if self.sink.is_full() {
+                        return total + taken;
+                    }
+                    let Some(event) = self.lanes[i].others.pop() else { break };
+                    self.encode(&event);
+                    taken += 1;
+                }
+            }
+            total += taken;
+            if taken == 0 {
+                return total;
+            }
+        }
+    }
+
+    fn encode(&mut self, event: &Event) {
+        let kind = type_of(event);
+        match self.encoder.encode(event, self.sink.buffer()) {
+            Ok(()) => self.sink.line(kind),
+            Err(error) => self.cannot_encode(kind, &error),
+        }
+    }
+
+    fn cannot_encode(&self, kind: EventType, error: &EncodeError) {
+        self.shared.sink.lost.add(kind, 1);
+        self.shared.sink.error(|| {
+            tracing::error!("{error}; it is counted as lost");
+            error.to_string()
+        });
+    }
+
+    fn stats_if_due(&mut self, now: Instant) {
+        let Some(interval) = self.stats_interval.filter(|_| now >= self.next_stats) else { return };
+        self.next_stats += interval;
+        if self.next_stats < now {
+            self.next_stats = now + interval;
+        }
+        // While nothing can be written, another reading of the same counters is of no use.
+        if !self.sink.is_full() {
+            self.write_stats();
+        }
+    }
+
+    fn write_stats(&mut self) {
+        let Some(source) = self.shared.stats_source.get().filter(|_| self.writes_stats) else { return };
+        self.shared.own_sent.add(EventType::Stats, 1);
+        let reading = source();
+        match self.encoder.encode_stats(Timestamp::now(), &reading, self.sink.buffer()) {
+            Ok(()) => self.sink.line(EventType::Stats),
+            Err(error) => self.cannot_encode(EventType::Stats, &error),
+        }
+    }
+
+    fn write_if_due(&mut self, now: Instant, idle: bool) -> Progress {
+        let due = idle || self.sink.is_full() || now.duration_since(self.last_flush) >= FLUSH_AFTER;
+        if !due {
+            return Progress::Done;
+        }
+        let before = self.shared.sink.bytes.load(Ordering::Relaxed);
+        let progress = self.sink.write_out(now, &self.shared.sink);
+        self.last_flush = now;
+        if progress == Progress::Done || self.shared.sink.bytes.load(Ordering::Relaxed) != before {
+            self.last_progress = now;
+        }
+        if progress == Progress::Failed && self.when_full == WhenFull::Wait {
+            // Workers wait for this thread: a full disk must not hold them up for ever.
+            self.sink.abandon(&self.shared.sink);
+        }
+        progress
+    }
+
+    /// Counts what will never be written.
+    fn give_up_rest(&mut self) {
+        self.let_go();
+        self.find_lanes();
+        self.sink.abandon(&self.shared.sink);
+        for lane in &self.lanes {
+            while lane.alerts.pop().is_some() {
+                self.shared.sink.lost.add(EventType::Alert, 1);
+            }
+            while let Some(event) = lane.others.pop() {
+                self.shared.sink.lost.add(type_of(&event), 1);
+            }
+        }
+    }
+
+    /// Nobody may wait for this thread any more.
+    fn let_go(&self) {
+        self.shared.given_up.store(true, Ordering::Release);
+    }
+}
+
+impl Drop for Writer {
+    /// Also when the thread panics: a worker that waits for room must not wait for ever.
+    fn drop(&mut self) {
+        self.let_go();
+    }
+}
