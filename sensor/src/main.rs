@@ -1,3 +1,67 @@
 //! Command line only: parse, call, print.
 
-fn main() {}
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use sekisho::control::{check, pcap, run, status};
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+#[derive(Parser)]
+#[command(
+    name = "sekisho",
+    version,
+    about = "Inline deep packet inspection sensor: AF_XDP, Suricata rules, Hyperscan, EVE JSON",
+    after_help = "Every command has --help with an example. The log goes to stderr; RUST_LOG=debug shows more.\n\
+                  Exit status: 0 when it worked, 1 when it did not (the last lines say why), 2 for a wrong command line."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Run(run::RunArguments),
+    Pcap(pcap::PcapArguments),
+    Check(check::CheckArguments),
+    Status(status::StatusArguments),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    let done: Result<ExitCode> = match cli.command {
+        Command::Run(arguments) => run::run(&arguments).map_err(Into::into),
+        Command::Pcap(arguments) => pcap::pcap(&arguments).map_err(Into::into),
+        Command::Check(arguments) => check::check(&arguments).map_err(Into::into),
+        Command::Status(arguments) => status::status(&arguments).map_err(Into::into),
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("sekisho: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_help_with_an_example() {
+        for command in Cli::command().get_subcommands() {
+            let name = command.get_name();
+            let help = command.clone().render_long_help().to_string();
+            assert!(help.contains(&format!("sekisho {name}")), "{name} has no example:\n{help}");
+            for argument in command.get_arguments() {
+                assert!(argument.get_help().is_some(), "{name}: {} has no help", argument.get_id());
+            }
+        }
+    }
+}
