@@ -1,0 +1,116 @@
+//! The plain data that the XDP program and the sensor share. No `std`, no dependencies: the program includes this very file.
+//!
+//! The program counts every packet that it sees under exactly one [`Verdict`], per receive queue.
+
+/// What the XDP program did with a packet, and why. One variant is one line of the accounts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u32)]
+pub enum Verdict {
+    /// Handed to the queue's AF_XDP socket. Whether the socket had room stands in the socket's own statistics.
+    Redirected = 0,
+    /// Left to the host's network stack, since no socket serves the queue.
+    PassedNoSocket = 1,
+    /// Dropped, since no socket serves the queue and the configuration says drop.
+    DroppedNoSocket = 2,
+    /// The kernel refused the redirect call itself. Not expected to happen; here so that it cannot go unseen.
+    AbortedRedirectRefused = 3,
+}
+
+impl Verdict {
+    /// How many there are.
+    pub const COUNT: usize = 4;
+
+    /// Every verdict, in the order of its number.
+    pub const ALL: [Self; Self::COUNT] =
+        [Self::Redirected, Self::PassedNoSocket, Self::DroppedNoSocket, Self::AbortedRedirectRefused];
+
+    /// `redirected`, `passed`, `dropped` or `aborted`.
+    #[must_use]
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Self::Redirected => "redirected",
+            Self::PassedNoSocket => "passed",
+            Self::DroppedNoSocket => "dropped",
+            Self::AbortedRedirectRefused => "aborted",
+        }
+    }
+
+    /// The reason's word; empty for `redirected`.
+    #[must_use]
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::Redirected => "",
+            Self::PassedNoSocket | Self::DroppedNoSocket => "no_socket",
+            Self::AbortedRedirectRefused => "redirect_refused",
+        }
+    }
+}
+
+/// What the program does with a packet of a queue that no socket serves. The values are the kernel's XDP actions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[repr(u32)]
+pub enum NoSocket {
+    /// `XDP_DROP`: the host never sees the port's traffic.
+    Drop = 1,
+    /// `XDP_PASS`: the host's network stack gets it.
+    #[default]
+    Pass = 2,
+}
+
+/// Machine words in one queue's entry of the counter map.
+pub const COUNTER_WORDS: usize = 2 * Verdict::COUNT;
+
+/// One queue's counters, as they lie in the per-CPU counter map: packets by verdict, then bytes by verdict.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct QueueCounters(pub [u64; COUNTER_WORDS]);
+
+impl QueueCounters {
+    /// Packets with this verdict.
+    #[must_use]
+    pub const fn packets(&self, verdict: Verdict) -> u64 {
+        self.0[verdict as usize]
+    }
+
+    /// Their bytes, from the link header on, without the frame check sequence.
+    #[must_use]
+    pub const fn bytes(&self, verdict: Verdict) -> u64 {
+        self.0[Verdict::COUNT + verdict as usize]
+    }
+
+    /// All packets that the program saw on the queue.
+    #[must_use]
+    pub fn total_packets(&self) -> u64 {
+        Verdict::ALL.iter().fold(0, |sum, v| sum.wrapping_add(self.packets(*v)))
+    }
+
+    /// Counts one packet. Wraps, as nothing in the kernel may panic.
+    #[inline(always)]
+    pub fn count(&mut self, verdict: Verdict, len_bytes: u64) {
+        let packets = &mut self.0[verdict as usize];
+        *packets = packets.wrapping_add(1);
+        let bytes = &mut self.0[Verdict::COUNT + verdict as usize];
+        *bytes = bytes.wrapping_add(len_bytes);
+    }
+
+    /// Adds another CPU's share.
+    pub fn add(&mut self, other: &Self) {
+        for (sum, n) in self.0.iter_mut().zip(other.0) {
+            *sum = sum.wrapping_add(n);
+        }
+    }
+}
+
+/// Names of what is in the object, so that loader and program cannot drift apart unseen: a test looks each of them up.
+pub mod names {
+    /// The XDP program.
+    pub const PROGRAM: &str = "sekisho_xdp";
+    /// XSKMAP from queue to socket; resized at load.
+    pub const SOCKETS: &str = "SOCKETS";
+    /// Per-CPU array of [`super::QueueCounters`]; one entry per queue, and a last one for queues beyond the map; resized at load.
+    pub const COUNTERS: &str = "COUNTERS";
+    /// `u32` in `.rodata`: a [`super::NoSocket`].
+    pub const NO_SOCKET: &str = "NO_SOCKET";
+    /// `u32` in `.rodata`: how many queues the maps were made for.
+    pub const QUEUES: &str = "QUEUES";
+}
