@@ -7,6 +7,7 @@
 use crate::wire::{checksum, set_word, transport_checksum};
 use clap::{Args, ValueEnum};
 use fastrand::Rng;
+use std::collections::VecDeque;
 
 /// Shape of the traffic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -175,33 +176,27 @@ pub fn generate(options: &Options, mut sink: impl FnMut(u64, &[u8]) -> anyhow::R
         Kind::Uniform => options.flows as usize,
         Kind::Office => WINDOW.min(options.flows as usize),
     };
-    let mut open: Vec<Flow> = Vec::with_capacity(window);
-    let mut turn = 0;
+    let mut open: VecDeque<Flow> = VecDeque::with_capacity(window);
     let mut frame = Vec::with_capacity(usize::from(options.frame_size));
     let interval_ns = 1_000_000_000 / u64::from(options.rate.max(1));
     loop {
         while open.len() < window && made < options.flows {
-            open.push(Flow::new(made, options, &mut rng));
+            open.push_back(Flow::new(made, options, &mut rng));
             made += 1;
         }
         if open.is_empty() {
             return Ok(counts);
         }
         let at = match options.kind {
-            Kind::Uniform => turn % open.len(),
+            Kind::Uniform => 0,
             Kind::Office => rng.usize(..open.len()),
         };
         let flow = &mut open[at];
         let Some(next) = flow.next(options) else {
-            // Uniform traffic keeps its order; nobody takes the turn twice.
-            if options.kind == Kind::Uniform {
-                drop(open.remove(at))
-            } else {
-                drop(open.swap_remove(at))
-            }
+            // The first goes without disturbing the order of the others, which uniform traffic promises.
+            let _ended = if at == 0 { open.pop_front() } else { open.swap_remove_back(at) };
             continue;
         };
-        turn = at + 1;
         let headers = if flow.proto == TCP { 54 } else { 42 };
         let room = usize::from(options.frame_size) - headers;
         let len = match (next.data, options.kind) {
@@ -222,6 +217,9 @@ pub fn generate(options: &Options, mut sink: impl FnMut(u64, &[u8]) -> anyhow::R
         counts.frames += 1;
         counts.bytes += frame.len() as u64;
         counts.marked += u64::from(marked);
+        if options.kind == Kind::Uniform {
+            open.rotate_left(1);
+        }
     }
 }
 
