@@ -79,7 +79,10 @@ fn main() -> anyhow::Result<()> {
             let mut frames = replay::Frames::default();
             capture::read(&input, |frame| {
                 anyhow::ensure!(frame.link.0 == 1, "frame {} is not Ethernet", frame.number);
-                frames.push(frame.data, marker.as_ref().is_some_and(|m| m.find(frame.data).is_some()));
+                let marked = marker.as_ref().is_some_and(|m| m.find(frame.data).is_some());
+                let is_udp = matches!(frame.data, [_, _, _, _, _, _, _, _, _, _, _, _, 8, 0, 0x45, ..])
+                    && frame.data.get(23) == Some(&17);
+                frames.push(frame.data, replay::Mark { marked, marked_udp: marked && is_udp });
                 Ok(())
             })?;
             let refresh = |round: u64, frame: &mut [u8]| {

@@ -10,20 +10,29 @@ use std::net::IpAddr;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
+/// What a frame is counted as.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mark {
+    /// It carries the marker.
+    pub marked: bool,
+    /// It does, and it is a UDP datagram over plain IPv4.
+    pub marked_udp: bool,
+}
+
 /// Frames to send, one after another in one buffer.
 #[derive(Debug, Default)]
 pub struct Frames {
     bytes: Vec<u8>,
-    /// Start and end in `bytes`, and whether the frame carries the marker.
-    list: Vec<(usize, usize, bool)>,
+    /// Start and end in `bytes`, and what to count the frame as.
+    list: Vec<(usize, usize, Mark)>,
 }
 
 impl Frames {
     /// Appends a frame.
-    pub fn push(&mut self, frame: &[u8], marked: bool) {
+    pub fn push(&mut self, frame: &[u8], mark: Mark) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(frame);
-        self.list.push((start, self.bytes.len(), marked));
+        self.list.push((start, self.bytes.len(), mark));
     }
 
     /// How many there are.
@@ -48,6 +57,8 @@ pub struct Sent {
     pub bytes: u64,
     /// Of them, how many carry the marker.
     pub marked: u64,
+    /// Of those, UDP datagrams: each is an alert of its own to a rule that looks for the marker.
+    pub marked_udp: u64,
     /// Frames that the kernel refused (no buffer, no link); not in `sent`.
     pub refused: u64,
     /// From first to last frame.
@@ -121,7 +132,7 @@ pub fn replay(
             continue;
         }
         while offered < due {
-            let (from, to, marked) = frames.list[at];
+            let (from, to, mark) = frames.list[at];
             let frame = &mut frames.bytes[from..to];
             if round > 0 {
                 refresh(round, frame);
@@ -130,7 +141,8 @@ pub fn replay(
                 Ok(_) => {
                     sent.sent += 1;
                     sent.bytes += frame.len() as u64;
-                    sent.marked += u64::from(marked);
+                    sent.marked += u64::from(mark.marked);
+                    sent.marked_udp += u64::from(mark.marked_udp);
                 }
                 Err(Errno::ENOBUFS | Errno::EAGAIN) => sent.refused += 1,
                 Err(Errno::EINTR) => continue 'sending,
