@@ -1,0 +1,99 @@
+//! Command line only: parse, call, print one JSON object.
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+use sekisho_bench::{capture, generate, replay, replicate, rewrite};
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Traffic for measurements: make it, multiply it, send it
+#[derive(Debug, Parser)]
+#[command(name = "sekisho-bench", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Copies a capture several times over, each copy with addresses of its own
+    #[command(after_help = "Example:\n  sekisho-bench replicate mix.pcap.zst mix5.pcap --times 5")]
+    Replicate {
+        /// Capture file (pcap, pcapng, gz, zst)
+        input: PathBuf,
+        /// Classic pcap file to write
+        output: PathBuf,
+        /// Copies, the original included
+        #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        times: u32,
+    },
+    /// Makes a capture from a seed
+    #[command(
+        after_help = "Example:\n  sekisho-bench generate office.pcap --flows 10000 --marker EVIL --marker-share 0.01"
+    )]
+    Generate {
+        /// Classic pcap file to write
+        output: PathBuf,
+        #[command(flatten)]
+        options: generate::Options,
+    },
+    /// Sends a capture's frames onto an interface, over and over, at a set rate
+    #[command(
+        after_help = "Example:\n  sekisho-bench replay office.pcap --interface veth0 --rate 100000 --seconds 60 --fresh --marker EVIL"
+    )]
+    Replay {
+        /// Capture file of Ethernet frames
+        input: PathBuf,
+        /// Interface to send on
+        #[arg(long)]
+        interface: String,
+        /// Frames a second; 0 for as many as possible
+        #[arg(long, default_value_t = 100_000)]
+        rate: u64,
+        /// How long
+        #[arg(long, default_value_t = 10.0)]
+        seconds: f64,
+        /// Give the clients (10/8) new addresses in every round, so that its flows are new ones
+        #[arg(long)]
+        fresh: bool,
+        /// Count the frames sent that hold this text
+        #[arg(long)]
+        marker: Option<String>,
+    },
+}
+
+fn main() -> anyhow::Result<()> {
+    let report = match Cli::parse().command {
+        Command::Replicate { input, output, times } => {
+            serde_json::to_value(replicate::replicate(&input, &output, times)?)?
+        }
+        Command::Generate { output, options } => {
+            let mut writer = capture::Writer::create(&output, 1)?;
+            let counts = generate::generate(&options, |time, frame| writer.frame(time, frame.len() as u32, frame))?;
+            writer.finish()?;
+            serde_json::to_value(counts)?
+        }
+        Command::Replay { input, interface, rate, seconds, fresh, marker } => {
+            let marker = marker.map(|text| memchr::memmem::Finder::new(text.as_bytes()).into_owned());
+            let mut frames = replay::Frames::default();
+            capture::read(&input, |frame| {
+                anyhow::ensure!(frame.link.0 == 1, "frame {} is not Ethernet", frame.number);
+                let marked = marker.as_ref().is_some_and(|m| m.find(frame.data).is_some());
+                let is_udp = matches!(frame.data, [_, _, _, _, _, _, _, _, _, _, _, _, 8, 0, 0x45, ..])
+                    && frame.data.get(23) == Some(&17);
+                frames.push(frame.data, replay::Mark { marked, marked_udp: marked && is_udp });
+                Ok(())
+            })?;
+            let refresh = |round: u64, frame: &mut [u8]| {
+                if fresh {
+                    rewrite::frame(1, frame, &mut |addr: IpAddr| replay::next_round(addr, round));
+                }
+            };
+            let duration = Duration::try_from_secs_f64(seconds).context("--seconds")?;
+            serde_json::to_value(replay::replay(&interface, &mut frames, rate, duration, refresh)?)?
+        }
+    };
+    println!("{report}");
+    Ok(())
+}
