@@ -7,7 +7,7 @@
 //! Cost, roughly, on the machine of the benchmarks: decode 30 ns, flow 40 ns, stream 30 ns, detection whatever the payload
 //! and the rules ask for. Every frame ends in exactly one line of the [`Ledger`].
 
-use crate::counters::{CounterSet, Published};
+use crate::counters::Published;
 use crate::decode::{DecodeConfig, DecodeCounters, DecodeEvent, Decoder, EventSet, Frame, PacketSink};
 use crate::defrag::DefragCounters;
 use crate::detect::DetectConfig;

@@ -4,11 +4,11 @@
 //! doc, checker, tests together); [`check`] walks the tree and fills a [`model::Signature`]; [`load`] does it for files and
 //! says what was wrong, where, in words. Rule text is bytes: nothing here needs it to be UTF-8, and nothing panics on it.
 
-pub mod fast_pattern;
-pub mod group;
 pub mod check;
 pub mod classification;
 pub mod error;
+pub mod fast_pattern;
+pub mod group;
 pub mod header;
 pub mod keywords;
 pub mod load;

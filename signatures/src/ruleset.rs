@@ -49,7 +49,14 @@ impl Inspection {
 
 /// Whether a header condition ties the rule's payload conditions to the same packet.
 fn asks_for_packet(condition: &PacketCondition) -> bool {
-    !matches!(condition, PacketCondition::IpProto(_) | PacketCondition::VlanId { .. } | PacketCondition::VlanLayers(_))
+    !matches!(
+        condition,
+        PacketCondition::IpProto(_)
+            | PacketCondition::VlanId { .. }
+            | PacketCondition::VlanIdFromEnd { .. }
+            | PacketCondition::VlanIdAll(_)
+            | PacketCondition::VlanLayers(_)
+    )
 }
 
 /// An immutable set of signatures with all that is derived from them.

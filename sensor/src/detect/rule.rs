@@ -236,15 +236,24 @@ fn holds(condition: &PacketCondition, packet: &Packet<'_>) -> bool {
         PacketCondition::IcmpCode(t) => icmp.is_some_and(|h| t.holds(h.code.into())),
         PacketCondition::IcmpId(n) => icmp.is_some_and(|h| h.id == Some(*n)),
         PacketCondition::IcmpSeq(n) => icmp.is_some_and(|h| h.seq == Some(*n)),
-        PacketCondition::VlanId { layer, test } => {
-            let ids = &packet.vlans.ids[..usize::from(packet.vlans.count).min(packet.vlans.ids.len())];
-            match layer {
-                Some(layer) => ids.get(usize::from(*layer)).is_some_and(|id| test.holds((*id).into())),
-                None => ids.iter().any(|id| test.holds((*id).into())),
-            }
+        PacketCondition::VlanId { layer: Some(layer), test } => {
+            tags(packet).get(usize::from(*layer)).is_some_and(|id| test.holds((*id).into()))
+        }
+        PacketCondition::VlanId { layer: None, test } => tags(packet).iter().any(|id| test.holds((*id).into())),
+        PacketCondition::VlanIdFromEnd { layer, test } => {
+            let from_end = tags(packet).iter().nth_back(usize::from(*layer).wrapping_sub(1));
+            from_end.is_some_and(|id| test.holds((*id).into()))
+        }
+        PacketCondition::VlanIdAll(test) => {
+            !tags(packet).is_empty() && tags(packet).iter().all(|id| test.holds((*id).into()))
         }
         PacketCondition::VlanLayers(t) => t.holds(packet.vlans.count.into()),
     }
+}
+
+/// VLAN identifiers, outermost first.
+fn tags<'a>(packet: &'a Packet<'_>) -> &'a [u16] {
+    &packet.vlans.ids[..usize::from(packet.vlans.count).min(packet.vlans.ids.len())]
 }
 
 /// Whether an IPv4 header has an option (RFC 791 §3.1): this one, or any at all.

@@ -13,6 +13,15 @@ macro_rules! stream_events {
             /// Every event, in the order of its number.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
+            /// How many there are.
+            pub const COUNT: usize = Self::ALL.len();
+
+            /// Its place in [`StreamEvent::ALL`].
+            #[must_use]
+            pub const fn index(self) -> usize {
+                self as usize
+            }
+
             /// As in EVE's `anomaly.event`: `stream.` and the word of the `stream-event` keyword.
             #[must_use]
             pub const fn name(self) -> &'static str {
