@@ -109,6 +109,7 @@ const PROTOCOLS_NOT_BUILT: &[&str] = &[
     "http2",
     "igmp",
     "ike",
+    "ikev2",
     "imap",
     "ipip",
     "irc",
@@ -309,6 +310,13 @@ pub fn check(
     resolved: &mut Resolved,
     warnings: &mut Vec<Warning>,
 ) -> Result<Checked, RuleError> {
+    // A rule for another version may use what only that version has, so only its shape can be judged.
+    if let Some(span) = unmet_requirement(rule)? {
+        let number = |name: &[u8]| option_number(rule, name);
+        let sid = number(b"sid").unwrap_or(0);
+        let (gid, rev) = (number(b"gid").unwrap_or(1), number(b"rev").unwrap_or(0));
+        return Ok(Checked::Skipped(NotBuilt { gid, sid, rev, keyword: "requires".into(), span }));
+    }
     let mut not_built = None;
     let action = action(rule, &mut not_built)?;
     let header = header_of(rule, text, variables, resolved, &mut not_built)?;
@@ -322,15 +330,9 @@ pub fn check(
         not_built,
         warnings: Vec::new(),
     };
-    if let Some(unmet) = unmet_requirement(rule)? {
-        checker.skip("requires", unmet);
-    }
-    let demands_more = checker.not_built.as_ref().is_some_and(|(k, _)| &**k == "requires");
     for option in &rule.options {
         match keywords::find(option.name.bytes) {
             Some(keyword) => apply(&mut checker, keyword, option)?,
-            // A rule for another version may use keywords that only that version has.
-            None if demands_more => {}
             None => {
                 let name = option.name.to_lossy();
                 let nearest = nearest(&name, keywords::names());
@@ -390,14 +392,21 @@ fn apply(checker: &mut Checker<'_>, keyword: &'static Keyword, option: &RuleOpti
             checker.skip(name, option.name.span());
             match effect {
                 Effect::None => Ok(()),
-                Effect::Buffer => checker.choose(keyword.name, option.name.span()),
+                Effect::Buffer => {
+                    if let Some(side) = option.value.map(|v| v.text)
+                        && !matches!(side.bytes, b"to_server" | b"to_client")
+                    {
+                        let expected = "to_server, to_client or nothing";
+                        return fail(Kind::Invalid { keyword: name, found: side.show(), expected }, side.span());
+                    }
+                    checker.choose(keyword.name, option.name.span())
+                }
                 Effect::Modifier(buffer) => checker.move_content(name, buffer, option.name.span()),
                 Effect::Looks => {
                     let current = checker.current;
                     checker.buffers[current].used = true;
                     Ok(())
                 }
-                Effect::Checked(check) => check(checker, name, option),
             }
         }
     }
@@ -520,6 +529,12 @@ fn ports(group: &Group<'_>, text: &[u8], variables: &Variables, resolved: &mut R
     let set = header::ports(group, &variables.for_ports())?;
     resolved.ports.insert(text.into(), set.clone());
     Ok(set)
+}
+
+/// The number that an option gives, for rules that are not checked further.
+pub(crate) fn option_number(rule: &Rule<'_>, name: &[u8]) -> Option<u32> {
+    let option = rule.options.iter().find(|o| o.name.bytes.eq_ignore_ascii_case(name))?;
+    std::str::from_utf8(option.value?.text.bytes).ok()?.parse().ok()
 }
 
 /// Where the rule asks for what this rule language is not, if it does.

@@ -1,7 +1,7 @@
 //! Rule files to signatures: finds the files, checks every rule, settles duplicates, and says what was wrong and where.
 //! A bad rule is reported and left out; it never stops the others.
 
-use crate::check::{Checked, Resolved, Warning, check};
+use crate::check::{Checked, Resolved, Warning, check, option_number};
 use crate::classification::Classifications;
 use crate::model::{Place, Signature};
 use crate::report::{Excerpt, Problem, Severity};
@@ -216,7 +216,7 @@ impl<'a> Loader<'a> {
             &mut self.resolved,
             &mut self.warnings,
         );
-        let sid = sid_of(&rule);
+        let sid = option_number(&rule, b"sid");
         for warning in std::mem::take(&mut self.warnings) {
             self.problem(path, line, warning.span, Severity::Warning, sid, warning.message);
         }
@@ -300,11 +300,6 @@ impl<'a> Loader<'a> {
 
 fn option_span(rule: &Rule<'_>, name: &[u8]) -> Option<Span> {
     rule.options.iter().find(|o| o.name.bytes == name).map(|o| o.span())
-}
-
-fn sid_of(rule: &Rule<'_>) -> Option<u32> {
-    let option = rule.options.iter().find(|o| o.name.bytes == b"sid")?;
-    number(option.value?.text)
 }
 
 fn number(text: Text<'_>) -> Option<u32> {

@@ -146,7 +146,6 @@ fn offset(checker: &mut Checker<'_>, name: &'static str, option: &RuleOption<'_>
         (c.distance.is_some(), "distance"),
         (c.within.is_some(), "within"),
         (c.startswith, "startswith"),
-        (c.endswith, "endswith"),
         (c.fast_pattern == FastPattern::Only, "fast_pattern:only"),
     ];
     conflict(option, name, &others)?;
@@ -222,7 +221,7 @@ fn startswith(checker: &mut Checker<'_>, name: &'static str, option: &RuleOption
 
 fn endswith(checker: &mut Checker<'_>, name: &'static str, option: &RuleOption<'_>) -> Outcome {
     let c = checker.content(name, option.name.span())?;
-    conflict(option, name, &[(c.endswith, "endswith"), (c.offset.is_some(), "offset")])?;
+    conflict(option, name, &[(c.endswith, "endswith")])?;
     c.endswith = true;
     Ok(())
 }
@@ -415,8 +414,6 @@ mod tests {
             ("content:\"a\"; depth:1; within:1;", "within"),
             ("content:\"a\"; depth:1; startswith;", "startswith"),
             ("content:\"a\"; startswith; distance:1;", "distance"),
-            ("content:\"a\"; endswith; offset:1;", "offset"),
-            ("content:\"a\"; offset:1; endswith;", "endswith"),
             ("content:\"a\"; fast_pattern:only; depth:4;", "depth"),
             ("content:\"a\"; depth:4; fast_pattern:only;", "fast_pattern:only"),
             ("content:!\"a\"; fast_pattern:only;", "fast_pattern:only"),

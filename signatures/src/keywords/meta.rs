@@ -153,13 +153,18 @@ fn metadata(checker: &mut Checker<'_>, _: &'static str, option: &RuleOption<'_>)
 }
 
 fn target(checker: &mut Checker<'_>, name: &'static str, option: &RuleOption<'_>) -> Outcome {
-    checker.once(name, option.name.span())?;
-    checker.signature.target = Some(match text(option).bytes {
+    let target = match text(option).bytes {
         b"src_ip" => Target::Source,
         b"dest_ip" => Target::Destination,
         _ => return Err(invalid(name, text(option), "src_ip or dest_ip")),
-    });
-    Ok(())
+    };
+    match checker.signature.target.replace(target) {
+        Some(other) if other != target => Err(RuleError::new(
+            Kind::Conflict { keyword: name, other: "a target of the other side" },
+            text(option).span(),
+        )),
+        _ => Ok(()),
+    }
 }
 
 fn noalert(checker: &mut Checker<'_>, _: &'static str, _: &RuleOption<'_>) -> Outcome {
@@ -279,6 +284,8 @@ mod tests {
         assert!(matches!(bad("priority:256;").0, Kind::OutOfRange { .. }));
         assert!(matches!(bad("reference:url;"), (Kind::Invalid { .. }, at) if at == "url"));
         assert!(matches!(bad("target:me;").0, Kind::Invalid { .. }));
+        assert!(matches!(bad("target:src_ip; target:dest_ip;").0, Kind::Conflict { .. }));
+        good("target:src_ip; target:src_ip;");
         assert!(matches!(bad("msg:x;").0, Kind::QuotesNeeded { .. }));
         assert!(matches!(bad("classtype:a b;").0, Kind::Invalid { .. }));
     }

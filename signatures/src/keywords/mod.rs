@@ -64,14 +64,12 @@ pub(crate) enum Support {
 pub(crate) enum Effect {
     /// Nothing.
     None,
-    /// It chooses the buffer of its name.
+    /// It chooses the buffer of its name; its value can only be a direction.
     Buffer,
     /// It moves the content before it to a buffer.
     Modifier(&'static str),
     /// It looks at the current buffer.
     Looks,
-    /// Its value is checked all the same.
-    Checked(Check),
 }
 
 const NO_VALUE: Value = Value { needed: false, allowed: false, quotes: Quotes::Forbidden, negatable: false };
@@ -253,6 +251,8 @@ mod tests {
         assert!(matches!(bad("content:\"a;b\";").0, Kind::QuotesNeeded { .. }));
         assert!(matches!(bad("dsize:\"1\";").0, Kind::UnexpectedQuotes { keyword: "dsize" }));
         assert!(matches!(bad("msg:!\"x\";").0, Kind::UnexpectedNegation { keyword: "msg" }));
+        assert!(skipped("file.data:to_client; content:\"x\";").is_some());
+        assert!(matches!(bad("file.data:both; content:\"x\";"), (Kind::Invalid { .. }, at) if at == "both"));
         good("CONTENT:\"x\"; Nocase;");
     }
 }

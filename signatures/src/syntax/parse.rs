@@ -11,8 +11,8 @@ pub fn parse(text: &[u8]) -> Result<Rule<'_>, RuleError> {
     let mut cursor = Cursor { text, at: 0 };
     let action = cursor.word("an action such as alert")?;
     let protocol = cursor.word("a protocol such as tcp")?;
-    let source = cursor.group(0, "a source address")?;
-    let source_ports = cursor.group(0, "a source port")?;
+    let source = cursor.side("a source address")?;
+    let source_ports = cursor.side("a source port")?;
     let arrow = cursor.word("a direction: ->, <> or =>")?;
     let direction = match arrow.bytes {
         b"->" => Direction::Forward,
@@ -20,8 +20,8 @@ pub fn parse(text: &[u8]) -> Result<Rule<'_>, RuleError> {
         b"=>" => Direction::Transaction,
         _ => return Err(RuleError::new(Kind::BadDirection { found: arrow.show() }, arrow.span())),
     };
-    let destination = cursor.group(0, "a destination address")?;
-    let destination_ports = cursor.group(0, "a destination port")?;
+    let destination = cursor.side("a destination address")?;
+    let destination_ports = cursor.side("a destination port")?;
     cursor.skip_blanks();
     if cursor.peek() != Some(b'(') {
         return Err(cursor.expected("( before the options"));
@@ -43,7 +43,7 @@ pub fn parse(text: &[u8]) -> Result<Rule<'_>, RuleError> {
 
 pub(super) fn lone_group(text: &[u8]) -> Result<Group<'_>, RuleError> {
     let mut cursor = Cursor { text, at: 0 };
-    let group = cursor.group(0, "a group")?;
+    let group = cursor.side("a group")?;
     cursor.skip_blanks();
     if cursor.peek().is_some() { Err(cursor.expected("nothing more")) } else { Ok(group) }
 }
@@ -83,6 +83,21 @@ impl<'a> Cursor<'a> {
         self.skip_blanks();
         let word = self.take_while(|b| !b.is_ascii_whitespace() && b != b'(');
         if word.bytes.is_empty() { Err(self.expected(what)) } else { Ok(word) }
+    }
+
+    /// A header's group; a list there may go without brackets, as in `!80,!443`.
+    fn side(&mut self, what: &'static str) -> Result<Group<'a>, RuleError> {
+        let first = self.group(0, what)?;
+        if self.peek() != Some(b',') {
+            return Ok(first);
+        }
+        let start = first.span.start as usize;
+        let mut members = vec![first];
+        while self.peek() == Some(b',') {
+            self.at += 1;
+            members.push(self.group(1, "a member of the list")?);
+        }
+        Ok(Group { negated: false, kind: GroupKind::List(members), span: Span::new(start, self.at) })
     }
 
     fn group(&mut self, depth: usize, what: &'static str) -> Result<Group<'a>, RuleError> {
@@ -235,6 +250,15 @@ mod tests {
         assert_eq!((content.negated, content.quoted, content.text.bytes), (true, true, &b"x"[..]));
         assert_eq!(&text[content.text.start as usize..][..1], b"x");
         assert_eq!(rule.options[2].value, None);
+    }
+
+    #[test]
+    fn a_list_may_go_without_brackets() {
+        let rule = parse(b"alert tcp 1.1.1.1,2.2.2.2 any -> any !5800,!445 (sid:1;)").unwrap();
+        assert!(matches!(&rule.source.kind, GroupKind::List(l) if l.len() == 2));
+        assert!(matches!(&rule.destination_ports.kind, GroupKind::List(l) if l.iter().all(|m| m.negated)));
+        assert_eq!(rule.destination_ports.span, Span::new(37, 47));
+        assert!(matches!(error("alert tcp any any -> any 1,"), (Kind::Expected { .. }, 27)));
     }
 
     #[test]
