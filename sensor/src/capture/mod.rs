@@ -1,1 +1,2 @@
 //! (skeleton of capture)
+pub mod pcap;

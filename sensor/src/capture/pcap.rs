@@ -97,7 +97,7 @@ impl CaptureFile {
     /// If it cannot be opened or read, or is no capture file.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, CaptureError> {
         let mut input = Input::open(path.as_ref())?;
-        let head = input.fill_to(Legacy::HEADER_LEN)?;
+        let head = input.fill_to(Legacy::HEADER_LEN);
         let format = if head.starts_with(&ng::SECTION_HEADER) {
             Format::Pcapng(ng::Section::default())
         } else {
@@ -107,8 +107,12 @@ impl CaptureFile {
                     input.consume(Legacy::HEADER_LEN);
                     Format::Pcap(legacy)
                 }
-                Err(nom::Err::Incomplete(_)) if !head.is_empty() => return Err(input.truncated(0)),
-                Err(_) => return Err(input.not_a_capture()),
+                // The magic was right.
+                Err(nom::Err::Incomplete(_)) if head.len() >= 4 => return Err(input.truncated()),
+                Err(_) => {
+                    input.check()?;
+                    return Err(input.not_a_capture());
+                }
             }
         };
         Ok(Self { input, format, number: 1, summary: Summary::default(), failed: None })
@@ -220,13 +224,15 @@ fn read_legacy(
                 Err(_) => break legacy.claimed_len(rest).filter(|len| *len > FRAME_MAX),
             }
         };
-        let (used, left) = (available.len() - rest.len(), rest.len());
+        let used = available.len() - rest.len();
         input.consume(used);
         if let Some(len) = too_long {
-            return Err(input.corrupt(format!("a record claims {len} bytes, more than the {FRAME_MAX} that a frame can have")));
+            return Err(
+                input.corrupt(format!("a record claims {len} bytes, more than the {FRAME_MAX} that a frame can have"))
+            );
         }
-        if delivered < limit && !input.fill_more()? {
-            return if left == 0 { Ok(()) } else { Err(input.truncated(left)) };
+        if delivered < limit && !input.fill_more() {
+            return input.finish();
         }
     }
     Ok(())
