@@ -4,6 +4,7 @@
 //! `{"command":"status"}`, and so is the answer: `{"ok":true,"result":…}` or `{"ok":false,"error":"a sentence"}`.
 //! A connection may ask more than once.
 
+use crate::output::sources::Sources;
 use crate::output::status::Status;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -45,6 +46,19 @@ struct Answer {
 
 /// Answers a command: its result, or a sentence that says what is wrong. May take its time.
 pub type OnCommand = Box<dyn Fn(&Request) -> Result<Value, String> + Send + Sync>;
+
+/// The commands of a sensor: `status` is answered from `sources`, the others by `other`, which returns `None` for those
+/// that it does not know.
+#[must_use]
+pub fn commands(
+    sources: Arc<Sources>,
+    other: impl Fn(&Request) -> Option<Result<Value, String>> + Send + Sync + 'static,
+) -> OnCommand {
+    Box::new(move |request| match request.command.as_str() {
+        "status" => serde_json::to_value(sources.status()).map_err(|error| error.to_string()),
+        command => other(request).unwrap_or_else(|| Err(format!("this sensor has no command {command:?}"))),
+    })
+}
 
 /// What can go wrong with the socket, at either end.
 #[derive(Debug, thiserror::Error)]

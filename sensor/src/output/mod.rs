@@ -280,3 +280,8 @@ impl Drop for Outputs {
         self.close();
     }
 }
+
+/// The paths below `stats` that `stats` events may have, but for those of decoder and stream events.
+pub fn stats_paths() -> impl Iterator<Item = &'static str> {
+    stats_names::STATS.iter().map(|(path, _)| *path)
+}

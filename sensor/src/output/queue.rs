@@ -137,6 +137,9 @@ impl EventSender {
     }
 
     fn push<T>(&self, queue: &ArrayQueue<T>, item: T) -> bool {
+        if self.shared.given_up.load(Ordering::Relaxed) {
+            return false;
+        }
         let Err(mut item) = queue.push(item) else { return true };
         if self.when_full == WhenFull::Drop {
             return false;
