@@ -44,7 +44,7 @@ pub fn status(arguments: &StatusArguments) -> Result<ExitCode, StatusError> {
         Some(path) => path.clone(),
         None => arguments.config.load_installed()?.control.socket,
     };
-    let status = socket::status(&path)?;
+    let status = socket::ask_status(&path)?;
     match arguments.format {
         Format::Json => println!("{}", serde_json::to_string(&status)?),
         Format::Text => print!("{status}"),
