@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use sekisho::control::{check, pcap, run, status};
+use sekisho::control::{check, pcap, status};
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
@@ -21,7 +21,6 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    Run(run::RunArguments),
     Pcap(pcap::PcapArguments),
     Check(check::CheckArguments),
     Status(status::StatusArguments),
@@ -32,7 +31,6 @@ fn main() -> ExitCode {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
     let done: Result<ExitCode> = match cli.command {
-        Command::Run(arguments) => run::run(&arguments).map_err(Into::into),
         Command::Pcap(arguments) => pcap::pcap(&arguments).map_err(Into::into),
         Command::Check(arguments) => check::check(&arguments).map_err(Into::into),
         Command::Status(arguments) => status::status(&arguments).map_err(Into::into),

@@ -8,6 +8,12 @@ mod source;
 
 pub use problem::{ConfigError, ConfigProblem, nearest};
 
+use crate::decode::DecodeConfig;
+use crate::detect::DetectConfig;
+use crate::flow::FlowConfig;
+use crate::output::{ControlConfig, EveConfig, MetricsConfig};
+use crate::stream::StreamConfig;
+use sekisho_signatures::variables::Variables;
 use serde::Deserialize;
 use source::Source;
 use std::collections::BTreeMap;
@@ -25,6 +31,13 @@ pub struct Config {
     pub interface: Vec<InterfaceConfig>,
     pub rules: RulesConfig,
     pub variables: VariablesConfig,
+    pub decode: DecodeConfig,
+    pub flow: FlowConfig,
+    pub stream: StreamConfig,
+    pub detect: DetectConfig,
+    pub eve: EveConfig,
+    pub metrics: MetricsConfig,
+    pub control: ControlConfig,
 }
 
 /// `[sensor]`: who this is.
@@ -49,7 +62,7 @@ pub struct InterfaceConfig {
 pub struct RulesConfig {
     /// Files, directories (their `*.rules`) or globs. Relative paths are relative to the configuration file.
     pub paths: Vec<PathBuf>,
-    /// Further class types, in the form of `classification.config`; they go over the built-in ones.
+    /// Class types in the form of a `classification.config`, in place of the built-in ones.
     pub classification: Option<PathBuf>,
 }
 
@@ -139,6 +152,18 @@ impl Config {
             }
             if self.interface[..i].iter().any(|other| other.name == interface.name) {
                 refuse(&["interface"], format!("the interface {} is listed twice; take one out", interface.name));
+            }
+        }
+        // Tried in one set, since variables may name each other.
+        let mut variables = Variables::default();
+        for (name, text) in &self.variables.addresses {
+            if let Err(error) = variables.set_addresses(name, text) {
+                refuse(&["variables", "addresses", name], format!("{name} is no group of addresses: {error}"));
+            }
+        }
+        for (name, text) in &self.variables.ports {
+            if let Err(error) = variables.set_ports(name, text) {
+                refuse(&["variables", "ports", name], format!("{name} is no group of ports: {error}"));
             }
         }
         wrong

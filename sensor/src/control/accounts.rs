@@ -1,6 +1,7 @@
 //! The accounts as a person reads them: what was received, what became of it, and whether it adds up.
 
 use crate::ledger::{LedgerReading, Outcome};
+use crate::output::status::grouped;
 use std::fmt::Write as _;
 
 /// A ledger as lines of text, indented by two spaces; outcomes that are 0 are left out. The last line says whether it balances.
@@ -34,20 +35,6 @@ pub fn ledger_lines(reading: &LedgerReading) -> String {
 #[must_use]
 pub fn missing(reading: &LedgerReading) -> u64 {
     reading.received_packets.abs_diff(reading.outcomes.iter().sum())
-}
-
-/// `1234567` as `1,234,567`.
-#[must_use]
-pub fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::with_capacity(digits.len() * 4 / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 /// A share of `all`; never `0 %` for something, nor `100 %` for not quite all.

@@ -1,0 +1,142 @@
+//! From rule files to an engine that workers can share, and what was wrong on the way.
+//!
+//! A bad rule never stops the sensor: it is reported and left out. What stops it is rules that cannot be read at all where the
+//! configuration names them, and a machine on which they cannot be compiled.
+
+use crate::config::Config;
+use crate::detect::engine::Engine;
+use crate::detect::hyperscan::HyperscanError;
+use crate::output::sources::RulesetStatus;
+use sekisho_signatures::classification::{ClassificationError, Classifications};
+use sekisho_signatures::load::{Loaded, load};
+use sekisho_signatures::report::{Excerpt, Problem, Severity};
+use sekisho_signatures::ruleset::Ruleset;
+use sekisho_signatures::variables::Variables;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Problems that are shown before the rest is only counted.
+const SHOWN: usize = 10;
+
+/// Why there is no engine.
+#[derive(Debug, thiserror::Error)]
+pub enum RulesError {
+    /// The file of class types cannot be read.
+    #[error("cannot read the class types {}: {source}; mend rules.classification in the configuration", path.display())]
+    Classification {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file of class types is wrong.
+    #[error("{}: {source}", path.display())]
+    ClassificationLine {
+        /// Which file.
+        path: PathBuf,
+        /// Where and what.
+        source: ClassificationError,
+    },
+    /// Hyperscan.
+    #[error("cannot compile the rules: {0}")]
+    Compile(#[from] HyperscanError),
+}
+
+/// Compiled rules, and what became of those that were read.
+pub struct Rules {
+    /// What workers share.
+    pub engine: Arc<Engine>,
+    /// What was read.
+    pub loaded: Loaded,
+}
+
+impl Rules {
+    /// Rules that are judged.
+    #[must_use]
+    pub fn in_use(&self) -> usize {
+        self.engine.ruleset.signatures.len().saturating_sub(self.engine.refused.len())
+    }
+
+    /// For metrics and status.
+    #[must_use]
+    pub fn status(&self) -> RulesetStatus {
+        RulesetStatus {
+            hash: self.engine.ruleset.hash.clone(),
+            loaded: self.in_use() as u64,
+            skipped: self.loaded.skipped.len() as u64,
+            failed: self.loaded.failed() as u64,
+        }
+    }
+
+    /// Shows the first problems, and counts the rest, in the log.
+    pub fn log_problems(&self) {
+        for problem in self.loaded.problems.iter().take(SHOWN) {
+            match problem.severity {
+                Severity::Error => tracing::error!("{problem}"),
+                Severity::Warning => tracing::warn!("{problem}"),
+            }
+        }
+        let more = self.loaded.problems.len().saturating_sub(SHOWN);
+        if more > 0 {
+            tracing::warn!("{more} more problems with rules; `sekisho check` shows them all");
+        }
+    }
+}
+
+/// The variables of the configuration over the defaults; texts were checked with the configuration.
+#[must_use]
+pub fn variables(config: &Config) -> Variables {
+    let mut variables = Variables::default();
+    for (name, text) in &config.variables.addresses {
+        if let Err(error) = variables.set_addresses(name, text) {
+            tracing::error!("variables.addresses.{name}: {error}");
+        }
+    }
+    for (name, text) in &config.variables.ports {
+        if let Err(error) = variables.set_ports(name, text) {
+            tracing::error!("variables.ports.{name}: {error}");
+        }
+    }
+    variables
+}
+
+/// Reads rules from `paths`, or where the configuration says if there are none, without compiling them.
+///
+/// # Errors
+/// The class types cannot be read.
+pub fn read(config: &Config, paths: &[PathBuf]) -> Result<Loaded, RulesError> {
+    let classifications = match &config.rules.classification {
+        None => Classifications::default(),
+        Some(path) => {
+            let text = std::fs::read(path)
+                .map_err(|source| RulesError::Classification { path: path.clone(), source })?;
+            Classifications::parse(&String::from_utf8_lossy(&text))
+                .map_err(|source| RulesError::ClassificationLine { path: path.clone(), source })?
+        }
+    };
+    let paths = if paths.is_empty() { &config.rules.paths } else { paths };
+    Ok(load(paths, &variables(config), &classifications))
+}
+
+/// Reads and compiles.
+///
+/// # Errors
+/// As [`read`], or Hyperscan failed.
+pub fn compile(config: &Config, paths: &[PathBuf]) -> Result<Rules, RulesError> {
+    let mut loaded = read(config, paths)?;
+    let ruleset = Arc::new(Ruleset::new(std::mem::take(&mut loaded.signatures)));
+    let engine = Engine::new(Arc::clone(&ruleset))?;
+    for refused in &engine.refused {
+        let Some(signature) = ruleset.signatures.get(refused.signature as usize) else { continue };
+        loaded.problems.push(Problem {
+            file: loaded.files.get(signature.place.file as usize).cloned().unwrap_or_default(),
+            line: signature.place.line,
+            column: signature.place.column,
+            severity: Severity::Error,
+            sid: Some(signature.sid),
+            message: refused.error.to_string(),
+            excerpt: Excerpt::default(),
+        });
+    }
+    Ok(Rules { engine: Arc::new(engine), loaded })
+}

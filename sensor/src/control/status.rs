@@ -1,0 +1,54 @@
+//! `sekisho status`: asks the running sensor.
+
+use super::arguments::{ConfigArguments, Format};
+use super::socket::{self, SocketError};
+use crate::config::ConfigError;
+use clap::Args;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Ask the running sensor how it is: packets and what became of them, capture mode, flows, alerts, events.
+///
+/// Exit status 1 if no sensor answers, or its ledger does not balance.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "Examples:\n  sekisho status\n  sekisho status --format json | jq .total")]
+pub struct StatusArguments {
+    #[command(flatten)]
+    pub config: ConfigArguments,
+    /// The sensor's control socket, in place of the configuration's control.socket.
+    #[arg(long, value_name = "FILE")]
+    pub socket: Option<PathBuf>,
+    /// `text` for people, `json` for one object.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each is the cause's own sentence")]
+pub enum StatusError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Socket(#[from] SocketError),
+    #[error("cannot write the answer: {0}")]
+    Write(#[from] serde_json::Error),
+}
+
+/// Asks and prints.
+///
+/// # Errors
+/// No sensor answers.
+pub fn status(arguments: &StatusArguments) -> Result<ExitCode, StatusError> {
+    let path = match &arguments.socket {
+        Some(path) => path.clone(),
+        None => arguments.config.load_installed()?.control.socket,
+    };
+    let status = socket::ask_status(&path)?;
+    match arguments.format {
+        Format::Json => println!("{}", serde_json::to_string(&status)?),
+        Format::Text => print!("{status}"),
+    }
+    let balances = status.total.balances && status.queues.iter().all(|queue| queue.ledger.balances);
+    Ok(if balances { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
