@@ -1,1 +1,6 @@
-//! (skeleton of capture)
+//! Frames in: from a network interface ([`afxdp`]), or from capture files. Nothing behind it knows which.
+
+pub mod afxdp;
+mod afxdp_bind;
+pub mod afxdp_config;
+pub mod link;
