@@ -1,2 +1,7 @@
-//! (skeleton of capture)
+//! Frames in: from a network interface ([`afxdp`]), or from capture files ([`pcap`]). Nothing behind it knows which.
+
+pub mod afxdp;
+mod afxdp_bind;
+pub mod afxdp_config;
+pub mod link;
 pub mod pcap;

@@ -1,10 +1,13 @@
-//! The control thread's parts: what is not on the packet path. One file per command of the command line, and what they share.
+//! The control thread's side: everything that is not the packet path. One file per command of the command line, and what
+//! they share.
 
 pub mod accounts;
 pub mod arguments;
 pub mod check;
 pub mod http;
+pub mod interface;
 pub mod pcap;
+pub mod privilege;
 pub mod report;
 pub mod rules;
 pub mod shard;

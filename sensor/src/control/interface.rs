@@ -1,0 +1,587 @@
+//! Attaching the XDP program to a network interface, and taking it off again.
+//!
+//! An [`Attachment`] is the program, loaded and attached, with its maps: sockets are put into it, the program's counters are read
+//! from it. Dropping it (also in a panic) detaches the program, unless the configuration asks for a pin in bpffs; then the
+//! program stays, lets packets pass or drops them as `no_socket` says, and the next start takes the pin over without a
+//! moment in which no program is attached.
+//!
+//! **The interface must be a monitoring port.** Packets that are redirected to the sensor do not reach the host's own network stack:
+//! on the interface that carries the administrator's SSH session, that session ends.
+
+use crate::capture::link::{Link, LinkError};
+use crate::control::privilege;
+use aya::maps::{PerCpuArray, XskMap};
+use aya::programs::links::{FdLink, PinnedLink};
+use aya::programs::xdp::{XdpLink, XdpMode};
+use aya::programs::{ProgramError, Xdp};
+use aya::{Ebpf, EbpfLoader};
+use caps::Capability;
+use nix::errno::Errno;
+use nix::sys::statfs::{BPF_FS_MAGIC, statfs};
+use sekisho_ebpf::{NoSocket, OBJECT, QueueCounters, names, shared::COUNTER_WORDS};
+use serde::Deserialize;
+use std::error::Error;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd};
+use std::path::{Path, PathBuf};
+
+/// Where pins go by default: one file per interface.
+const PIN_FOLDER: &str = "/sys/fs/bpf/sekisho";
+
+/// The first kernel that has all that the XDP program needs: programs over several buffers (`xdp.frags`).
+const OLDEST_KERNEL: (u32, u32) = (5, 18);
+
+/// How the XDP program is attached: the keys of the configuration's `[capture.xdp]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AttachConfig {
+    /// Where the program runs: `auto` takes the driver, else the network stack.
+    pub mode: AttachMode,
+    /// Keep the program attached when the sensor ends: `true`, or the path of the pin in bpffs.
+    pub pin: Pin,
+    /// What becomes of packets on queues that no socket serves: `pass` them to the host, or `drop` them.
+    pub no_socket: NoSocketAction,
+}
+
+/// Where the XDP program is to run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AttachMode {
+    /// In the driver if it can, else in the network stack.
+    #[default]
+    Auto,
+    /// In the driver, or not at all.
+    Native,
+    /// In the network stack: slower, works with every driver.
+    Generic,
+}
+
+/// Whether the attachment outlives the process.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Pin {
+    /// Not, or at `/sys/fs/bpf/sekisho/INTERFACE`.
+    Switch(bool),
+    /// At this path in bpffs.
+    Path(PathBuf),
+}
+
+impl Default for Pin {
+    fn default() -> Self {
+        Self::Switch(false)
+    }
+}
+
+impl Pin {
+    fn path(&self, interface: &str) -> Option<PathBuf> {
+        match self {
+            Self::Switch(false) => None,
+            Self::Switch(true) => Some(Path::new(PIN_FOLDER).join(interface)),
+            Self::Path(path) => Some(path.clone()),
+        }
+    }
+}
+
+/// What becomes of packets on queues without a socket.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NoSocketAction {
+    /// The host's network stack gets them.
+    #[default]
+    Pass,
+    /// Nobody gets them.
+    Drop,
+}
+
+impl From<NoSocketAction> for NoSocket {
+    fn from(action: NoSocketAction) -> Self {
+        match action {
+            NoSocketAction::Pass => Self::Pass,
+            NoSocketAction::Drop => Self::Drop,
+        }
+    }
+}
+
+/// Where the XDP program does run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum XdpPlace {
+    /// In the driver.
+    Native,
+    /// In the network stack.
+    Generic,
+}
+
+impl XdpPlace {
+    /// `native` or `generic`: for the log and the metric.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::Generic => "generic",
+        }
+    }
+}
+
+/// Why the program could not be attached. Each says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum AttachError {
+    /// The interface could not be looked up.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    /// The kernel lacks what the program needs.
+    #[error(
+        "this kernel is {found}: the XDP program needs Linux {}.{} or newer, which brought XDP for packets of several buffers. \
+         Update the kernel (Debian 12 has 6.1)",
+        OLDEST_KERNEL.0, OLDEST_KERNEL.1
+    )]
+    KernelTooOld {
+        /// Its release.
+        found: String,
+    },
+    /// The process may not.
+    #[error("not permitted to attach the XDP program to {interface}: {why}")]
+    NotPermitted {
+        /// The interface.
+        interface: String,
+        /// The gate that is shut, and how to open it.
+        why: String,
+    },
+    /// Another XDP program is there.
+    #[error(
+        "{interface} has another XDP program already: number {id}{name}, {place}. Look at it with `bpftool prog show id {id}`; stop the program that \
+         owns it, or take it off with `ip link set dev {interface} {off} off`"
+    )]
+    Taken {
+        /// The interface.
+        interface: String,
+        /// The other program's number.
+        id: u32,
+        /// Its name in quotes after a blank, or nothing if it could not be had.
+        name: String,
+        /// Where it runs.
+        place: &'static str,
+        /// iproute2's word for that.
+        off: &'static str,
+    },
+    /// Native mode was required.
+    #[error(
+        "the driver of {interface} does not take the XDP program ({why}): lower the MTU, see `sekisho doctor`, or set capture.xdp.mode to \"auto\""
+    )]
+    NoNative {
+        /// The interface.
+        interface: String,
+        /// The kernel's word.
+        why: String,
+    },
+    /// A pin is asked for and there is no bpffs.
+    #[error(
+        "cannot pin at {path}: {folder} is not on a BPF file system. `mount -t bpf bpf /sys/fs/bpf`, or set capture.xdp.pin to false"
+    )]
+    NoBpffs {
+        /// The pin's path.
+        path: PathBuf,
+        /// The folder that is not.
+        folder: PathBuf,
+    },
+    /// The pin's path is taken.
+    #[error("cannot pin at {path}: {why}. Remove it, or name another path in capture.xdp.pin")]
+    Pin {
+        /// The pin's path.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The kernel's limit of locked memory, or of memory at all.
+    #[error(
+        "the kernel has no memory for the XDP program's maps: raise LimitMEMLOCK= (or `ulimit -l`), or the memory limit of the \
+         unit or container ({source})"
+    )]
+    Memory {
+        /// The kernel's word.
+        source: io::Error,
+    },
+    /// Anything else.
+    #[error("cannot {step} on {interface}: {why}")]
+    Other {
+        /// What was being done.
+        step: &'static str,
+        /// The interface.
+        interface: String,
+        /// The error with its causes.
+        why: String,
+    },
+}
+
+/// Whether the interface is still there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// There, with a carrier.
+    Running,
+    /// There, but down or without a carrier.
+    Down,
+    /// Removed, or moved to another network namespace. It does not come back: one of the same name is another one.
+    Gone,
+}
+
+/// The XDP program on one interface.
+#[derive(Debug)]
+pub struct Attachment {
+    // Dropped with its programs and links, which detaches.
+    ebpf: Ebpf,
+    link: Link,
+    queues: u32,
+    place: XdpPlace,
+    native_refusal: Option<String>,
+    /// Holds the pinned link; the file in bpffs is what keeps it attached.
+    pinned: Option<PinnedLink>,
+    pin_path: Option<PathBuf>,
+    program_id: u32,
+}
+
+/// The program's counters on one interface.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InterfaceCounters {
+    /// By queue.
+    pub queues: Vec<QueueCounters>,
+    /// Of queues that were added after the program was attached.
+    pub later_queues: QueueCounters,
+}
+
+impl Attachment {
+    /// Loads the XDP program and attaches it to `interface`, which must be in the network namespace of the calling thread.
+    ///
+    /// All that can be checked is checked before anything is changed; on any error nothing is left attached or pinned.
+    pub fn attach(interface: &str, config: &AttachConfig) -> Result<Self, AttachError> {
+        check_kernel()?;
+        let link = Link::by_name(interface)?;
+        let queues = link.queues()?;
+        let permission = [Capability::CAP_BPF, Capability::CAP_NET_ADMIN];
+        if !privilege::missing(&permission).is_empty() {
+            let why = privilege::explain_eperm(&permission);
+            return Err(AttachError::NotPermitted { interface: link.name, why });
+        }
+        let pin_path = config.pin.path(&link.name);
+        let old_pin = match &pin_path {
+            Some(path) => find_pin(path, &link)?,
+            None => None,
+        };
+        if let (Some(program), None) = (link.xdp, &old_pin) {
+            return Err(taken(&link, program));
+        }
+
+        let mut ebpf = load(&link, queues, config)?;
+        let program = program(&mut ebpf, &link)?;
+        program.load().map_err(|e| explain("load the XDP program", &link, &e))?;
+        let program_id = program.info().map_err(|e| explain("look at the XDP program", &link, &e))?.id();
+
+        let (mut native_refusal, mut pinned) = (None, None);
+        if let Some(old) = old_pin {
+            let old = XdpLink::try_from(old).map_err(|e| explain("take over the pin", &link, &e))?;
+            program.attach_to_link(old).map_err(|e| explain("replace the pinned XDP program", &link, &e))?;
+        } else {
+            let id = match config.mode {
+                AttachMode::Generic => program.attach_to_if_index(link.index, XdpMode::Skb),
+                AttachMode::Native => program.attach_to_if_index(link.index, XdpMode::Driver),
+                AttachMode::Auto => program.attach_to_if_index(link.index, XdpMode::Driver).or_else(|native| {
+                    native_refusal = Some(chain(&native));
+                    program.attach_to_if_index(link.index, XdpMode::Skb)
+                }),
+            }
+            .map_err(|e| attach_error(&link, config.mode, &e))?;
+            if let Some(path) = &pin_path {
+                let taken = program.take_link(id).map_err(|e| explain("get the XDP program's link", &link, &e))?;
+                let fd_link = FdLink::try_from(taken).map_err(|e| explain("get the XDP program's link", &link, &e))?;
+                // On an error the link is dropped, and with it the program detached.
+                pinned = Some(fd_link.pin(path).map_err(|e| AttachError::Pin { path: path.clone(), why: chain(&e) })?);
+            }
+        }
+        let mut attachment =
+            Self { ebpf, link, queues, place: XdpPlace::Native, native_refusal, pinned, pin_path, program_id };
+        attachment.link = Link::by_index(attachment.link.index)?;
+        if attachment.link.xdp.is_some_and(|p| p.generic) {
+            attachment.place = XdpPlace::Generic;
+        }
+        Ok(attachment)
+    }
+
+    /// The interface as it was when the program was attached.
+    #[must_use]
+    pub fn link(&self) -> &Link {
+        &self.link
+    }
+
+    /// Receive queues of the interface when the program was attached.
+    #[must_use]
+    pub fn queues(&self) -> u32 {
+        self.queues
+    }
+
+    /// Where the program runs.
+    #[must_use]
+    pub fn place(&self) -> XdpPlace {
+        self.place
+    }
+
+    /// Why the driver did not take the program, when it was asked and the network stack was taken instead.
+    #[must_use]
+    pub fn native_refusal(&self) -> Option<&str> {
+        self.native_refusal.as_deref()
+    }
+
+    /// Where the attachment is pinned, if it is.
+    #[must_use]
+    pub fn pin_path(&self) -> Option<&Path> {
+        self.pin_path.as_deref()
+    }
+
+    /// The kernel's number for the loaded program.
+    #[must_use]
+    pub fn program_id(&self) -> u32 {
+        self.program_id
+    }
+
+    /// Sends `queue`'s packets to `socket` from now on. The socket must be bound to that very queue of this interface: the kernel drops
+    /// packets that are redirected to another queue's, and tells nobody.
+    pub fn insert(&mut self, queue: u32, socket: &impl AsFd) -> Result<(), AttachError> {
+        let fd = socket.as_fd().as_raw_fd();
+        let link = &self.link;
+        let fail = |e: &(dyn Error + 'static)| explain("put the socket into the XDP program's map", link, e);
+        let map = self.ebpf.map_mut(names::SOCKETS).ok_or_else(|| fail(&missing(names::SOCKETS)))?;
+        XskMap::try_from(map).and_then(|mut map| map.set(queue, fd, 0)).map_err(|e| fail(&e))
+    }
+
+    /// Sends `queue`'s packets where `no_socket` says from now on. Closing the socket does the same.
+    pub fn remove(&mut self, queue: u32) -> Result<(), AttachError> {
+        let link = &self.link;
+        let fail = |e: &(dyn Error + 'static)| explain("take the socket out of the XDP program's map", link, e);
+        let map = self.ebpf.map_mut(names::SOCKETS).ok_or_else(|| fail(&missing(names::SOCKETS)))?;
+        XskMap::try_from(map).and_then(|mut map| map.unset(queue)).map_err(|e| fail(&e))
+    }
+
+    /// What the program did with the packets so far, by queue. One system call a queue.
+    pub fn counters(&self) -> Result<InterfaceCounters, AttachError> {
+        let fail = |e: &(dyn Error + 'static)| explain("read the XDP program's counters", &self.link, e);
+        let map = self.ebpf.map(names::COUNTERS).ok_or_else(|| fail(&missing(names::COUNTERS)))?;
+        let map = PerCpuArray::<_, [u64; COUNTER_WORDS]>::try_from(map).map_err(|e| fail(&e))?;
+        let read = |queue: u32| -> Result<QueueCounters, AttachError> {
+            let mut sum = QueueCounters::default();
+            for share in map.get(&queue, 0).map_err(|e| fail(&e))?.iter() {
+                sum.add(&QueueCounters(*share));
+            }
+            Ok(sum)
+        };
+        let queues = (0..self.queues).map(read).collect::<Result<_, _>>()?;
+        Ok(InterfaceCounters { queues, later_queues: read(self.queues)? })
+    }
+
+    /// Whether the interface is still there, under whatever name.
+    #[must_use]
+    pub fn presence(&self) -> Presence {
+        match Link::by_index(self.link.index) {
+            Ok(link) if link.up && link.running => Presence::Running,
+            Ok(_) => Presence::Down,
+            Err(LinkError::Missing { .. }) => Presence::Gone,
+            // The kernel did not answer: nothing is known to have changed.
+            Err(_) => Presence::Running,
+        }
+    }
+
+    /// Detaches the program, and removes the pin if there is one.
+    pub fn detach(mut self) -> Result<(), AttachError> {
+        self.unpin()
+    }
+
+    fn unpin(&mut self) -> Result<(), AttachError> {
+        let Some(path) = self.pin_path.take() else { return Ok(()) };
+        self.pinned = None;
+        match std::fs::remove_file(&path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(AttachError::Pin { path, why: e.to_string() }),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Drop for Attachment {
+    fn drop(&mut self) {
+        // A pin of an interface that is gone keeps nothing attached, and would only stand in the way.
+        if self.pin_path.is_some()
+            && self.presence() == Presence::Gone
+            && let Err(error) = self.unpin()
+        {
+            tracing::warn!(interface = self.link.name, "{error}");
+        }
+    }
+}
+
+fn check_kernel() -> Result<(), AttachError> {
+    let release = nix::sys::utsname::uname().map(|u| u.release().to_string_lossy().into_owned()).unwrap_or_default();
+    match kernel_version(&release) {
+        Some(version) if version < OLDEST_KERNEL => Err(AttachError::KernelTooOld { found: release }),
+        _ => Ok(()),
+    }
+}
+
+/// Major and minor number of a kernel's release; `None` for one that does not begin with them.
+fn kernel_version(release: &str) -> Option<(u32, u32)> {
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(str::parse);
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(major)), Some(Ok(minor))) => Some((major, minor)),
+        _ => None,
+    }
+}
+
+/// An earlier run's pin that holds the program that is on the interface now. A pin that holds nothing any more is removed.
+fn find_pin(path: &Path, link: &Link) -> Result<Option<FdLink>, AttachError> {
+    let pin_error = |why: String| AttachError::Pin { path: path.to_owned(), why };
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    // The folder itself may be missing, but it can only be made where a bpffs is.
+    let existing = folder.ancestors().find(|f| f.exists()).unwrap_or(Path::new("/"));
+    if !statfs(existing).is_ok_and(|fs| fs.filesystem_type() == BPF_FS_MAGIC) {
+        return Err(AttachError::NoBpffs { path: path.to_owned(), folder: existing.to_owned() });
+    }
+    std::fs::create_dir_all(folder).map_err(|e| pin_error(format!("cannot make its folder: {e}")))?;
+    if !path.exists() {
+        return Ok(None);
+    }
+    let pinned = PinnedLink::from_pin(path).map_err(|e| pin_error(format!("it is no pinned link ({})", chain(&e))))?;
+    let fd_link = FdLink::from(pinned);
+    let program = fd_link.info().map_err(|e| pin_error(chain(&e)))?.program_id();
+    if link.xdp.is_some_and(|p| p.id == program) {
+        return Ok(Some(fd_link));
+    }
+    if link.xdp.is_some() {
+        return Ok(None);
+    }
+    std::fs::remove_file(path).map_err(|e| pin_error(format!("it is stale and cannot be removed: {e}")))?;
+    Ok(None)
+}
+
+fn load(link: &Link, queues: u32, config: &AttachConfig) -> Result<Ebpf, AttachError> {
+    let no_socket = NoSocket::from(config.no_socket) as u32;
+    EbpfLoader::new()
+        .override_global(names::NO_SOCKET, &no_socket, true)
+        .override_global(names::QUEUES, &queues, true)
+        .map_max_entries(names::SOCKETS, queues)
+        .map_max_entries(names::COUNTERS, queues.saturating_add(1))
+        .load(OBJECT)
+        .map_err(|e| explain("load the XDP program's maps", link, &e))
+}
+
+fn program<'a>(ebpf: &'a mut Ebpf, link: &Link) -> Result<&'a mut Xdp, AttachError> {
+    let program = ebpf
+        .program_mut(names::PROGRAM)
+        .ok_or_else(|| explain("find the XDP program", link, &missing(names::PROGRAM)))?;
+    program.try_into().map_err(|e: ProgramError| explain("find the XDP program", link, &e))
+}
+
+fn missing(name: &str) -> io::Error {
+    io::Error::other(format!("the built object has no {name}"))
+}
+
+fn taken(link: &Link, program: crate::capture::link::LinkProgram) -> AttachError {
+    let loaded = aya::programs::loaded_programs().filter_map(Result::ok).find(|p| p.id() == program.id);
+    let name = loaded.and_then(|p| p.name_as_str().map(|n| format!(" \"{n}\""))).unwrap_or_default();
+    let (place, off) = if program.generic { ("generic", "xdpgeneric") } else { ("native", "xdpdrv") };
+    AttachError::Taken { interface: link.name.clone(), id: program.id, name, place, off }
+}
+
+fn attach_error(link: &Link, mode: AttachMode, error: &ProgramError) -> AttachError {
+    let errno = errno(error);
+    if matches!(errno, Some(Errno::EBUSY | Errno::EEXIST)) {
+        // Somebody was faster than the check at the beginning.
+        if let Ok(now @ Link { xdp: Some(program), .. }) = Link::by_index(link.index) {
+            return taken(&now, program);
+        }
+    }
+    if mode == AttachMode::Native && errno != Some(Errno::EPERM) {
+        return AttachError::NoNative { interface: link.name.clone(), why: chain(error) };
+    }
+    explain("attach the XDP program", link, error)
+}
+
+/// Any other error, by the operating system's code under it.
+fn explain(step: &'static str, link: &Link, error: &(dyn Error + 'static)) -> AttachError {
+    let interface = link.name.clone();
+    match errno(error) {
+        Some(Errno::EPERM) => {
+            let why = privilege::explain_eperm(&[Capability::CAP_BPF, Capability::CAP_NET_ADMIN]);
+            AttachError::NotPermitted { interface, why }
+        }
+        Some(code @ (Errno::ENOMEM | Errno::ENOSPC | Errno::E2BIG)) => {
+            AttachError::Memory { source: io::Error::from(code) }
+        }
+        Some(Errno::ENODEV) => {
+            AttachError::Other { step, interface, why: "the interface has just gone away".to_owned() }
+        }
+        _ => AttachError::Other { step, interface, why: chain(error) },
+    }
+}
+
+/// The operating system's code at the bottom of an error.
+fn errno(error: &(dyn Error + 'static)) -> Option<Errno> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(code) = error.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error) {
+            return Some(Errno::from_raw(code));
+        }
+        next = error.source();
+    }
+    None
+}
+
+/// An error with its causes, each said once.
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(error) = next {
+        let cause = error.to_string();
+        if !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+        next = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernel_version_is_read_from_any_release() {
+        assert_eq!(kernel_version("6.1.0-28-amd64"), Some((6, 1)));
+        assert_eq!(kernel_version("5.18.0"), Some((5, 18)));
+        assert_eq!(kernel_version("7.3+deb13"), Some((7, 3)));
+        assert_eq!(kernel_version("rolling"), None);
+        assert_eq!(kernel_version(""), None);
+        assert!(kernel_version("5.17.99").unwrap() < OLDEST_KERNEL);
+        assert!(kernel_version("5.18").unwrap() >= OLDEST_KERNEL);
+    }
+
+    #[test]
+    fn the_configuration_is_read_and_unknown_keys_refused() {
+        let parse = |text: &str| toml::from_str::<AttachConfig>(text);
+        assert_eq!(parse("").unwrap(), AttachConfig::default());
+        let config = parse("mode = \"generic\"\npin = true\nno_socket = \"drop\"").unwrap();
+        assert_eq!(
+            (config.mode, config.pin.path("eth1"), config.no_socket),
+            (AttachMode::Generic, Some(PathBuf::from("/sys/fs/bpf/sekisho/eth1")), NoSocketAction::Drop)
+        );
+        assert_eq!(parse("pin = \"/run/bpf/x\"").unwrap().pin.path("eth1"), Some(PathBuf::from("/run/bpf/x")));
+        assert_eq!(parse("pin = false").unwrap().pin.path("eth1"), None);
+        assert!(parse("pinn = true").is_err());
+        assert!(parse("mode = \"fast\"").is_err());
+    }
+
+    #[test]
+    fn an_error_is_told_with_its_causes_and_known_by_its_code() {
+        let error = ProgramError::SyscallError(aya::sys::SyscallError {
+            call: "bpf_link_create",
+            io_error: io::Error::from_raw_os_error(libc::E2BIG),
+        });
+        assert_eq!(errno(&error), Some(Errno::E2BIG));
+        assert_eq!(chain(&error), "`bpf_link_create` failed: Argument list too long (os error 7)");
+        assert_eq!(errno(&io::Error::other("no code")), None);
+    }
+}
