@@ -6,6 +6,7 @@
 pub mod addresses;
 pub mod capture;
 pub mod generate;
+pub mod harness;
 pub mod replay;
 pub mod replicate;
 pub mod rewrite;

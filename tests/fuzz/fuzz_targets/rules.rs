@@ -1,9 +1,18 @@
-//! Any text as rules: nothing panics, a rule that parses prints to text that parses to the same tree and prints the same
-//! again, and every place that an error or a tree names lies within the text.
+//! Any text as rules: nothing panics; a rule that parses prints to text that parses to the same tree and prints the same again;
+//! every place that is named lies within the text; and what is loaded makes a ruleset.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use sekisho_signatures::classification::Classifications;
+use sekisho_signatures::load::load_text;
+use sekisho_signatures::ruleset::Ruleset;
 use sekisho_signatures::syntax;
+use sekisho_signatures::variables::Variables;
+use std::path::Path;
+use std::sync::LazyLock;
+
+static VARIABLES: LazyLock<Variables> = LazyLock::new(Variables::default);
+static CLASSIFICATIONS: LazyLock<Classifications> = LazyLock::new(Classifications::default);
 
 fuzz_target!(|data: &[u8]| {
     match syntax::parse(data) {
@@ -13,8 +22,21 @@ fuzz_target!(|data: &[u8]| {
             assert_eq!(again.print(), printed, "printing is stable");
             assert_eq!(again.without_places(), rule.without_places(), "the printed rule is the same rule");
         }
-        Err(error) => {
-            let _ = error.to_string();
-        }
+        Err(error) => assert!(!error.to_string().is_empty()),
     }
+
+    let loaded = load_text(Path::new("fuzz.rules"), data, &VARIABLES, &CLASSIFICATIONS);
+    let lines = 1 + data.iter().filter(|&&b| b == b'\n').count();
+    for problem in &loaded.problems {
+        assert!(problem.line as usize <= lines, "line {} of {lines}", problem.line);
+        assert!(!problem.to_string().is_empty());
+    }
+    let mut sids: Vec<(u32, u32)> = loaded.signatures.iter().map(|s| (s.gid, s.sid)).collect();
+    let count = sids.len();
+    sids.sort_unstable();
+    sids.dedup();
+    assert_eq!(sids.len(), count, "a sid is loaded once");
+    let ruleset = Ruleset::new(loaded.signatures);
+    assert_eq!(ruleset.signatures.len(), count);
+    assert_eq!(ruleset.fast_patterns.len(), count);
 });
