@@ -164,8 +164,10 @@ pub(crate) struct Buffer {
 pub(crate) struct Checker<'a> {
     pub(crate) signature: Signature,
     pub(crate) classifications: &'a Classifications,
+    /// Where the header's protocol stands.
+    pub(crate) protocol: Span,
     /// Given once and set: sid, rev, gid, msg, priority …
-    pub(crate) given: FxHashMap<&'static str, Span>,
+    pub(crate) given: Vec<(&'static str, Span)>,
     /// Collected conditions; the first is the raw payload.
     pub(crate) buffers: Vec<Buffer>,
     /// The buffer that conditions go to.
@@ -185,10 +187,16 @@ impl Checker<'_> {
 
     /// Notes that a keyword was given; an error if it was before.
     pub(crate) fn once(&mut self, keyword: &'static str, span: Span) -> Result<(), RuleError> {
-        match self.given.insert(keyword, span) {
-            Some(_) => Err(RuleError::new(Kind::Duplicate { keyword }, span)),
-            None => Ok(()),
+        if self.given_at(keyword).is_some() {
+            return Err(RuleError::new(Kind::Duplicate { keyword }, span));
         }
+        self.given.push((keyword, span));
+        Ok(())
+    }
+
+    /// Where a keyword was given that is noted.
+    pub(crate) fn given_at(&self, keyword: &str) -> Option<Span> {
+        self.given.iter().find(|g| g.0 == keyword).map(|g| g.1)
     }
 
     /// Appends a condition on the packet's headers.
@@ -323,7 +331,8 @@ pub fn check(
     let mut checker = Checker {
         signature: empty(place, action, header),
         classifications,
-        given: FxHashMap::default(),
+        protocol: rule.protocol.span(),
+        given: Vec::new(),
         buffers: vec![Buffer { name: "", span: Span::default(), used: true, conditions: Vec::new() }],
         current: 0,
         last_content: None,

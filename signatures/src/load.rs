@@ -8,7 +8,7 @@ use crate::report::{Excerpt, Problem, Severity};
 use crate::syntax::lines::{Line, lines};
 use crate::syntax::{Rule, Span, Text, parse};
 use crate::variables::Variables;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::path::{Path, PathBuf};
 
 /// What became of the rules.
@@ -150,6 +150,7 @@ struct Loader<'a> {
     resolved: Resolved,
     warnings: Vec<Warning>,
     taken: FxHashMap<(u32, u32), Taken>,
+    read: FxHashSet<PathBuf>,
     signatures: Vec<Option<Signature>>,
     skipped: Vec<Option<Skipped>>,
     loaded: Loaded,
@@ -163,6 +164,7 @@ impl<'a> Loader<'a> {
             resolved: Resolved::default(),
             warnings: Vec::new(),
             taken: FxHashMap::default(),
+            read: FxHashSet::default(),
             signatures: Vec::new(),
             skipped: Vec::new(),
             loaded: Loaded::default(),
@@ -170,6 +172,12 @@ impl<'a> Loader<'a> {
     }
 
     fn file(&mut self, path: &Path) {
+        // A file that is named twice, or is in a folder that is named too, is read once.
+        if let Ok(real) = path.canonicalize()
+            && !self.read.insert(real)
+        {
+            return;
+        }
         match std::fs::read(path) {
             Ok(text) => self.text(path, &text),
             Err(error) => self.unreadable(path, format!("cannot be read: {error}")),
@@ -230,7 +238,9 @@ impl<'a> Loader<'a> {
             }
             Ok(Checked::Skipped(skipped)) => {
                 let kept = Kept::Skipped(self.skipped.len());
-                if self.take(path, line, &rule, (skipped.gid, skipped.sid), skipped.rev, kept) {
+                // A rule for another version may have a twin for this one.
+                let elsewhere = &*skipped.keyword == "requires";
+                if elsewhere || self.take(path, line, &rule, (skipped.gid, skipped.sid), skipped.rev, kept) {
                     let (line, column) = line.position(skipped.span.start);
                     let place = Place { file, line, column };
                     let (keyword, sid, rev) = (skipped.keyword, skipped.sid, skipped.rev);
@@ -312,4 +322,129 @@ fn sid_in(text: &[u8]) -> Option<u32> {
     let rest = Text::new(text, 0).from(at + 4).trim();
     let digits = rest.bytes.iter().take_while(|b| b.is_ascii_digit()).count();
     number(rest.to(digits))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(options: &str) -> String {
+        format!("alert tcp any any -> any any ({options})\n")
+    }
+    fn read(text: &[u8]) -> Loaded {
+        load_text(Path::new("x.rules"), text, &Variables::default(), &Classifications::default())
+    }
+    fn told(loaded: &Loaded) -> Vec<(u32, u32, Severity, Option<u32>)> {
+        loaded.problems.iter().map(|p| (p.line, p.column, p.severity, p.sid)).collect()
+    }
+
+    #[test]
+    fn a_bad_rule_stops_no_other() {
+        let text =
+            [rule("sid:1;"), rule("sid:2; dsize:x;"), rule("sid:3; http.uri; content:\"a\";"), rule("sid:4")].concat();
+        let loaded = read(text.as_bytes());
+        assert_eq!(loaded.signatures.len(), 1);
+        assert_eq!(told(&loaded), [(2, 44, Severity::Error, Some(2)), (4, 31, Severity::Error, Some(4))]);
+        assert_eq!(loaded.skipped.len(), 1);
+        assert_eq!(
+            (&*loaded.skipped[0].keyword, loaded.skipped[0].place.line, loaded.skipped[0].place.column),
+            ("http.uri", 3, 38)
+        );
+        assert!(loaded.has_errors() && loaded.failed() == 2);
+    }
+
+    #[test]
+    fn the_higher_revision_of_a_sid_is_taken() {
+        let text = [
+            rule("sid:1; rev:2; msg:\"a\";"),
+            rule("sid:1; rev:3; msg:\"b\";"),
+            rule("sid:1; rev:1;"),
+            rule("gid:2; sid:1;"),
+        ];
+        let loaded = read(text.concat().as_bytes());
+        let kept: Vec<(u32, u32)> = loaded.signatures.iter().map(|s| (s.gid, s.rev)).collect();
+        assert_eq!(kept, [(1, 3), (2, 0)]);
+        assert_eq!(told(&loaded), [(2, 31, Severity::Warning, Some(1)), (3, 31, Severity::Warning, Some(1))]);
+    }
+
+    #[test]
+    fn of_one_revision_the_first_is_taken() {
+        let text = [rule("sid:1; msg:\"a\";"), rule("msg:\"b\"; sid:1;")].concat();
+        let loaded = read(text.as_bytes());
+        assert_eq!(loaded.signatures.len(), 1);
+        assert_eq!(&*loaded.signatures[0].msg, "a");
+        assert_eq!(told(&loaded), [(2, 40, Severity::Error, Some(1))]);
+    }
+
+    #[test]
+    fn a_skipped_rule_counts_as_its_sid() {
+        let text = [rule("sid:1; rev:1; content:\"a\"; http_uri;"), rule("sid:1; rev:2;")].concat();
+        let loaded = read(text.as_bytes());
+        assert_eq!((loaded.signatures.len(), loaded.skipped.len()), (1, 0));
+        let text = [rule("sid:1; requires:version >= 99;"), rule("sid:1; requires:version < 99;")].concat();
+        let loaded = read(text.as_bytes());
+        assert_eq!((loaded.signatures.len(), loaded.skipped.len(), loaded.problems.len()), (1, 1, 0));
+    }
+
+    #[test]
+    fn places_in_continued_lines_and_odd_files() {
+        let text = b"\xef\xbb\xbf# c\r\nalert tcp any any -> any any (msg:\"\xff\"; \\\r\n  dsize:x; \\\r\n sid:1;)\r\n\r\nalert";
+        let loaded = read(text);
+        assert_eq!(told(&loaded), [(3, 9, Severity::Error, Some(1)), (6, 6, Severity::Error, None)]);
+        assert_eq!(loaded.problems[0].excerpt.text, "  dsize:x; ");
+        let good = read(b"alert tcp any any -> any any (msg:\"\xff\"; content:\"\xff\"; sid:1;)");
+        assert_eq!(&*good.signatures[0].msg, "\u{fffd}");
+    }
+
+    #[test]
+    fn an_odd_classtype_is_a_warning() {
+        let loaded = read(rule("classtype:trojan-activty; sid:1;").as_bytes());
+        assert_eq!(loaded.signatures.len(), 1);
+        assert_eq!(told(&loaded), [(1, 41, Severity::Warning, Some(1))]);
+        assert!(
+            loaded.problems[0].message.ends_with("did you mean trojan-activity?"),
+            "{}",
+            loaded.problems[0].message
+        );
+    }
+
+    #[test]
+    fn a_rule_that_can_never_match_its_protocol_is_a_warning() {
+        let loaded =
+            read(b"alert udp any any -> any any (flags:S; sid:1;)\nalert tcp any any -> any any (itype:8; sid:2;)\n");
+        assert_eq!(told(&loaded), [(1, 7, Severity::Warning, Some(1)), (2, 7, Severity::Warning, Some(2))]);
+        assert!(read(b"alert ip any any -> any any (flags:S; sid:1;)").problems.is_empty());
+    }
+
+    #[test]
+    fn files_folders_and_patterns() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        std::fs::write(path("b.rules"), rule("sid:1;")).unwrap();
+        std::fs::write(path("a.rules"), rule("sid:2;")).unwrap();
+        std::fs::write(path("a.txt"), rule("sid:3;")).unwrap();
+        let sids = |paths: &[PathBuf]| {
+            let loaded = load(paths, &Variables::default(), &Classifications::default());
+            (loaded.signatures.iter().map(|s| s.sid).collect::<Vec<_>>(), loaded.problems.len(), loaded.files.len())
+        };
+        assert_eq!(sids(&[folder.path().to_owned()]), (vec![2, 1], 0, 2));
+        assert_eq!(sids(&[path("a.*")]), (vec![2, 3], 0, 2));
+        assert_eq!(sids(&[path("?.rules"), path("b.rules")]), (vec![2, 1], 0, 2));
+        assert_eq!(sids(&[path("none.rules"), path("c*"), path("b.rules")]), (vec![1], 2, 1));
+    }
+
+    #[test]
+    fn patterns() {
+        for (pattern, name, fits) in [
+            ("*", "", true),
+            ("*.rules", "a.rules", true),
+            ("*.rules", "a.rules.bak", false),
+            ("a*b*c", "aXbXbXc", true),
+            ("a?c", "ac", false),
+            ("a", "ab", false),
+            ("**a", "ba", true),
+        ] {
+            assert_eq!(wildcard(pattern.as_bytes(), name.as_bytes()), fits, "{pattern} {name}");
+        }
+    }
 }

@@ -227,10 +227,9 @@ fn endswith(checker: &mut Checker<'_>, name: &'static str, option: &RuleOption<'
 }
 
 fn fast_pattern(checker: &mut Checker<'_>, name: &'static str, option: &RuleOption<'_>) -> Outcome {
+    checker.content(name, option.name.span())?;
+    checker.once(name, option.name.span())?;
     let c = checker.content(name, option.name.span())?;
-    if c.fast_pattern != FastPattern::Unspecified {
-        return Err(RuleError::new(Kind::Duplicate { keyword: name }, option.name.span()));
-    }
     let placed = [
         (c.offset.is_some(), "offset"),
         (c.depth.is_some(), "depth"),
@@ -261,34 +260,25 @@ fn fast_pattern(checker: &mut Checker<'_>, name: &'static str, option: &RuleOpti
     Ok(())
 }
 
-/// What only shows when all options are known: two fast patterns, a negated one that cannot serve, contents that the
-/// sizes leave no room for.
+/// What only shows when all options are known: a fast pattern that cannot serve as one, contents that the sizes leave no
+/// room for.
 pub(super) fn whole_rule(checker: &mut Checker<'_>) -> Outcome {
-    let end = checker.given.get("sid").copied().unwrap_or_default();
-    let mut fast = 0;
     for buffer in &checker.buffers {
         for condition in &buffer.conditions {
-            if let BufferCondition::Content(c) = condition
-                && c.fast_pattern != FastPattern::Unspecified
-            {
-                fast += 1;
-                let placed = c.is_relative() || c.offset.is_some() || c.depth.is_some();
-                if c.negated && placed {
-                    let other = "a negated content that has a place";
-                    return Err(RuleError::new(Kind::Conflict { keyword: "fast_pattern", other }, end));
-                }
+            let BufferCondition::Content(c) = condition else { continue };
+            let placed = c.is_relative() || c.offset.is_some() || c.depth.is_some();
+            if c.fast_pattern != FastPattern::Unspecified && c.negated && placed {
+                let kind = Kind::Conflict { keyword: "fast_pattern", other: "a negated content that has a place" };
+                return Err(RuleError::new(kind, checker.given_at("fast_pattern").unwrap_or_default()));
             }
         }
-        fits(&buffer.conditions, checker, buffer.name.is_empty(), end)?;
-    }
-    if fast > 1 {
-        return Err(RuleError::new(Kind::Duplicate { keyword: "fast_pattern" }, end));
+        fits(&buffer.conditions, checker, buffer.name.is_empty())?;
     }
     Ok(())
 }
 
 /// Whether the contents of a buffer fit into what `bsize` and `dsize` allow.
-fn fits(conditions: &[BufferCondition], checker: &Checker<'_>, raw: bool, at: Span) -> Outcome {
+fn fits(conditions: &[BufferCondition], checker: &Checker<'_>, raw: bool) -> Outcome {
     let sizes = conditions.iter().filter_map(|c| match c {
         BufferCondition::Size(size) => Some(("bsize", size)),
         _ => None,
@@ -302,6 +292,7 @@ fn fits(conditions: &[BufferCondition], checker: &Checker<'_>, raw: bool, at: Sp
         let needed = needed(conditions);
         if needed > most {
             let why = format!("the contents need {needed} bytes, {keyword} allows {most}");
+            let at = checker.given_at(keyword).unwrap_or_default();
             return Err(RuleError::new(Kind::CannotMatch { why }, at));
         }
     }
@@ -435,7 +426,10 @@ mod tests {
             let (kind, _) = bad(&format!("content:\"a\"; {twice}; {twice};"));
             assert!(matches!(kind, Kind::Duplicate { .. }), "{twice}: {kind:?}");
         }
-        assert!(matches!(bad("content:\"a\"; fast_pattern; content:\"b\"; fast_pattern;").0, Kind::Duplicate { .. }));
+        assert!(matches!(
+            bad("content:\"a\"; fast_pattern; content:\"b\"; fast_pattern:only;").0,
+            Kind::Duplicate { .. }
+        ));
     }
 
     #[test]
@@ -472,7 +466,7 @@ mod tests {
 
     #[test]
     fn contents_must_fit_the_sizes() {
-        assert!(matches!(bad("content:\"abc\"; bsize:2;").0, Kind::CannotMatch { .. }));
+        assert!(matches!(bad("content:\"abc\"; bsize:2;"), (Kind::CannotMatch { .. }, at) if at == "2"));
         assert!(matches!(bad("content:\"abc\"; content:\"d\"; distance:4; bsize:<8;").0, Kind::CannotMatch { .. }));
         assert!(matches!(bad("content:\"abc\"; offset:3; dsize:5;").0, Kind::CannotMatch { .. }));
         assert!(matches!(bad("dsize:<4; content:\"abcd\";").0, Kind::CannotMatch { .. }));

@@ -2,9 +2,9 @@
 
 use super::meta::{invalid, text};
 use super::{Keyword, NO_VALUE, PLAIN, QUOTED_OR_NOT, number};
-use crate::check::Checker;
+use crate::check::{Checker, Warning};
 use crate::error::{RuleError, RuleErrorKind as Kind};
-use crate::model::{FlagsMode, FlagsTest, NumberTest, PacketCondition};
+use crate::model::{FlagsMode, FlagsTest, HeaderProto, NumberTest, PacketCondition};
 use crate::syntax::{RuleOption, Text};
 
 pub(super) const KEYWORDS: &[Keyword] = &[
@@ -262,6 +262,29 @@ fn vlan_layers(checker: &mut Checker<'_>, name: &'static str, option: &RuleOptio
         }
         error
     })
+}
+
+/// Warns of conditions on a header that no packet of the rule's protocol has.
+pub(super) fn whole_rule(checker: &mut Checker<'_>) {
+    use HeaderProto as P;
+    let proto = checker.signature.header.proto;
+    let tcp = matches!(proto, P::Ip | P::Tcp | P::TcpPacket | P::TcpStream | P::PacketHeader);
+    let icmp = matches!(proto, P::Ip | P::Icmp | P::Icmpv4 | P::Icmpv6 | P::PacketHeader);
+    for condition in &checker.signature.packet {
+        use PacketCondition as C;
+        let (looks_at, has) = match condition {
+            C::TcpFlags(_) | C::TcpSeq(_) | C::TcpAck(_) | C::TcpWindow(_) | C::TcpMss(_) => ("TCP", tcp),
+            C::IcmpType(_) | C::IcmpCode(_) | C::IcmpId(_) | C::IcmpSeq(_) => ("ICMP", icmp),
+            _ => continue,
+        };
+        // A protocol that is not built stands as `ip`, so it is not judged here.
+        if !has {
+            let message =
+                format!("the rule looks at {looks_at} headers, but its protocol has none: it can never match");
+            checker.warnings.push(Warning { message, span: checker.protocol });
+            return;
+        }
+    }
 }
 
 #[cfg(test)]

@@ -107,7 +107,7 @@ fn classtype(checker: &mut Checker<'_>, _: &'static str, option: &RuleOption<'_>
     match checker.classifications.get(&name) {
         Some(class) => {
             checker.signature.category = class.description.clone();
-            if !checker.given.contains_key("priority") {
+            if checker.given_at("priority").is_none() {
                 checker.signature.priority = class.priority;
             }
         }
@@ -118,7 +118,7 @@ fn classtype(checker: &mut Checker<'_>, _: &'static str, option: &RuleOption<'_>
             checker.warnings.push(Warning { message, span: text.span() });
         }
     }
-    if checker.given.insert("classtype", option.name.span()).is_some() {
+    if checker.once("classtype", option.name.span()).is_err() {
         let message = "classtype stands here for the second time; the last one counts".to_owned();
         checker.warnings.push(Warning { message, span: option.name.span() });
     }
@@ -129,7 +129,7 @@ fn classtype(checker: &mut Checker<'_>, _: &'static str, option: &RuleOption<'_>
 fn priority(checker: &mut Checker<'_>, name: &'static str, option: &RuleOption<'_>) -> Outcome {
     let text = text(option);
     let number = number::signed(name, text, 1, 255)?;
-    checker.given.insert("priority", option.name.span());
+    checker.given.push(("priority", option.name.span()));
     checker.signature.priority = u8::try_from(number).unwrap_or(u8::MAX);
     Ok(())
 }
@@ -185,6 +185,9 @@ fn requires(_: &mut Checker<'_>, _: &'static str, _: &RuleOption<'_>) -> Outcome
 /// The version of Suricata whose rule language this is.
 const LANGUAGE: [u64; 3] = [8, 0, 6];
 
+/// How two versions relate.
+type Compare = fn(&[u64; 3], &[u64; 3]) -> bool;
+
 /// Whether this engine is what a `requires` asks for.
 ///
 /// # Errors
@@ -216,7 +219,7 @@ fn version_met(text: Text<'_>) -> Result<bool, RuleError> {
         let mut rest = alternative;
         loop {
             // The longer signs first.
-            let (sign, compare): (&[u8], fn(&[u64; 3], &[u64; 3]) -> bool) = match rest.bytes {
+            let (sign, compare): (&[u8], Compare) = match rest.bytes {
                 [b'>', b'=', ..] => (b">=", |a, b| a >= b),
                 [b'<', b'=', ..] => (b"<=", |a, b| a <= b),
                 [b'>', ..] => (b">", |a, b| a > b),

@@ -150,7 +150,9 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
 /// Checks that need all options of the rule.
 pub(crate) fn whole_rule(checker: &mut Checker<'_>) -> Result<(), RuleError> {
     content::whole_rule(checker)?;
-    threshold::whole_rule(checker)
+    threshold::whole_rule(checker)?;
+    ip::whole_rule(checker);
+    Ok(())
 }
 
 /// For the families' tests: one rule around some options.

@@ -19,7 +19,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
 ];
 
 fn dsize(checker: &mut Checker<'_>, name: &'static str, option: &RuleOption<'_>) -> Result<(), RuleError> {
-    checker.once(name, option.name.span())?;
+    checker.once(name, text(option).span())?;
     if let Some(test) = number::test(name, text(option), u64::from(u16::MAX))? {
         checker.packet(PacketCondition::Dsize(test));
     }
@@ -28,7 +28,10 @@ fn dsize(checker: &mut Checker<'_>, name: &'static str, option: &RuleOption<'_>)
 
 fn bsize(checker: &mut Checker<'_>, name: &'static str, option: &RuleOption<'_>) -> Result<(), RuleError> {
     match number::test(name, text(option), u64::MAX)? {
-        Some(test) => checker.buffer(BufferCondition::Size(test)),
+        Some(test) => {
+            checker.given.push((name, text(option).span()));
+            checker.buffer(BufferCondition::Size(test));
+        }
         None => checker.skip("bsize with a bit mask", option.name.span()),
     }
     Ok(())

@@ -114,8 +114,8 @@ fn detection_filter(checker: &mut Checker<'_>, name: &'static str, option: &Rule
 
 /// A rule has one of the two.
 pub(super) fn whole_rule(checker: &mut Checker<'_>) -> Outcome {
-    match (checker.given.get("detection_filter"), checker.given.contains_key("threshold")) {
-        (Some(&span), true) => {
+    match (checker.given_at("detection_filter"), checker.given_at("threshold")) {
+        (Some(span), Some(_)) => {
             Err(RuleError::new(Kind::Conflict { keyword: "detection_filter", other: "threshold" }, span))
         }
         _ => Ok(()),
