@@ -12,7 +12,7 @@ const MORE_FRAGMENTS: u8 = 0b001;
 ///
 /// # Errors
 /// The event that says what is wrong with the header.
-#[inline]
+#[inline(always)]
 pub(super) fn parse(data: &[u8]) -> Result<Ip<'_>, DecodeEvent> {
     let Some((h, _)) = data.split_first_chunk::<HEADER_LEN>() else {
         return Err(DecodeEvent::Ipv4PktTooSmall);

@@ -17,7 +17,7 @@ pub(super) struct Segment<'a> {
 ///
 /// # Errors
 /// The event that says what is wrong with the header.
-#[inline]
+#[inline(always)]
 pub(super) fn parse(data: &[u8]) -> Result<Segment<'_>, DecodeEvent> {
     let Some((h, after)) = data.split_first_chunk::<HEADER_LEN>() else {
         return Err(DecodeEvent::TcpPktTooSmall);
@@ -71,7 +71,7 @@ impl Decoder {
 }
 
 /// Reads the options (RFC 9293 §3.2, RFC 7323 §2 and §3, RFC 2018 §2).
-#[inline]
+#[inline(always)]
 fn options(tcp: &mut Tcp<'_>, events: &mut EventSet) {
     match *tcp.options {
         [] => {}

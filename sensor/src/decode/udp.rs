@@ -17,7 +17,7 @@ pub(super) struct Datagram<'a> {
 ///
 /// # Errors
 /// The event that says what is wrong with the header.
-#[inline]
+#[inline(always)]
 pub(super) fn parse(data: &[u8]) -> Result<Datagram<'_>, DecodeEvent> {
     let Some((h, rest)) = data.split_first_chunk::<HEADER_LEN>() else {
         return Err(DecodeEvent::UdpHlenTooSmall);

@@ -26,7 +26,7 @@ pub enum Policy {
 
 impl Policy {
     /// Whether the later of two overlapping fragments is believed.
-    const fn later_wins(self, earlier: (u32, u32), later: (u32, u32)) -> bool {
+    pub(super) const fn later_wins(self, earlier: (u32, u32), later: (u32, u32)) -> bool {
         match self {
             Self::First => false,
             Self::Last => true,
@@ -83,6 +83,11 @@ impl Pieces {
     /// Where the last piece ends.
     pub(super) fn end(&self) -> u32 {
         self.list.last().map_or(0, |p| p.end)
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.list.len()
     }
 
     pub(super) fn has_first_byte(&self) -> bool {

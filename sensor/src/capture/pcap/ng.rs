@@ -43,9 +43,15 @@ enum Resolution {
 }
 
 impl Interface {
-    fn new(block: &InterfaceDescriptionBlock<'_>) -> Option<Self> {
+    /// `None` for resolutions that no number of 64 bits holds.
+    fn new(block: &InterfaceDescriptionBlock<'_>, is_big_endian: bool) -> Option<Self> {
         const NANOSECONDS: u64 = 1_000_000_000;
-        let per_second = block.ts_resolution().filter(|n| *n > 0)?;
+        /// Of if_tsresol: a power of two, not of ten.
+        const BINARY: u8 = 0x80;
+        // The crate refuses all binary resolutions, and takes the offset to be little-endian always.
+        let exponent = u32::from(block.if_tsresol & !BINARY);
+        let per_second =
+            if block.if_tsresol & BINARY == 0 { 10u64.checked_pow(exponent)? } else { 1u64.checked_shl(exponent)? };
         Some(Self {
             link: LinkType(block.linktype.0 as u32),
             snaplen: block.snaplen,
@@ -54,7 +60,7 @@ impl Interface {
             } else {
                 Resolution::PerSecond(per_second)
             },
-            offset_s: block.if_tsoffset,
+            offset_s: if is_big_endian { block.if_tsoffset.swap_bytes() } else { block.if_tsoffset },
         })
     }
 
@@ -173,7 +179,7 @@ impl Section {
         } else {
             parse_interfacedescriptionblock_le(block)
         };
-        let interface = parsed.ok().and_then(|(_, description)| Interface::new(&description));
+        let interface = parsed.ok().and_then(|(_, description)| Interface::new(&description, self.is_big_endian));
         match interface {
             Some(interface) if self.interfaces.len() < INTERFACES_MAX => {
                 self.interfaces.push(interface);

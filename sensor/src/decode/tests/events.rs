@@ -58,7 +58,7 @@ fn ipv6_header_and_extensions() {
     expect(&changed(good.clone(), 14, 0x40), Malformed, &["ipv6.wrong_ip_version"]);
     expect(&good[..good.len() - 1], Malformed, &["ipv6.trunc_pkt"]);
     let v6 = |next: u8, payload: &[u8]| eth6(&ipv6(next, payload));
-    let none = [59, 0, 5, 2, 0, 0, 1, 0];
+    let none = [59, 0, 5, 2, 0, 0, 0, 0];
     for (data, events) in [
         (v6(59, b""), [].as_slice()),
         (v6(59, b"x"), &["ipv6.data_after_none_header"]),

@@ -42,7 +42,7 @@ fn ipv6_udp() {
 #[test]
 fn ipv6_extension_headers_are_walked() {
     // Hop-by-hop with a router alert, routing of type 2, destination options with a home address, authentication.
-    let hop = [43, 0, 5, 2, 0, 0, 1, 0];
+    let hop = [43, 0, 5, 2, 0, 0, 0, 0];
     let routing = join(&[&[60, 2, 2, 1, 0, 0, 0, 0], &A6]);
     let destination = join(&[&[51, 2, 0xc9, 16], &B6, &[1, 2, 0, 0]]);
     let authentication = [6, 4, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
