@@ -16,6 +16,10 @@ pub mod event;
 pub mod pool;
 mod reassembly;
 pub mod session;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 mod tracker;
 
 pub use event::{StreamEvent, StreamEventSet};

@@ -40,7 +40,7 @@ impl Segment<'_, '_> {
     const fn has(&self, mask: u8) -> bool {
         self.tcp.flags.any(mask)
     }
-    const fn from_client(&self) -> bool {
+    const fn is_clients(&self) -> bool {
         matches!(self.direction, Direction::ToServer)
     }
     /// Sequence number behind the payload, SYN and FIN not counted.
@@ -71,10 +71,18 @@ impl StreamEngine {
         self.counters.segments += 1;
         session.halves[direction.index()].flags |= tcp.flags.0;
         let before = session.state;
-        let go_on = match before {
+        if before == TcpState::Closed {
+            reopen_after_reset(session, &mut segment);
+        }
+        let go_on = match session.state {
             TcpState::None => self.first(session, &mut segment),
             TcpState::SynSent => self.syn_sent(session, &mut segment, sink),
             TcpState::SynRecv => self.syn_received(session, &mut segment),
+            TcpState::Closed if matches!(session.before_reset, TcpState::SynSent | TcpState::SynRecv) => {
+                // Reset before it was open: nothing can follow.
+                segment.report.payload = PayloadFate::NoSession;
+                false
+            }
             _ => true,
         };
         if go_on {
@@ -93,7 +101,7 @@ impl StreamEngine {
     }
 
     /// The flow is over: delivers what is still buffered (holes reported as gaps), ends both directions, and gives the
-    /// buffers back. The session is then as new.
+    /// buffers back. The session can then be dropped; its state and summary stay as they were.
     pub fn close<S: StreamSink>(&mut self, session: &mut TcpSession, sink: &mut S) {
         let mut events = super::StreamEventSet::default();
         for direction in [Direction::ToServer, Direction::ToClient] {
@@ -138,6 +146,10 @@ impl StreamEngine {
             return self.first_syn_ack(session, segment);
         }
         if flags.any(TcpFlags::SYN) {
+            if !segment.is_clients() {
+                // Whoever sends the first SYN is the client: the flow table makes a new flow for it.
+                return false;
+            }
             self.counters.sessions += 1;
             self.take_syn(session, segment);
             session.state = TcpState::SynSent;
@@ -157,7 +169,7 @@ impl StreamEngine {
     }
 
     fn first_syn_ack(&mut self, session: &mut TcpSession, segment: &mut Segment<'_, '_>) -> bool {
-        if segment.from_client() {
+        if segment.is_clients() {
             segment.event(StreamEvent::ThreeWhsSynackInWrongDirection);
         } else if self.config.midstream || self.config.one_sided {
             self.counters.sessions += 1;
@@ -181,14 +193,14 @@ impl StreamEngine {
             half.marks |= Half::FAST_OPEN;
         }
         other.window = u32::from(tcp.window);
-        segment.report.payload = PayloadFate::Empty;
-        if !segment.payload.is_empty() {
+        half.high = segment.end().wrapping_add(1);
+        if half.is(Half::SYN_DATA) || !segment.payload.is_empty() {
             let mut events = segment.report.events;
-            let fate = self.lane(session, segment.direction, &mut Nowhere, &mut events).keep_syn_data(segment.payload);
-            segment.report.payload = fate;
-            let half = &mut session.halves[segment.direction.index()];
-            half.high = half.high.wrapping_add(segment.payload.len() as u32);
+            segment.report.payload =
+                self.lane(session, segment.direction, &mut Nowhere, &mut events).keep_syn_data(segment.payload);
             self.counters.memory_bytes = self.pool.bytes_in_use();
+        } else {
+            segment.report.payload = PayloadFate::Empty;
         }
     }
 
@@ -205,12 +217,12 @@ impl StreamEngine {
         if segment.has(TcpFlags::RST) {
             let answers = seq_gt(tcp.ack, client.isn) && seq_ge(client.high, tcp.ack);
             let own = seq_ge(tcp.seq, client.isn) && seq_ge(client.high, tcp.seq);
-            let valid = if segment.from_client() { own } else { segment.has(TcpFlags::ACK) && answers };
+            let valid = if segment.is_clients() { own } else { segment.has(TcpFlags::ACK) && answers };
             reset(session, segment, valid);
             return false;
         }
         if segment.has(TcpFlags::SYN) {
-            match (segment.has(TcpFlags::ACK), segment.from_client()) {
+            match (segment.has(TcpFlags::ACK), segment.is_clients()) {
                 (true, true) => segment.refuse(StreamEvent::ThreeWhsSynackInWrongDirection),
                 (true, false) => self.syn_ack(session, segment, sink),
                 (false, true) if tcp.seq == client.isn => segment.report.payload = PayloadFate::Duplicate,
@@ -228,13 +240,13 @@ impl StreamEngine {
         }
         // The SYN/ACK was not seen: this capture shows one side only, or lost it.
         let in_order =
-            !segment.from_client() || seq_ge(tcp.seq, client.isn.wrapping_add(1)) && seq_ge(client.high, tcp.seq);
+            !segment.is_clients() || seq_ge(tcp.seq, client.isn.wrapping_add(1)) && seq_ge(client.high, tcp.seq);
         if !in_order {
             segment.event(StreamEvent::ThreeWhsAsyncWrongSeq);
             return false;
         }
         let next = client.isn.wrapping_add(1);
-        let accepted = if segment.from_client() { tcp.seq != next } else { seq_gt(tcp.ack, next) };
+        let accepted = if segment.is_clients() { tcp.seq != next } else { seq_gt(tcp.ack, next) };
         let mut events = segment.report.events;
         self.lane(session, Direction::ToServer, sink, &mut events).settle_syn_data(accepted);
         segment.report.events = events;
@@ -318,14 +330,15 @@ impl StreamEngine {
             return four_way_ack(session, segment);
         }
         let [client, server] = &mut session.halves;
-        let (own, other) = if segment.from_client() { (client, server) } else { (server, client) };
+        let (own, other) = if segment.is_clients() { (client, server) } else { (server, client) };
         let loose = session.marks & TcpSession::LOOSE != 0;
         let first = own.isn.wrapping_add(1);
         let seq_fits = loose || seq_ge(tcp.seq, first) && seq_ge(own.window_end, segment.end());
         let exact = tcp.ack == other.isn.wrapping_add(1);
         let ack_fits = exact || seq_gt(tcp.ack, other.isn) && (loose || seq_ge(other.window_end, tcp.ack));
-        if segment.from_client() {
-            if seq_fits && !ack_fits && session.extra_syn_acks > 0 {
+        if segment.is_clients() {
+            let chosen = tcp.ack == session.extra_isn.wrapping_add(1) || !ack_fits && session.extra_syn_acks > 1;
+            if seq_fits && !exact && session.extra_syn_acks > 0 && chosen {
                 // The client answers another SYN/ACK than the first.
                 let window = other.window;
                 other.start(tcp.ack.wrapping_sub(1));
@@ -358,7 +371,7 @@ impl StreamEngine {
     fn syn_again(&mut self, session: &mut TcpSession, segment: &mut Segment<'_, '_>) {
         let tcp = segment.tcp;
         let [client, server] = &session.halves;
-        match (segment.has(TcpFlags::ACK), segment.from_client()) {
+        match (segment.has(TcpFlags::ACK), segment.is_clients()) {
             (true, true) => segment.refuse(StreamEvent::ThreeWhsSynackToserverOnSynRecv),
             (true, false) if tcp.ack != client.acked => {
                 segment.refuse(StreamEvent::ThreeWhsSynackResendWithDifferentAck);
@@ -366,6 +379,7 @@ impl StreamEngine {
             (true, false) if tcp.seq != server.isn => {
                 segment.refuse(StreamEvent::ThreeWhsSynackResendWithDiffSeq);
                 session.extra_syn_acks = session.extra_syn_acks.saturating_add(1);
+                session.extra_isn = tcp.seq;
                 if session.extra_syn_acks >= self.config.max_syn_acks {
                     segment.event(StreamEvent::ThreeWhsSynackFlood);
                 }
@@ -385,6 +399,9 @@ impl StreamEngine {
             return;
         }
         let tcp = segment.tcp;
+        if session.halves[0].is(Half::SYN_DATA) || session.halves[1].is(Half::SYN_DATA) {
+            self.settle_syn_data(session, segment, sink);
+        }
         let mut events = segment.report.events;
         if segment.has(TcpFlags::ACK) {
             let [half, other] = pair(session, segment.direction);
@@ -427,6 +444,24 @@ impl StreamEngine {
         self.counters.memory_bytes = self.pool.bytes_in_use();
     }
 
+    /// Both sides opened at once with data in their SYNs: what the other one acknowledges now was taken.
+    #[cold]
+    fn settle_syn_data<S: StreamSink>(
+        &mut self,
+        session: &mut TcpSession,
+        segment: &mut Segment<'_, '_>,
+        sink: &mut S,
+    ) {
+        for direction in [Direction::ToServer, Direction::ToClient] {
+            let half = &session.halves[direction.index()];
+            let next = half.isn.wrapping_add(1);
+            let acked = if direction == segment.direction { half.acked } else { segment.tcp.ack };
+            let mut events = segment.report.events;
+            self.lane(session, direction, sink, &mut events).settle_syn_data(seq_gt(acked, next));
+            segment.report.events = events;
+        }
+    }
+
     fn take_fin(&mut self, session: &mut TcpSession, segment: &Segment<'_, '_>) {
         let [half, other] = pair(session, segment.direction);
         if half.is(Half::FIN) {
@@ -438,7 +473,7 @@ impl StreamEngine {
         if seq_gt(behind, half.high) {
             half.high = behind;
         }
-        if segment.from_client() && !other.is(Half::FIN) {
+        if segment.is_clients() && !other.is(Half::FIN) {
             session.marks |= TcpSession::CLIENT_CLOSES;
         }
     }
@@ -461,12 +496,6 @@ impl StreamEngine {
             if tcp.ack != 0 {
                 segment.event(StreamEvent::PktBrokenAck);
             }
-        }
-        if session.halves[segment.direction.index()].is(Half::RESET) {
-            // Whoever goes on talking did not send that reset.
-            session.halves[segment.direction.index()].marks &= !Half::RESET;
-            segment.event(StreamEvent::SuspectedRstInject);
-            session.state = session.before_reset;
         }
         let half = &session.halves[segment.direction.index()];
         if !half.is(Half::KNOWN) {
@@ -540,7 +569,7 @@ fn pick_up(session: &mut TcpSession, segment: &mut Segment<'_, '_>) {
 fn pick_up_server(session: &mut TcpSession, segment: &Segment<'_, '_>) {
     session.marks |= TcpSession::LOOSE;
     let tcp = segment.tcp;
-    let isn = if segment.from_client() { tcp.ack } else { tcp.seq }.wrapping_sub(1);
+    let isn = if segment.is_clients() { tcp.ack } else { tcp.seq }.wrapping_sub(1);
     let [client, server] = &mut session.halves;
     server.start(isn);
     server.scale = UNKNOWN_SCALE;
@@ -559,6 +588,16 @@ fn reset(session: &mut TcpSession, segment: &mut Segment<'_, '_>, valid: bool) {
             session.halves[segment.direction.index()].marks |= Half::RESET;
         }
         session.state = TcpState::Closed;
+    }
+}
+
+/// Whoever goes on talking after a reset did not send it: the connection is as it was before.
+fn reopen_after_reset(session: &mut TcpSession, segment: &mut Segment<'_, '_>) {
+    let half = &mut session.halves[segment.direction.index()];
+    if half.is(Half::RESET) && !segment.tcp.flags.any(TcpFlags::RST) {
+        half.marks &= !Half::RESET;
+        segment.event(StreamEvent::SuspectedRstInject);
+        session.state = std::mem::take(&mut session.before_reset);
     }
 }
 
@@ -586,7 +625,7 @@ fn stray_syn(session: &TcpSession, segment: &mut Segment<'_, '_>) {
         segment.event(StreamEvent::FinSyn);
     }
     let closing = session.state != TcpState::Established;
-    let event = match (segment.has(TcpFlags::ACK), segment.from_client()) {
+    let event = match (segment.has(TcpFlags::ACK), segment.is_clients()) {
         (false, _) if closing => StreamEvent::ShutdownSynResend,
         (false, true) if tcp.seq == client.isn => StreamEvent::EstSynResend,
         (false, true) => StreamEvent::EstSynResendDiffSeq,
@@ -614,7 +653,7 @@ fn four_way_syn(session: &mut TcpSession, segment: &mut Segment<'_, '_>) -> bool
     if tcp.seq != half.isn {
         segment.refuse(StreamEvent::FourWhsSynackWithWrongSyn);
     } else if segment.has(TcpFlags::ACK) {
-        if tcp.ack != other.isn.wrapping_add(1) {
+        if !(seq_gt(tcp.ack, other.isn) && seq_ge(other.high, tcp.ack)) {
             segment.refuse(StreamEvent::FourWhsSynackWithWrongAck);
         } else {
             other.acknowledge(tcp.ack, u32::from(tcp.window));
@@ -627,7 +666,7 @@ fn four_way_syn(session: &mut TcpSession, segment: &mut Segment<'_, '_>) -> bool
 fn four_way_ack(session: &mut TcpSession, segment: &mut Segment<'_, '_>) -> bool {
     let tcp = segment.tcp;
     let [half, other] = pair(session, segment.direction);
-    if tcp.seq != half.isn.wrapping_add(1) {
+    if !(seq_gt(tcp.seq, half.isn) && seq_ge(half.high, tcp.seq)) {
         segment.refuse(StreamEvent::FourWhsWrongSeq);
         return false;
     }
