@@ -111,6 +111,12 @@ impl Timeouts {
         Self(seconds.map(|row| row.map(|s| u64::from(s) * 1_000_000_000)))
     }
 
+    /// The shortest that any flow can have.
+    fn shortest(&self) -> u64 {
+        let [tcp, rest @ ..] = self.0;
+        tcp.into_iter().chain(rest.into_iter().flat_map(|[new, established, _]| [new, established])).min().unwrap_or(0)
+    }
+
     const fn get(&self, proto: usize, state: crate::event::FlowState) -> u64 {
         use crate::event::FlowState;
         let column = match state {

@@ -9,13 +9,19 @@
 //! What it promises: no allocation per packet once the pool has grown, work per segment bounded by the limits of
 //! [`StreamConfig`], no panic on any input, and the same bytes delivered however a stream is cut.
 //!
-//! The parts: [`session`] is what is kept per connection, `tracker` the states (RFC 9293) and what is odd about a
-//! segment, `reassembly` the order of bytes, [`pool`] the memory, [`event`] the names of the odd.
+//! The parts: [`session`] is what is kept per connection; `handshake` and `tracker` are the states (RFC 9293), `judge`
+//! what is odd about a segment; `reassembly` is the order of bytes, [`pool`] the memory, [`event`] the names of the odd.
 
 pub mod event;
+mod handshake;
+mod judge;
 pub mod pool;
 mod reassembly;
 pub mod session;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 mod tracker;
 
 pub use event::{StreamEvent, StreamEventSet};

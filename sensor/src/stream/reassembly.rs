@@ -141,6 +141,10 @@ impl<S: StreamSink> Lane<'_, S> {
     /// Keeps the SYN's payload until it is known whether the receiver took it (RFC 7413 §2).
     pub(super) fn keep_syn_data(&mut self, bytes: &[u8]) -> PayloadFate {
         self.free_all();
+        self.half.marks &= !Half::SYN_DATA;
+        if bytes.is_empty() {
+            return PayloadFate::Empty;
+        }
         match self.buffer(0, bytes) {
             Ok(_) => {
                 self.half.marks |= Half::SYN_DATA;

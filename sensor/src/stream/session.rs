@@ -151,6 +151,8 @@ pub struct TcpSession {
     /// SYNs, then SYN/ACKs, that differed from the first.
     pub(super) extra_syns: u8,
     pub(super) extra_syn_acks: u8,
+    /// Sequence number of the latest of those SYN/ACKs.
+    pub(super) extra_isn: u32,
 }
 
 const _: () = assert!(size_of::<TcpSession>() <= 128, "a session stays within two cache lines");
@@ -164,6 +166,7 @@ impl Default for TcpSession {
             marks: 0,
             extra_syns: 0,
             extra_syn_acks: 0,
+            extra_isn: 0,
         }
     }
 }
