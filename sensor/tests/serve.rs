@@ -4,10 +4,12 @@ mod support;
 
 use sekisho::control::http::{HttpError, HttpServer};
 use sekisho::control::socket::{ControlSocket, SocketError, ask, ask_status, commands};
+use sekisho::counters::Published;
 use sekisho::output::metrics::Metrics;
-use sekisho::output::sources::{Sample, Sources};
+use sekisho::output::sources::{Block, Sample, Sources};
 use sekisho::output::status::Status;
 use sekisho::output::{AlertCatalog, OutputContext, Outputs};
+use sekisho::worker::Worker;
 use serde_json::json;
 use std::collections::{BTreeMap, HashSet};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -135,9 +137,8 @@ fn the_ledger_of_a_scrape_balances() {
     }
 }
 
-#[test]
-fn promtool_has_nothing_to_say() {
-    let text = Metrics::new(sensor().sources).unwrap().render().unwrap();
+/// Runs the linter of Prometheus over a scrape, if it is there.
+fn lint(text: &str) {
     let mut promtool = Command::new("promtool");
     promtool.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let Ok(mut child) = promtool.spawn() else {
@@ -148,6 +149,31 @@ fn promtool_has_nothing_to_say() {
     let output = child.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && said.trim().is_empty(), "{said}");
+}
+
+#[test]
+fn promtool_has_nothing_to_say() {
+    lint(&Metrics::new(sensor().sources).unwrap().render().unwrap());
+}
+
+#[test]
+fn what_a_worker_counts_makes_a_clean_scrape() {
+    let outputs =
+        Outputs::start(&sekisho::output::EveConfig { enabled: false, ..Default::default() }, OutputContext::default())
+            .unwrap();
+    let mut sources = support::sources(outputs.handle());
+    sources.layout = Worker::layout();
+    let len = sources.layout.iter().map(Block::len).sum();
+    for worker in &mut sources.workers {
+        worker.counters = Arc::new(Published::new(len));
+        worker.counters.publish_values(0, &vec![3; len]);
+    }
+    let text = Metrics::new(Arc::new(sources)).unwrap().render().unwrap();
+    let series = parse(&text);
+    assert_eq!(series[r#"sekisho_decode_frames_total{interface="eth0",queue="1"}"#], 3.0);
+    assert_eq!(series[r#"sekisho_decoder_events_total{event="decoder.ipv4.trunc_pkt"}"#], 6.0);
+    assert_eq!(series[r#"sekisho_stream_events_total{event="stream.3whs_synack_flood"}"#], 6.0);
+    lint(&text);
 }
 
 fn serve(sources: &Arc<Sources>, health: Result<(), String>) -> HttpServer {

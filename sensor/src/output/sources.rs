@@ -278,9 +278,10 @@ impl Sources {
         let mut put = |path: &str, value: u64| {
             reading.counters.insert(path.to_owned(), value);
         };
-        for (path, name) in super::stats_names::STATS {
-            if let Some(&value) = totals.counters.get(name) {
-                put(path, value);
+        for (path, names) in super::stats_names::STATS {
+            let values: Option<Vec<u64>> = names.iter().map(|name| totals.counters.get(name).copied()).collect();
+            if let Some(values) = values {
+                put(path, values.iter().sum());
             }
         }
         for (&(_, event), &value) in &totals.labelled {
