@@ -36,6 +36,7 @@ const SEED: u64 = 0x7365_6b69_7368_6f00;
 /// the same answer on every host. Exit status 0 when all files were read to their end, also if some rules were bad or a file was cut off in
 /// its last packet (which is told); 1 when a file could not be read or is damaged.
 #[derive(Args, Clone, Debug)]
+#[expect(missing_docs, reason = "the flattened fields are groups of flags, documented at their types")]
 #[command(after_help = "Examples:\n  sekisho pcap monday.pcap --rules et-open.rules --output monday/\n  \
                         sekisho pcap *.pcapng.zst --rules rules/ --set eve.types=alert --output out/ --workers 4\n  \
                         tcpdump -w - -c 1000 | sekisho pcap - --rules local.rules")]

@@ -78,7 +78,7 @@ impl PcapReport {
     /// Whether a file was not read to its end, for another reason than that it was cut off there.
     #[must_use]
     pub fn unreadable(&self) -> bool {
-        self.damage.iter().any(|error| !matches!(error, CaptureError::Truncated { .. }))
+        self.damage.iter().any(|error| !error.is_warning())
     }
 
     pub(super) fn name_signatures(alerts: &AlertReading, ruleset: &Ruleset) -> Vec<(u32, String, u64)> {
@@ -147,7 +147,11 @@ impl PcapReport {
             writeln!(f, "  {} have errors and were left out; `sekisho check` shows them", grouped(failed))?;
         }
         if skipped > 0 {
-            writeln!(f, "  {} need what is not built yet and were left out; `sekisho check` lists it", grouped(skipped))?;
+            writeln!(
+                f,
+                "  {} need what is not built yet and were left out; `sekisho check` lists it",
+                grouped(skipped)
+            )?;
         }
         if loaded + failed + skipped == 0 {
             writeln!(f, "  none were given: name some with --rules")?;
@@ -167,8 +171,12 @@ impl PcapReport {
         match &self.output {
             None => writeln!(f, "\nNo events were written; --output DIR writes them."),
             Some(path) => {
-                let kinds: Vec<String> =
-                    self.events.iter().filter(|(_, n)| **n > 0).map(|(kind, n)| format!("{} {kind}", grouped(*n))).collect();
+                let kinds: Vec<String> = self
+                    .events
+                    .iter()
+                    .filter(|(_, n)| **n > 0)
+                    .map(|(kind, n)| format!("{} {kind}", grouped(*n)))
+                    .collect();
                 let kinds = if kinds.is_empty() { "none".to_owned() } else { kinds.join(", ") };
                 writeln!(f, "\nEvents in {}: {kinds}", path.display())?;
                 if self.events_lost > 0 {

@@ -11,6 +11,7 @@ use std::process::ExitCode;
 ///
 /// Exit status 1 if no sensor answers, or its ledger does not balance.
 #[derive(Args, Clone, Debug)]
+#[expect(missing_docs, reason = "the flattened fields are groups of flags, documented at their types")]
 #[command(after_help = "Examples:\n  sekisho status\n  sekisho status --format json | jq .total")]
 pub struct StatusArguments {
     #[command(flatten)]

@@ -1,0 +1,202 @@
+//! The cases: each folder of `tests/cases` is a capture (made by its `make.py`), rules, and what must come of them.
+//!
+//! Every case is read by one worker and by three, and must come out the same. Alerts are compared exactly: a signature that
+//! `case.toml` does not name must not fire. `CASE=name cargo test -p sekisho-tests --test cases` runs those whose name
+//! holds that text, and shows what they gave.
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Parser;
+use sekisho::control::pcap::{PcapArguments, read_files};
+use sekisho::control::report::PcapReport;
+use sekisho::ledger::Outcome;
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// `case.toml`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    /// What the case shows, in a sentence.
+    why: String,
+    /// Flags of `sekisho pcap`.
+    #[serde(default)]
+    arguments: Vec<String>,
+    /// Only read by one worker: it counts over flows whose order several workers do not keep.
+    #[serde(default)]
+    one_worker: bool,
+    /// The capture's end is missing, which must be told.
+    #[serde(default)]
+    damaged: bool,
+    /// Rules that are wrong on purpose.
+    #[serde(default)]
+    failed_rules: u64,
+    /// How often each signature alerts; all others never.
+    #[serde(default)]
+    alerts: BTreeMap<String, u64>,
+    /// How many events of a type there are.
+    #[serde(default)]
+    events: BTreeMap<String, u64>,
+    /// `inspected`, `bypassed_REASON`, `dropped_REASON`: when given, exactly these.
+    ledger: Option<BTreeMap<String, u64>>,
+    /// Records of eve.json.
+    #[serde(default)]
+    find: Vec<Find>,
+}
+
+/// How many records have these values.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Find {
+    count: usize,
+    /// Keys are paths: `alert.signature_id`.
+    r#match: BTreeMap<String, Value>,
+}
+
+#[derive(Parser)]
+struct CommandLine {
+    #[command(flatten)]
+    pcap: PcapArguments,
+}
+
+fn cases() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases");
+    let mut cases: Vec<PathBuf> = std::fs::read_dir(&root)
+        .expect("tests/cases is there")
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.join("case.toml").exists())
+        .collect();
+    cases.sort();
+    cases
+}
+
+#[test]
+fn every_case_holds() {
+    let only = std::env::var("CASE").unwrap_or_default();
+    let cases: Vec<PathBuf> = cases().into_iter().filter(|path| path.to_string_lossy().contains(&only)).collect();
+    assert!(!cases.is_empty(), "no case is called {only}");
+    let mut failures = Vec::new();
+    for folder in &cases {
+        let name = folder.file_name().unwrap_or_default().to_string_lossy();
+        match run(folder, !only.is_empty()) {
+            Ok(()) => println!("case {name}: ok"),
+            Err(error) => failures.push(format!("case {name}: {error:#}")),
+        }
+    }
+    assert!(failures.is_empty(), "{} of {} cases failed:\n{}", failures.len(), cases.len(), failures.join("\n"));
+    println!("{} cases hold", cases.len());
+}
+
+/// The runner itself must be able to find fault.
+#[test]
+fn a_wrong_expectation_is_found() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases/content-negated");
+    let text = std::fs::read_to_string(folder.join("case.toml")).unwrap();
+    let right: Case = toml::from_str(&text).unwrap();
+    let work = tempfile::tempdir().unwrap();
+    let capture = capture_of(&folder, work.path()).unwrap();
+    let (report, events) = read(&folder, &right, &capture, work.path(), 1).unwrap();
+    judge(&right, &report, &events).unwrap();
+    for (from, to) in
+        [("1 = 1\n", "1 = 2\n"), ("5 = 1", "6 = 1"), ("4 = 2\n", ""), ("[alerts]", "[ledger]\ninspected = 4\n[alerts]")]
+    {
+        let wrong = text.replacen(from, to, 1);
+        assert_ne!(wrong, text);
+        assert!(judge(&toml::from_str(&wrong).unwrap(), &report, &events).is_err(), "{from} -> {to}");
+    }
+}
+
+fn run(folder: &Path, show: bool) -> Result<()> {
+    let text = std::fs::read_to_string(folder.join("case.toml"))?;
+    let case: Case = toml::from_str(&text).context("case.toml")?;
+    ensure!(!case.why.is_empty(), "say why the case is there");
+    let work = tempfile::tempdir()?;
+    let capture = capture_of(folder, work.path())?;
+    let workers: &[u16] = if case.one_worker { &[1] } else { &[1, 3] };
+    for &workers in workers {
+        let (report, events) = read(folder, &case, &capture, work.path(), workers)?;
+        if show {
+            println!("{report}");
+            events.iter().for_each(|event| println!("{event}"));
+        }
+        judge(&case, &report, &events).with_context(|| format!("with {workers} workers"))?;
+    }
+    Ok(())
+}
+
+/// The committed capture, or what `make.py` makes.
+fn capture_of(folder: &Path, work: &Path) -> Result<PathBuf> {
+    let committed = folder.join("capture.pcap");
+    if committed.exists() {
+        return Ok(committed);
+    }
+    let capture = work.join("capture.pcap");
+    let made = Command::new("python3")
+        .arg(folder.join("make.py"))
+        .arg(&capture)
+        .env("PYTHONPATH", folder.join(".."))
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .output()
+        .context("python3, which makes the captures")?;
+    ensure!(made.status.success(), "make.py failed:\n{}", String::from_utf8_lossy(&made.stderr));
+    Ok(capture)
+}
+
+fn read(folder: &Path, case: &Case, capture: &Path, work: &Path, workers: u16) -> Result<(PcapReport, Vec<Value>)> {
+    let output = work.join(format!("out-{workers}"));
+    let mut line = vec!["pcap".to_owned(), capture.display().to_string()];
+    line.extend(["--rules".to_owned(), folder.join("case.rules").display().to_string()]);
+    line.extend(["--output".to_owned(), output.display().to_string()]);
+    line.extend(["--workers".to_owned(), workers.to_string()]);
+    line.extend(case.arguments.iter().cloned());
+    let report = read_files(&CommandLine::try_parse_from(line)?.pcap)?;
+    let text = std::fs::read_to_string(output.join("eve.json"))?;
+    let events = text.lines().map(serde_json::from_str).collect::<Result<_, _>>().context("eve.json")?;
+    Ok((report, events))
+}
+
+fn judge(case: &Case, report: &PcapReport, events: &[Value]) -> Result<()> {
+    ensure!(report.rules.failed == case.failed_rules, "{} rules failed", report.rules.failed);
+    ensure!(report.rules.skipped == 0, "{} rules were skipped: a case is about what is built", report.rules.skipped);
+    ensure!(report.damage.is_empty() != case.damaged, "damage told: {:?}", report.damage);
+    let mut alerts: BTreeMap<String, u64> = BTreeMap::new();
+    for event in events.iter().filter(|event| event["event_type"] == "alert") {
+        *alerts.entry(event["alert"]["signature_id"].to_string()).or_default() += 1;
+    }
+    ensure!(alerts == case.alerts, "alerts by signature are {alerts:?}, expected {:?}", case.alerts);
+    ensure!(report.alerts == alerts.values().sum::<u64>(), "the summary counts {} alerts", report.alerts);
+    for (kind, &expected) in &case.events {
+        let found = events.iter().filter(|event| event["event_type"] == kind.as_str()).count() as u64;
+        ensure!(found == expected, "{found} {kind} events, expected {expected}");
+    }
+    let mut ledger = BTreeMap::new();
+    for (outcome, &packets) in Outcome::ALL.iter().zip(&report.ledger.outcomes) {
+        let name = if outcome.reason().is_empty() {
+            outcome.kind().to_owned()
+        } else {
+            format!("{}_{}", outcome.kind(), outcome.reason())
+        };
+        if packets > 0 {
+            ledger.insert(name, packets);
+        }
+    }
+    let settled: u64 = ledger.values().sum();
+    ensure!(settled == report.packets, "{} packets were read, {settled} are in the ledger", report.packets);
+    if let Some(expected) = &case.ledger {
+        ensure!(ledger == *expected, "the ledger is {ledger:?}, expected {expected:?}");
+    }
+    for find in &case.find {
+        let found =
+            events.iter().filter(|event| find.r#match.iter().all(|(path, want)| at(event, path) == want)).count();
+        if found != find.count {
+            bail!("{found} records like {:?}, expected {}", find.r#match, find.count);
+        }
+    }
+    Ok(())
+}
+
+fn at<'v>(event: &'v Value, path: &str) -> &'v Value {
+    path.split('.').fold(event, |value, key| &value[key])
+}
