@@ -4,10 +4,10 @@
 //! and 16-byte records of draft-ietf-opsawg-pcap, little endian, nanoseconds.
 
 use anyhow::{Context, bail};
-use sekisho::decode::{Frame, LinkType};
-use sekisho::time::Timestamp;
+use sekisho::capture::pcap::CaptureFile;
+use sekisho::decode::Frame;
 use std::fs::File;
-use std::io::{BufWriter, Read, Seek, Write};
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 /// Magic number of a classic capture file with nanosecond timestamps.
@@ -76,49 +76,19 @@ impl Writer {
 /// Hands every frame of a capture file to `each`.
 ///
 /// # Errors
-/// The file cannot be read or is damaged; what `each` returns.
+/// The file cannot be read or is damaged; the first error that `each` returns, after which it is not called again.
 pub fn read(path: &Path, mut each: impl FnMut(&Frame<'_>) -> anyhow::Result<()>) -> anyhow::Result<()> {
-    use pcap_parser::{PcapBlockOwned, PcapError, create_reader};
-    let name = || format!("cannot read {}", path.display());
-    let mut file = File::open(path).with_context(name)?;
-    let mut magic = [0; 4];
-    file.read_exact(&mut magic).with_context(name)?;
-    file.seek(std::io::SeekFrom::Start(0)).with_context(name)?;
-    let source: Box<dyn Read + Send> = match magic {
-        [0x28, 0xb5, 0x2f, 0xfd] => {
-            let mut decoder = zstd::Decoder::new(file).with_context(name)?;
-            decoder.window_log_max(31).with_context(name)?;
-            Box::new(decoder)
-        }
-        [0x1f, 0x8b, ..] => Box::new(flate2::read::MultiGzDecoder::new(file)),
-        _ => Box::new(file),
-    };
-    let mut reader =
-        create_reader(1 << 20, source).map_err(|error| anyhow::anyhow!("cannot read {}: {error:?}", path.display()))?;
-    let (mut link, mut nanoseconds, mut number) = (LinkType(1), false, 0);
-    loop {
-        match reader.next() {
-            Ok((offset, block)) => {
-                match block {
-                    PcapBlockOwned::LegacyHeader(header) => {
-                        link = LinkType(header.network.0 as u32);
-                        nanoseconds = header.is_nanosecond_precision();
-                    }
-                    PcapBlockOwned::Legacy(record) => {
-                        number += 1;
-                        let fraction = if nanoseconds { record.ts_usec } else { record.ts_usec.saturating_mul(1000) };
-                        let ts = Timestamp::from_parts(record.ts_sec.into(), fraction);
-                        each(&Frame { ts, number, interface: 0, link, data: record.data, wire_len: record.origlen })?;
-                    }
-                    PcapBlockOwned::NG(_) => bail!("{}: pcapng is not read yet", path.display()),
-                }
-                reader.consume(offset);
+    let mut file = CaptureFile::open(path)?;
+    let mut failed = None;
+    while failed.is_none() {
+        let frames = file.next_batch(4096, |frame| {
+            if failed.is_none() {
+                failed = each(frame).err();
             }
-            Err(PcapError::Eof) => return Ok(()),
-            Err(PcapError::Incomplete(_)) => {
-                reader.refill().map_err(|error| anyhow::anyhow!("cannot read {}: {error:?}", path.display()))?
-            }
-            Err(error) => bail!("cannot read {}: {error:?}", path.display()),
+        })?;
+        if frames == 0 {
+            break;
         }
     }
+    failed.map_or(Ok(()), Err)
 }

@@ -75,13 +75,6 @@ impl Traffic {
         self.frames.is_empty()
     }
 
-    /// Lets `change` rewrite every frame in place.
-    pub fn rewrite(&mut self, mut change: impl FnMut(&mut [u8])) {
-        for &(_, from, to) in &self.frames {
-            change(&mut self.bytes[from..to]);
-        }
-    }
-
     /// Puts all of it so much later.
     pub fn later(&mut self, by_ns: u64) {
         self.frames.iter_mut().for_each(|(time, ..)| *time += by_ns);
