@@ -19,6 +19,8 @@ pub struct FastPattern {
     pub from: usize,
     /// Its length in bytes.
     pub len: usize,
+    /// How rare it is: an estimate of -log2 of the chance to meet it at a given place in office traffic.
+    pub bits: u32,
 }
 
 impl FastPattern {
@@ -55,8 +57,8 @@ pub fn choose(signature: &Signature) -> Option<FastPattern> {
         }
         _ => (0, content.pattern.len()),
     };
-    let (from, len, _) = best_part(content, from, len);
-    Some(FastPattern { condition, from, len })
+    let (from, len, bits) = best_part(content, from, len);
+    Some(FastPattern { condition, from, len, bits })
 }
 
 /// The most telling stretch of at most [`MAX_LEN`] bytes of `pattern[from..from + len]`: (from, len, bits).

@@ -314,6 +314,9 @@ impl Detector {
                 add_stream_candidates(&engine, guarded, end, position, whole, &mut candidates);
             }
         }
+        if whole {
+            add_sized(group, bytes.len(), &mut candidates);
+        }
         let mut window = std::mem::take(&mut self.window);
         window.clear();
         let state = &flow.streams[direction.index()];
@@ -393,6 +396,7 @@ impl Detector {
                 }
             }
         }
+        add_sized(group, payload.len(), &mut candidates);
         candidates.sort_unstable();
         self.judge_all(&engine, cx, flow, &candidates, Stretch { data: &[], start: 0 });
         self.candidates = candidates;
@@ -745,6 +749,11 @@ fn take_hit(hits: &mut Vec<Hit>, counters: &mut DetectCounters, literal: u32, to
     } else {
         counters.hits_lost += 1;
     }
+}
+
+/// Rules that are looked up by the payload's size.
+fn add_sized(group: &GroupEngine, len: usize, out: &mut Vec<Candidate>) {
+    out.extend(group.rules_of_size(len).iter().map(|&rule| Candidate { rule, at: 0, place: Where::Packet }));
 }
 
 /// What an occurrence of a rule's literal that ends at stream position `end` may be a candidate for.

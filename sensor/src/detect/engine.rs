@@ -6,7 +6,7 @@ use super::hyperscan::{BlockSet, HyperscanError, Literal, StreamSet};
 use super::program::ProgramError;
 use super::rule::Rule;
 use sekisho_signatures::group::{Group, PacketClass};
-use sekisho_signatures::model::{AddressSet, BufferCondition, Content, Signature, Value};
+use sekisho_signatures::model::{AddressSet, BufferCondition, Content, PacketCondition, Signature, Value};
 use sekisho_signatures::ruleset::Ruleset;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,6 +14,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// An address list with fewer addresses than this narrows enough to look its rules up by address.
 const NARROW: u128 = 1 << 24;
+
+/// A literal with fewer bits of surprise than this is not worth a search where the payload's size guards as well.
+const WEAK_BITS: u32 = 36;
+/// A rule that accepts at most so many payload sizes is looked up by size.
+const MAX_SIZES: u64 = 16;
 
 /// A signature that guards itself by a literal: one of those that a pattern's occurrence leads to.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +48,8 @@ pub(super) struct GroupEngine {
     first: Vec<u32>,
     /// Rules with nothing to search for: judged on every packet of the group.
     pub(super) headers: Box<[u32]>,
+    /// By payload size: rules on single packets of few sizes, whose literals are too common to search for.
+    by_size: Vec<Box<[u32]>>,
     /// Some rule is judged on the stream.
     pub(super) streams: bool,
     /// Some guarded rule is judged on single packets.
@@ -50,6 +57,11 @@ pub(super) struct GroupEngine {
 }
 
 impl GroupEngine {
+    /// Rules that only packets with a payload of `len` bytes can match.
+    pub(super) fn rules_of_size(&self, len: usize) -> &[u32] {
+        self.by_size.get(len).map_or(&[], |rules| rules)
+    }
+
     pub(super) fn guarded(&self, literal: u32) -> &[Guarded] {
         let at = |i: usize| self.first.get(i).copied().unwrap_or(0) as usize;
         self.guarded.get(at(literal as usize)..at(literal as usize + 1)).unwrap_or(&[])
@@ -169,6 +181,7 @@ fn build_group(ruleset: &Ruleset, rules: &[Option<Rule>], group: &Group) -> Resu
     let mut literals: Vec<Literal> = vec![];
     let mut found: Vec<(u32, Guarded)> = vec![];
     let mut headers = vec![];
+    let mut by_size: Vec<Vec<u32>> = vec![];
     let (mut streams, mut packets) = (false, false);
     for &i in &group.rules {
         let index = i as usize;
@@ -180,6 +193,15 @@ fn build_group(ruleset: &Ruleset, rules: &[Option<Rule>], group: &Group) -> Resu
             }
             continue;
         };
+        if let Some(sizes) = few_sizes(signature).filter(|_| pattern.bits < WEAK_BITS && !rule.inspection.stream) {
+            for size in sizes {
+                if by_size.len() <= size {
+                    by_size.resize(size + 1, vec![]);
+                }
+                by_size[size].push(i);
+            }
+            continue;
+        }
         streams |= rule.inspection.stream;
         packets |= rule.inspection.packet;
         let (bytes, nocase) = pattern.literal(signature);
@@ -200,7 +222,22 @@ fn build_group(ruleset: &Ruleset, rules: &[Option<Rule>], group: &Group) -> Resu
         _ => LiteralSet::Block(BlockSet::compile(&literals)?),
     };
     let guarded = found.into_iter().map(|(_, g)| g).collect();
-    Ok(GroupEngine { literals: compiled, guarded, first, headers: headers.into(), streams, packets })
+    let by_size = by_size.into_iter().map(Into::into).collect();
+    Ok(GroupEngine { literals: compiled, guarded, first, headers: headers.into(), by_size, streams, packets })
+}
+
+/// The payload sizes that a rule's `dsize` accepts, if they are few.
+fn few_sizes(signature: &Signature) -> Option<Vec<usize>> {
+    let test = signature.packet.iter().find_map(|c| match c {
+        PacketCondition::Dsize(test) => Some(test),
+        _ => None,
+    })?;
+    let count = test.ranges.iter().map(|r| r.end().saturating_sub(*r.start()).saturating_add(1));
+    if count.fold(0_u64, u64::saturating_add) > MAX_SIZES {
+        return None;
+    }
+    let sizes = test.ranges.iter().cloned().flatten();
+    Some(sizes.filter_map(|n| usize::try_from(n).ok()).filter(|n| *n <= usize::from(u16::MAX)).collect())
 }
 
 /// Where a content may start, as far as the rule says it in numbers.
