@@ -252,6 +252,10 @@ impl Checker<'_> {
         };
         let to = self.buffer_index(buffer, span);
         if to != from {
+            if from != 0 {
+                let other = "a buffer that was chosen before the content";
+                return Err(RuleError::new(Kind::Conflict { keyword, other }, span));
+            }
             let condition = self.buffers[from].conditions.remove(index);
             self.buffers[to].conditions.push(condition);
             self.last_content = Some((to, self.buffers[to].conditions.len() - 1));
@@ -411,6 +415,11 @@ fn apply(checker: &mut Checker<'_>, keyword: &'static Keyword, option: &RuleOpti
                     checker.choose(keyword.name, option.name.span())
                 }
                 Effect::Modifier(buffer) => checker.move_content(name, buffer, option.name.span()),
+                Effect::Content(buffer) => {
+                    keywords::content::content(checker, name, option)?;
+                    checker.move_content(name, buffer, option.name.span())
+                }
+                Effect::Checked(check) => check(checker, name, option),
                 Effect::Looks => {
                     let current = checker.current;
                     checker.buffers[current].used = true;

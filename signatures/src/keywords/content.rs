@@ -37,7 +37,7 @@ const LONGEST: usize = 65_535;
 /// The widest `distance` and `within` (Suricata's user guide: 1 MiB).
 const FARTHEST: i64 = 1_048_576;
 
-fn content(checker: &mut Checker<'_>, _: &'static str, option: &RuleOption<'_>) -> Outcome {
+pub(crate) fn content(checker: &mut Checker<'_>, _: &'static str, option: &RuleOption<'_>) -> Outcome {
     let negated = option.value.is_some_and(|v| v.negated);
     let pattern = bytes(text(option))?;
     checker.buffer(BufferCondition::Content(Content {

@@ -1,19 +1,51 @@
 //! Keywords of Suricata 8 that are not evaluated yet and do not choose a buffer. A rule that uses one is left out, with a
 //! note; it is not an error.
 
-use super::{ANYTHING, Effect, Keyword};
+use super::{ANYTHING, Check, Effect, Keyword, PATTERN, PLAIN, shape};
 
 /// Known by name, and no more.
 const fn later(name: &'static str, doc: &'static str) -> Keyword {
     Keyword::later(name, ANYTHING, Effect::None, doc)
 }
 
-/// The same for one that looks at the buffer chosen before it.
+/// Known by name and by form.
+const fn shaped(name: &'static str, check: Check, doc: &'static str) -> Keyword {
+    Keyword::later(name, PLAIN, Effect::Checked(check), doc)
+}
+
+/// Known by name, for one that looks at the buffer chosen before it.
 const fn looks(name: &'static str, doc: &'static str) -> Keyword {
     Keyword::later(name, ANYTHING, Effect::Looks, doc)
 }
 
 pub(super) const KEYWORDS: &[Keyword] = &[
+    Keyword::later("uricontent", PATTERN, Effect::Content("http.uri"), "`uricontent:\"…\"`: a content in `http.uri`."),
+    shaped("urilen", shape::urilen, "`urilen:[op]N[,norm|raw]`: the length of the URI."),
+    shaped("stream_size", shape::stream_size, "`stream_size:server|client|both|either,op,N`: bytes seen on a stream."),
+    shaped("flowint", shape::flowint, "`flowint:name,op,value`: a number kept on the flow."),
+    shaped(
+        "xbits",
+        shape::xbits,
+        "`xbits:set|unset|isset|isnotset|toggle,name,track ip_src|ip_dst|ip_pair|tx[,expire N]`: bits kept on hosts.",
+    ),
+    shaped(
+        "hostbits",
+        shape::hostbits,
+        "`hostbits:set|unset|isset|isnotset|toggle,name[,src|dst|both]`: bits kept on a host.",
+    ),
+    shaped(
+        "tag",
+        shape::tag,
+        "`tag:session|host,N,packets|seconds|bytes[,src|dst]`: keeps later packets of the flow or host.",
+    ),
+    shaped("filesize", shape::number64, "`filesize:[op]N`: a file's size."),
+    shaped("flow.age", shape::number32, "`flow.age:[op]N`: age of the flow in seconds."),
+    shaped("flow.pkts", shape::either_way, "`flow.pkts:toserver|toclient|both|either,[op]N`: packets of the flow."),
+    shaped("flow.pkts_toserver", shape::number32, "`flow.pkts_toserver:[op]N`: packets to the server."),
+    shaped("flow.pkts_toclient", shape::number32, "`flow.pkts_toclient:[op]N`: packets to the client."),
+    shaped("flow.bytes", shape::either_way, "`flow.bytes:toserver|toclient|both|either,[op]N`: bytes of the flow."),
+    shaped("flow.bytes_toserver", shape::number64, "`flow.bytes_toserver:[op]N`: bytes to the server."),
+    shaped("flow.bytes_toclient", shape::number64, "`flow.bytes_toclient:[op]N`: bytes to the client."),
     looks("absent", "`absent`: the buffer is not there."),
     looks("dataset", "`dataset`: the buffer is in a set of values."),
     looks("datarep", "`datarep`: the buffer has a reputation."),
@@ -24,32 +56,18 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     looks("asn1", "`asn1`: looks into ASN.1 for overflows."),
     looks("rpc", "`rpc`: looks into a SunRPC call."),
     looks("ftpbounce", "`ftpbounce`: a PORT command that names another host."),
-    looks("urilen", "`urilen`: the length of the URI."),
     looks("replace", "`replace`: changes the content before it, in line."),
-    looks("uricontent", "`uricontent`: a content in the normalised URI."),
     later("alert", "`alert`: raises an alert."),
     later("bypass", "`bypass`: the flow is not looked at any more."),
     later("config", "`config`: sets an option for the transaction."),
     later("filestore", "`filestore`: keeps files."),
-    later("tag", "`tag`: keeps later packets of the flow or host."),
     later("nfq_set_mark", "`nfq_set_mark`: sets a mark on the packet."),
     later("tls.store", "`tls.store`: keeps certificates.").or(&["tls_store"]),
-    later("flowint", "`flowint`: a number kept on the flow."),
     later("flowvar", "`flowvar`: a value kept on the flow."),
     later("pktvar", "`pktvar`: a value kept on the packet."),
-    later("hostbits", "`hostbits`: bits kept on a host."),
-    later("xbits", "`xbits`: bits kept on hosts, pairs or flows."),
     later("iprep", "`iprep`: the reputation of an address."),
     later("geoip", "`geoip`: the country of an address."),
-    later("flow.age", "`flow.age`: age of the flow in seconds."),
-    later("flow.pkts", "`flow.pkts`: packets of the flow."),
-    later("flow.pkts_toserver", "`flow.pkts_toserver`: packets to the server."),
-    later("flow.pkts_toclient", "`flow.pkts_toclient`: packets to the client."),
-    later("flow.bytes", "`flow.bytes`: bytes of the flow."),
-    later("flow.bytes_toserver", "`flow.bytes_toserver`: bytes to the server."),
-    later("flow.bytes_toclient", "`flow.bytes_toclient`: bytes to the client."),
     later("flow.elephant", "`flow.elephant`: the flow is large."),
-    later("stream_size", "`stream_size`: bytes seen on a stream."),
     later("tcp.wscale", "`tcp.wscale`: the option for window scale."),
     later("ip.src", "`ip.src`: the source address, to hold against a set."),
     later("ip.dst", "`ip.dst`: the destination address, to hold against a set."),
@@ -77,7 +95,6 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     later("filemd5", "`filemd5`: a file's MD5 is in a list."),
     later("filesha1", "`filesha1`: a file's SHA-1 is in a list."),
     later("filesha256", "`filesha256`: a file's SHA-256 is in a list."),
-    later("filesize", "`filesize`: a file's size."),
     later("http2.errorcode", "`http2.errorcode`: the error of a reset."),
     later("http2.frametype", "`http2.frametype`: the frame's type."),
     later("http2.priority", "`http2.priority`: the priority."),

@@ -9,13 +9,14 @@ use std::sync::OnceLock;
 
 mod buffers;
 mod bytes;
-mod content;
+pub(crate) mod content;
 mod flow;
 mod ip;
 mod later;
 pub(crate) mod meta;
 pub(crate) mod number;
 mod pcre;
+mod shape;
 mod size;
 mod tcp;
 mod threshold;
@@ -70,6 +71,10 @@ pub(crate) enum Effect {
     Modifier(&'static str),
     /// It looks at the current buffer.
     Looks,
+    /// It is a content in this buffer.
+    Content(&'static str),
+    /// Its value is held against its form.
+    Checked(Check),
 }
 
 const NO_VALUE: Value = Value { needed: false, allowed: false, quotes: Quotes::Forbidden, negatable: false };
@@ -232,6 +237,11 @@ mod tests {
         assert_eq!(skipped("http.uri; content:\"x\";").as_deref(), Some("http.uri"));
         assert_eq!(skipped("content:\"x\"; http_uri;").as_deref(), Some("http_uri"));
         assert_eq!(skipped("content:\"x\";"), None);
+        assert_eq!(
+            skipped("uricontent:!\"x\"; nocase; content:\"y\"; http_uri; distance:1;").as_deref(),
+            Some("uricontent")
+        );
+        assert_eq!(skipped("http.uri; content:\"x\"; http_uri;").as_deref(), Some("http.uri"));
     }
 
     #[test]
@@ -239,6 +249,9 @@ mod tests {
         assert!(matches!(bad("http.uri; content:\"|0\";").0, Kind::HexNotClosed));
         assert!(matches!(bad("http.uri; content:\"x\"; depth:x;").0, Kind::UnknownByteVariable { .. }));
         assert!(matches!(bad("http_uri;").0, Kind::NoContent { keyword: "http_uri" }));
+        assert!(matches!(bad("http.uri; content:\"a\"; http_method;").0, Kind::Conflict { .. }));
+        assert!(matches!(bad("uricontent:\"|0|\";").0, Kind::OddHex));
+        assert!(matches!(bad("uricontent:\"abc\"; depth:2;").0, Kind::ShorterThanContent { .. }));
         assert!(matches!(bad("http.uri; http.method; content:\"x\";").0, Kind::UnusedBuffer { buffer: "http.uri" }));
         assert!(matches!(bad("http.uri; content:\"x\"; file.data;").0, Kind::UnusedBuffer { buffer: "file.data" }));
     }
