@@ -250,7 +250,12 @@ impl Defragmenter {
             (None, true) => false,
         };
         if contradicts {
-            return self.ignore(is_v4, events);
+            if !slot.pieces.overlap(fragment.offset, end as u32) {
+                return self.ignore(is_v4, events);
+            }
+            self.count_overlap(is_v4, events);
+            self.counters.ignored = self.counters.ignored.wrapping_add(1);
+            return Inserted::Held;
         }
         if slot.fragments >= self.config.max_fragments {
             self.counters.max_fragments_reached = self.counters.max_fragments_reached.wrapping_add(1);
@@ -269,17 +274,22 @@ impl Defragmenter {
         let first_byte_was_known = slot.pieces.has_first_byte();
         let added = slot.pieces.add(fragment.offset, data, self.config.policy, slot.buffer.get_mut(HEADER_MAX..));
         slot.fragments = slot.fragments.saturating_add(1);
-        if added.overlapped {
-            self.counters.overlaps = self.counters.overlaps.wrapping_add(1);
-            events.insert(if is_v4 { DecodeEvent::Ipv4FragOverlap } else { DecodeEvent::Ipv6FragOverlap });
-        }
         if fragment.offset == 0 && (!first_byte_was_known || added.wrote_first_byte) {
             slot.set_header(fragment.header);
         }
         if !fragment.more {
             slot.total = Some(end as u32);
         }
-        if slot.is_complete() { self.complete(index) } else { Inserted::Held }
+        let is_complete = slot.is_complete();
+        if added.overlapped {
+            self.count_overlap(is_v4, events);
+        }
+        if is_complete { self.complete(index) } else { Inserted::Held }
+    }
+
+    fn count_overlap(&mut self, is_v4: bool, events: &mut EventSet) {
+        self.counters.overlaps = self.counters.overlaps.wrapping_add(1);
+        events.insert(if is_v4 { DecodeEvent::Ipv4FragOverlap } else { DecodeEvent::Ipv6FragOverlap });
     }
 
     /// A fragment that makes no sense.

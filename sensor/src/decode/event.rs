@@ -120,7 +120,7 @@ decode_events! {
     PppIp4PktTooSmall => "decoder.ppp.ip4_pkt_too_small", true;
     PppIp6PktTooSmall => "decoder.ppp.ip6_pkt_too_small", true;
     PppPktTooSmall => "decoder.ppp.pkt_too_small", true;
-    PppUnsupProto => "decoder.ppp.unsup_proto", true;
+    PppUnsupProto => "decoder.ppp.unsup_proto", false;
     PppVjuPktTooSmall => "decoder.ppp.vju_pkt_too_small", true;
     PppWrongType => "decoder.ppp.wrong_type", true;
     PppoeMalformedTags => "decoder.pppoe.malformed_tags", true;

@@ -170,14 +170,14 @@ fn extension_headers<'a>(ip: &mut Ip<'a>, data: &'a [u8], reassembled: bool, eve
             result = End::Nothing;
             break;
         }
-        if !is_extension(kind) {
-            break;
-        }
         let [following, len_field, ..] = *rest else {
             events.insert(DecodeEvent::Ipv6TruncExthdr);
             result = End::Nothing;
             break;
         };
+        if !is_extension(kind) {
+            break;
+        }
         let len = match kind {
             next::FRAGMENT => FRAGMENT_HEADER_LEN,
             // In words, minus two (RFC 4302 §2.2); all others in units of eight bytes beyond the first.

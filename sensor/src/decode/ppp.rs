@@ -7,7 +7,6 @@ use crate::packet::Packet;
 /// PPP protocol numbers (IANA, PPP Numbers).
 mod protocol {
     pub(super) const IPV4: u16 = 0x0021;
-    pub(super) const VJ_COMPRESSED: u16 = 0x002d;
     pub(super) const VJ_UNCOMPRESSED: u16 = 0x002f;
     pub(super) const IPV6: u16 = 0x0057;
     pub(super) const MPLS: u16 = 0x0281;
@@ -51,8 +50,12 @@ impl Decoder {
             protocol::VJ_UNCOMPRESSED => self.network(ethertype::IPV4, packet, rest, sink),
             protocol::MPLS => self.network(ethertype::MPLS, packet, rest, sink),
             protocol::MPLS_MULTICAST => self.network(ethertype::MPLS_MULTICAST, packet, rest, sink),
-            protocol::VJ_COMPRESSED => self.malformed(packet, DecodeEvent::PppUnsupProto),
-            number if is_known(number) => self.malformed(packet, DecodeEvent::PppUnsupProto),
+            number if is_network_layer(number) => {
+                packet.events.insert(DecodeEvent::PppUnsupProto);
+                Decoded::NonIp
+            }
+            // Link and network control: how every session begins.
+            number if is_control(number) => Decoded::NonIp,
             _ => self.malformed(packet, DecodeEvent::PppWrongType),
         }
     }
@@ -112,13 +115,65 @@ fn check_discovery(data: &[u8]) -> Result<(), DecodeEvent> {
     if tags.is_empty() { Ok(()) } else { Err(DecodeEvent::PppoeMalformedTags) }
 }
 
-/// Protocols that exist but are not decoded: control protocols and other network layers.
-const fn is_known(number: u16) -> bool {
+/// Network layer protocols that exist but are not decoded, and those that compress or encrypt.
+const fn is_network_layer(number: u16) -> bool {
     matches!(
         number,
-        0x0023..=0x002b | 0x0031 | 0x0033 | 0x0035 | 0x003b | 0x003d | 0x003f | 0x0041 | 0x0043 | 0x0045 | 0x0047 | 0x0049 | 0x004b
-            | 0x004d | 0x004f | 0x0053 | 0x0055 | 0x00fb | 0x00fd | 0x0201..=0x0205
-            | 0x8021..=0x8057 | 0x80fb | 0x80fd | 0x8281 | 0x8283 | 0xc021 | 0xc023 | 0xc025 | 0xc027 | 0xc02b | 0xc02d
-            | 0xc081 | 0xc223 | 0xc225 | 0xc227 | 0xc229
+        0x0023
+            | 0x0025
+            | 0x0027
+            | 0x0029
+            | 0x002b
+            | 0x002d
+            | 0x0031
+            | 0x0033
+            | 0x0035
+            | 0x003b
+            | 0x003d
+            | 0x003f
+            | 0x0041
+            | 0x0043
+            | 0x0045
+            | 0x0047
+            | 0x0049
+            | 0x004b
+            | 0x004d
+            | 0x004f
+            | 0x0053
+            | 0x0055
+            | 0x0059
+            | 0x005b
+            | 0x0061
+            | 0x00fb
+            | 0x00fd
+            | 0x0201
+            | 0x0203
+            | 0x0205
+            | 0x0231
+    )
+}
+
+/// Network control protocols, and the link's own.
+const fn is_control(number: u16) -> bool {
+    matches!(
+        number,
+        0x8021
+            ..=0x805b
+                | 0x80fb
+                | 0x80fd
+                | 0x8281
+                | 0x8283
+                | 0xc021
+                | 0xc023
+                | 0xc025
+                | 0xc027
+                | 0xc029
+                | 0xc02b
+                | 0xc02d
+                | 0xc081
+                | 0xc223
+                | 0xc225
+                | 0xc227
+                | 0xc229
     )
 }

@@ -119,8 +119,8 @@ fn options_one_by_one(tcp: &mut Tcp<'_>, events: &mut EventSet) {
                 let value = (u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h]));
                 tcp.timestamps.replace(tcp.timestamps.unwrap_or(value)).is_some()
             }
-            // One to four blocks of two sequence numbers.
-            [SACK, _, ref blocks @ ..] if matches!(blocks.len(), 8 | 16 | 24 | 32) => {
+            // Up to four blocks of two sequence numbers; some senders leave an empty one.
+            [SACK, _, ref blocks @ ..] if matches!(blocks.len(), 0 | 8 | 16 | 24 | 32) => {
                 std::mem::replace(&mut sack_seen, true)
             }
             // A request has no cookie; a cookie is 4 to 16 bytes, even (RFC 7413 §4.1.1).

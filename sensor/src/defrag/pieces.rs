@@ -94,6 +94,11 @@ impl Pieces {
         self.list.first().is_some_and(|p| p.start == 0)
     }
 
+    /// Whether some of the bytes from `start` to `end` are there.
+    pub(super) fn overlap(&self, start: u32, end: u32) -> bool {
+        self.list.get(self.list.partition_point(|p| p.end <= start)).is_some_and(|p| p.start < end)
+    }
+
     /// Copies those bytes of a fragment into `buffer` that `policy` believes.
     pub(super) fn add(&mut self, offset: u32, data: &[u8], policy: Policy, buffer: Option<&mut [u8]>) -> Added {
         let Some(buffer) = buffer else {

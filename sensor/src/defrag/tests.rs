@@ -142,14 +142,15 @@ fn what_contradicts_or_is_too_large_is_ignored() {
         insert(&mut d, key(version, id), 0, &Part { offset, more, data: &vec![1; len] }).1
     };
     assert_eq!(events(4, 1, 16, false, 5), [""; 0]);
-    assert_eq!(events(4, 1, 16, false, 9), ["ipv4.frag_ignored"], "another end");
+    assert_eq!(events(4, 1, 16, false, 9), ["ipv4.frag_overlap"], "another end");
     assert_eq!(events(4, 1, 24, true, 8), ["ipv4.frag_ignored"], "behind the end");
     assert_eq!(events(6, 1, 32, true, 8), [""; 0]);
     assert_eq!(events(6, 1, 8, false, 8), ["ipv6.frag_ignored"], "an end before what is there");
+    assert_eq!(events(6, 1, 33, false, 2), ["ipv6.frag_overlap"], "an end within what is there");
     assert_eq!(events(4, 2, 8, true, 7), ["ipv4.frag_ignored"], "nothing left after cutting to eights");
     assert_eq!(events(4, 3, 65_528, false, 8), ["ipv4.frag_pkt_too_large"]);
     assert_eq!(events(6, 3, 65_528, false, 8), ["ipv6.frag_pkt_too_large"]);
-    assert_eq!(d.counters.ignored, 6);
+    assert_eq!((d.counters.ignored, d.counters.overlaps), (7, 2));
     assert_eq!(d.counters.datagrams, 2);
 }
 
