@@ -138,6 +138,8 @@ impl Keyed {
             }
             Transport::None => match ip.proto {
                 IpProto::TCP | IpProto::UDP | IpProto::SCTP | IpProto::ICMP | IpProto::ICMPV6 => return None,
+                // An IPv6 extension header that could not be read: what lies behind it is not known.
+                IpProto(0 | 43 | 44 | 60) if ip.version == 6 => return None,
                 _ => (Ends { src: (ip.src, 0), dst: (ip.dst, 0), ..plain }, true),
             },
         };

@@ -113,10 +113,12 @@ fn no_flow_for_fragments_other_packets_and_broken_headers() {
     let mut arp = udp(1, (A, 1), (B, 2));
     arp.ip = None;
     let broken = packet(1, (A, 0), (B, 0), IpProto::TCP, Transport::None, b"");
-    for packet in [fragment, arp, broken] {
+    let mut unread = packet(1, (A, 0), (B, 0), IpProto(44), Transport::None, b"");
+    unread.ip.as_mut().unwrap().version = 6;
+    for packet in [fragment, arp, broken, unread] {
         assert_eq!(find_ending(&mut table, &packet), (Lookup::NoFlow, vec![]));
     }
-    assert_eq!(table.counters.no_flow, 3);
+    assert_eq!(table.counters.no_flow, 4);
     let gre = packet(1, (A, 0), (B, 0), IpProto::GRE, Transport::None, b"");
     let (index, ..) = find(&mut table, &gre);
     assert_eq!(table.get(index).client(), (A, 0));

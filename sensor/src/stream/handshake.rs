@@ -138,7 +138,7 @@ impl StreamEngine {
 
     fn another_syn(&mut self, session: &mut TcpSession, segment: &mut Segment<'_, '_>) {
         session.extra_syns = session.extra_syns.saturating_add(1);
-        if session.extra_syns >= self.config.max_syns {
+        if session.extra_syns > self.config.max_syns {
             segment.event(StreamEvent::ThreeWhsSynFlood);
         }
         self.take_syn(session, segment);
@@ -268,7 +268,7 @@ impl StreamEngine {
                 segment.refuse(StreamEvent::ThreeWhsSynackResendWithDiffSeq);
                 session.extra_syn_acks = session.extra_syn_acks.saturating_add(1);
                 session.extra_isn = tcp.seq;
-                if session.extra_syn_acks >= self.config.max_syn_acks {
+                if session.extra_syn_acks > self.config.max_syn_acks {
                     segment.event(StreamEvent::ThreeWhsSynackFlood);
                 }
             }

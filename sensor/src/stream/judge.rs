@@ -8,8 +8,9 @@ use crate::packet::TcpFlags;
 
 /// Scale assumed for windows of connections whose handshake was not seen: the largest of RFC 7323.
 pub(super) const UNKNOWN_SCALE: u8 = 14;
-/// Segments in a row outside the window after which the window is taken as unknown: then it was us who missed something.
-const OUTSIDE_LIMIT: u8 = 16;
+/// Acknowledgements beyond the window after which the receiver is believed: then it was we who missed segments, and
+/// with them the window's growth. The sender's own segments prove nothing, or it could push them past the window.
+const BEYOND_LIMIT: u8 = 3;
 /// After that many seconds of silence a timestamp says nothing (RFC 7323 §5.5: 24 days).
 const TIMESTAMP_LIFE_S: u32 = 24 * 24 * 3600;
 
@@ -140,7 +141,7 @@ fn ack_fits(session: &mut TcpSession, segment: &mut Segment<'_, '_>) -> bool {
     }
     let ack = segment.tcp.ack;
     let state = session.state;
-    let [half, other] = pair(session, segment.direction);
+    let [_, other] = pair(session, segment.direction);
     if ack == other.acked || seq_gt(ack, other.acked) && seq_ge(other.high, ack) {
         return true;
     }
@@ -155,9 +156,13 @@ fn ack_fits(session: &mut TcpSession, segment: &mut Segment<'_, '_>) -> bool {
     if allowed {
         return true;
     }
-    half.outside = half.outside.saturating_add(1);
-    if half.outside >= OUTSIDE_LIMIT {
-        session.marks |= TcpSession::LOOSE;
+    if ahead {
+        other.beyond = other.beyond.saturating_add(1);
+        if other.beyond > BEYOND_LIMIT {
+            other.beyond = 0;
+            other.window_end = ack;
+            return true;
+        }
     }
     segment.event(StreamEvent::PktInvalidAck);
     let fin = segment.has(TcpFlags::FIN);
@@ -212,7 +217,6 @@ fn window_fits(session: &mut TcpSession, segment: &mut Segment<'_, '_>) -> bool 
     // A zero window is probed with one byte (RFC 9293 §3.8.6.1).
     let probe = half.window == 0 && segment.payload.len() == 1 && segment.tcp.seq == half.window_end;
     if seq_ge(half.window_end, end) || probe {
-        half.outside = 0;
         let tcp = segment.tcp;
         if segment.payload.is_empty() && seq_gt(tcp.seq, half.high) && seq_gt(other.high, tcp.ack) {
             let window = u32::from(tcp.window) << half.scale.min(UNKNOWN_SCALE);
@@ -225,10 +229,6 @@ fn window_fits(session: &mut TcpSession, segment: &mut Segment<'_, '_>) -> bool 
     }
     if segment.payload.is_empty() && segment.tcp.seq == half.high {
         return true;
-    }
-    half.outside = half.outside.saturating_add(1);
-    if half.outside >= OUTSIDE_LIMIT {
-        session.marks |= TcpSession::LOOSE;
     }
     let fin = segment.has(TcpFlags::FIN);
     segment.refuse(match state {

@@ -76,9 +76,9 @@ pub struct StreamConfig {
     pub max_out_of_order_blocks: u16,
     /// Which bytes hold where out-of-order segments overlap with different data. Default `first`.
     pub overlap: OverlapPolicy,
-    /// Different SYNs of one connection before `3whs_syn_flood`. Default 10.
+    /// SYNs of one connection that differ from its first one, before `3whs_syn_flood`. Default 10.
     pub max_syns: u8,
-    /// Different SYN/ACKs of one connection before `3whs_synack_flood`. Default 5.
+    /// SYN/ACKs of one connection that differ from its first one, before `3whs_synack_flood`. Default 5.
     pub max_syn_acks: u8,
 }
 

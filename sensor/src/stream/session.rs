@@ -46,8 +46,8 @@ pub(super) struct Half {
     pub scale: u8,
     /// All flags that the sender sent.
     pub flags: u8,
-    /// Segments in a row that lay outside the window.
-    pub outside: u8,
+    /// Acknowledgements of the receiver that lay beyond the window.
+    pub beyond: u8,
 }
 
 impl Half {
@@ -91,7 +91,7 @@ impl Half {
             marks: 0,
             scale: 0,
             flags: 0,
-            outside: 0,
+            beyond: 0,
         }
     }
 

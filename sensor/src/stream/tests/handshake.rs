@@ -105,7 +105,7 @@ fn many_syn_acks_are_a_flood() {
     t.client(SYN, 0, 0, b"");
     let flood =
         (0..8).filter(|&i| t.server(SYN | ACK, 1000 * i, 1, b"").events.contains(StreamEvent::ThreeWhsSynackFlood));
-    assert_eq!(flood.count(), 3);
+    assert_eq!(flood.count(), 2, "two more than the limit");
     t.close();
 }
 
@@ -116,7 +116,7 @@ fn a_flood_of_syns_and_the_one_that_is_answered() {
     for seq in 0..13 {
         flood += u32::from(t.client(SYN, seq * 1000, 0, b"").events.contains(StreamEvent::ThreeWhsSynFlood));
     }
-    assert_eq!(flood, 3);
+    assert_eq!(flood, 2, "two more than the limit");
     t.server(SYN | ACK, 50, 5001, b"");
     assert!(t.client(ACK, 5001, 51, b"").established_now);
     t.client(ACK, 5001, 51, b"data");
