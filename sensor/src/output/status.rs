@@ -302,7 +302,8 @@ fn ledger_line(f: &mut fmt::Formatter<'_>, name: &str, ledger: &LedgerStatus) ->
 }
 
 /// A number with a comma between groups of three digits.
-fn grouped(n: u64) -> String {
+#[must_use]
+pub fn grouped(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (i, digit) in digits.chars().enumerate() {
