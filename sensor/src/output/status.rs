@@ -302,6 +302,7 @@ fn ledger_line(f: &mut fmt::Formatter<'_>, name: &str, ledger: &LedgerStatus) ->
 }
 
 /// A number with a comma between groups of three digits.
+#[must_use]
 pub fn grouped(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
