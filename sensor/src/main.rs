@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use sekisho::control::{check, pcap, status};
+use sekisho::control::{check, pcap, run, status};
 use std::io::IsTerminal;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
@@ -22,6 +22,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Run(run::RunArguments),
     Pcap(pcap::PcapArguments),
     Check(check::CheckArguments),
     Status(status::StatusArguments),
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         .without_time()
         .init();
     let done: Result<ExitCode> = match cli.command {
+        Command::Run(arguments) => run::run(&arguments).map_err(Into::into),
         Command::Pcap(arguments) => pcap::pcap(&arguments).map_err(Into::into),
         Command::Check(arguments) => check::check(&arguments).map_err(Into::into),
         Command::Status(arguments) => status::status(&arguments).map_err(Into::into),

@@ -8,6 +8,8 @@ mod source;
 
 pub use problem::{ConfigError, ConfigProblem, nearest};
 
+use crate::capture::afxdp_config::AfxdpConfig;
+use crate::control::interface::AttachConfig;
 use crate::decode::DecodeConfig;
 use crate::detect::DetectConfig;
 use crate::flow::FlowConfig;
@@ -29,6 +31,7 @@ pub const DEFAULT_PATH: &str = "/etc/sekisho/sekisho.toml";
 pub struct Config {
     pub sensor: SensorConfig,
     pub interface: Vec<InterfaceConfig>,
+    pub capture: CaptureConfig,
     pub rules: RulesConfig,
     pub variables: VariablesConfig,
     pub decode: DecodeConfig,
@@ -54,6 +57,21 @@ pub struct SensorConfig {
 pub struct InterfaceConfig {
     /// As the kernel names it: `eth1`, `enp3s0f0`.
     pub name: String,
+    /// The receive queues to serve, in place of `capture.afxdp.queues`.
+    #[serde(default)]
+    pub queues: Option<Vec<u32>>,
+}
+
+/// `[capture]`: how packets are taken from interfaces.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
+#[serde(default, deny_unknown_fields)]
+pub struct CaptureConfig {
+    /// The CPUs that workers are pinned to, one after the other. Default: all that the process may use, in their order.
+    pub cpus: Option<Vec<usize>>,
+    /// `[capture.xdp]`: the XDP program.
+    pub xdp: AttachConfig,
+    /// `[capture.afxdp]`: the sockets.
+    pub afxdp: AfxdpConfig,
 }
 
 /// `[rules]`: the signatures.
@@ -153,6 +171,12 @@ impl Config {
             if self.interface[..i].iter().any(|other| other.name == interface.name) {
                 refuse(&["interface"], format!("the interface {} is listed twice; take one out", interface.name));
             }
+        }
+        if let Err(error) = self.capture.afxdp.validate() {
+            refuse(&["capture", "afxdp"], error.to_string());
+        }
+        if self.capture.cpus.as_ref().is_some_and(Vec::is_empty) {
+            refuse(&["capture", "cpus"], "name at least one CPU, or leave the key out for all of them".into());
         }
         // Tried in one set, since variables may name each other.
         let mut variables = Variables::default();

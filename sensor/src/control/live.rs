@@ -1,0 +1,245 @@
+//! One queue of a live interface: its thread, and what others can read of it while it runs.
+//!
+//! The thread owns the socket and the worker. Everything else sees copies: the worker's ledger and counters, the socket's
+//! statistics as of the last second, and the XDP program's counters, which are the control thread's.
+
+use super::interface::Attachment;
+use crate::capture::afxdp::{AfxdpCounters, Facts, Socket, Wake};
+use crate::counters::{CounterSet, Published, WorkerTime};
+use crate::decode::{Frame, LinkType};
+use crate::ledger::Ledger;
+use crate::output::sources::{KernelReading, SocketStatistics, WorkerSource, XdpCount};
+use crate::time::Timestamp;
+use crate::worker::Worker;
+use sekisho_ebpf::{QueueCounters, Verdict};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long a worker with no packets sleeps at most: what a stop may take, and how coarse idle time-outs are.
+const IDLE_WAIT: Duration = Duration::from_millis(100);
+/// How often the socket's statistics are read.
+const STATISTICS_INTERVAL: Duration = Duration::from_secs(1);
+
+/// An interface that is captured from, shared by those who read its counters.
+pub struct Interface {
+    /// As configured.
+    pub name: String,
+    /// The driver's name; empty if it has none, as veth.
+    pub driver: String,
+    /// The program. Gone once it was taken off.
+    pub attachment: Mutex<Option<Attachment>>,
+    /// The interface vanished.
+    pub gone: AtomicBool,
+    /// The program's counters when they were last read.
+    last: Mutex<Vec<QueueCounters>>,
+}
+
+impl Interface {
+    /// With its program attached.
+    #[must_use]
+    pub fn new(name: &str, attachment: Attachment) -> Self {
+        let driver = std::fs::read_link(format!("/sys/class/net/{name}/device/driver"))
+            .ok()
+            .and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()))
+            .unwrap_or_default();
+        Self {
+            name: name.to_owned(),
+            driver,
+            attachment: Mutex::new(Some(attachment)),
+            gone: AtomicBool::new(false),
+            last: Mutex::default(),
+        }
+    }
+
+    /// The program's counters by queue; as they were last when it is gone.
+    #[must_use]
+    pub fn counters(&self) -> Vec<QueueCounters> {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let attachment = self.attachment.lock().unwrap_or_else(PoisonError::into_inner);
+        match attachment.as_ref().map(Attachment::counters) {
+            Some(Ok(counters)) => {
+                *last = counters.queues;
+                last.push(counters.later_queues);
+            }
+            Some(Err(error)) => tracing::warn!("{error}"),
+            None => {}
+        }
+        last.clone()
+    }
+}
+
+/// What can be read of a queue from outside.
+pub struct Queue {
+    /// Its interface.
+    pub interface: Arc<Interface>,
+    /// The interface's index in the configuration.
+    pub interface_index: u16,
+    /// The queue's number.
+    pub number: u32,
+    /// What came of the socket's wishes.
+    pub facts: Facts,
+    /// The CPU that its worker is pinned to, if it could be.
+    pub cpu: Option<usize>,
+    /// The worker's.
+    pub ledger: Arc<Ledger>,
+    /// The worker's.
+    pub counters: Arc<Published>,
+    /// How the worker spends its time.
+    pub time: Arc<WorkerTime>,
+    /// The socket's statistics, as [`AfxdpCounters`] has them.
+    pub socket: Arc<Published>,
+}
+
+impl Queue {
+    /// Room for a socket's statistics.
+    #[must_use]
+    pub fn room() -> Arc<Published> {
+        Arc::new(Published::new(AfxdpCounters::INFO.len()))
+    }
+
+    /// The socket's statistics as of the last second.
+    #[must_use]
+    pub fn socket_statistics(&self) -> AfxdpCounters {
+        let mut counters = AfxdpCounters::default();
+        if let [dropped, rx_invalid, tx_invalid, ring_full, fill_empty, tx_empty, cut, bad] = *self.socket.read() {
+            counters.rx_dropped = dropped;
+            counters.rx_invalid_descs = rx_invalid;
+            counters.tx_invalid_descs = tx_invalid;
+            counters.rx_ring_full = ring_full;
+            counters.rx_fill_ring_empty_descs = fill_empty;
+            counters.tx_ring_empty_descs = tx_empty;
+            counters.packets_cut = cut;
+            counters.bad_descs = bad;
+        }
+        counters
+    }
+
+    /// What the XDP program did with this queue's packets.
+    #[must_use]
+    pub fn xdp(&self) -> QueueCounters {
+        self.interface.counters().get(self.number as usize).copied().unwrap_or_default()
+    }
+
+    /// How the program is attached: `native` or `generic`; `gone` when it no longer is.
+    #[must_use]
+    pub fn attach(&self) -> &'static str {
+        let attachment = self.interface.attachment.lock().unwrap_or_else(PoisonError::into_inner);
+        attachment.as_ref().map_or("gone", |attachment| attachment.place().as_str())
+    }
+
+    /// For metrics and status.
+    #[must_use]
+    pub fn source(self: &Arc<Self>) -> WorkerSource {
+        let queue = Arc::clone(self);
+        let kernel = move || {
+            let (socket, xdp) = (queue.socket_statistics(), queue.xdp());
+            KernelReading {
+                mode: queue.facts.mode.as_str().to_owned(),
+                attach: queue.attach().to_owned(),
+                driver: queue.interface.driver.clone(),
+                socket: Some(SocketStatistics {
+                    rx_dropped: socket.rx_dropped,
+                    rx_invalid_descs: socket.rx_invalid_descs,
+                    tx_invalid_descs: socket.tx_invalid_descs,
+                    rx_ring_full: socket.rx_ring_full,
+                    rx_fill_ring_empty_descs: socket.rx_fill_ring_empty_descs,
+                    tx_ring_empty_descs: socket.tx_ring_empty_descs,
+                }),
+                xdp: Verdict::ALL
+                    .into_iter()
+                    .map(|verdict| XdpCount {
+                        outcome: verdict.kind(),
+                        reason: verdict.reason(),
+                        packets: xdp.packets(verdict),
+                        bytes: xdp.bytes(verdict),
+                    })
+                    .collect(),
+            }
+        };
+        WorkerSource {
+            interface: self.interface.name.clone(),
+            queue: self.number,
+            ledger: Arc::clone(&self.ledger),
+            counters: Arc::clone(&self.counters),
+            time: Some(Arc::clone(&self.time)),
+            kernel: Some(Box::new(kernel)),
+        }
+    }
+
+    /// Packets that the program redirected to the socket, less those that the worker received or the socket lost: 0 when
+    /// every one is accounted for. Meaningful once the queue has stopped.
+    #[must_use]
+    pub fn unaccounted(&self) -> i64 {
+        let socket = self.socket_statistics();
+        let redirected = self.xdp().packets(Verdict::Redirected);
+        let received = self.ledger.read().received_packets;
+        let known = received.saturating_add(socket.rx_dropped).saturating_add(socket.rx_ring_full);
+        i64::try_from(redirected).unwrap_or(i64::MAX).saturating_sub(i64::try_from(known).unwrap_or(i64::MAX))
+    }
+}
+
+/// The queue's thread: takes packets until it is told to stop or the interface vanishes, then settles everything.
+pub fn serve(queue: &Queue, mut socket: Socket, mut worker: Worker, stop: &AtomicBool) {
+    let mut statistics = Statistics { room: &queue.socket, scratch: [0; AfxdpCounters::INFO.len()], next: None };
+    let mut number = 0;
+    let mut before = Instant::now();
+    loop {
+        let mut batch = socket.receive();
+        if batch.is_empty() {
+            drop(batch);
+            // No socket is in the program's map any more when `stop` is set, so an empty ring stays empty.
+            if stop.load(Ordering::Acquire) {
+                break;
+            }
+            worker.batch_end(Timestamp::now());
+            statistics.publish(&socket, Instant::now());
+            let asleep = Instant::now();
+            let wake = socket.wait(IDLE_WAIT);
+            let awake = Instant::now();
+            queue.time.add(asleep - before, awake - asleep);
+            before = awake;
+            if wake == Wake::Gone {
+                break;
+            }
+            continue;
+        }
+        let now = Timestamp::now();
+        while let Some(data) = batch.next_frame() {
+            number += 1;
+            let wire_len = u32::try_from(data.len()).unwrap_or(u32::MAX);
+            let frame =
+                Frame { ts: now, number, interface: queue.interface_index, link: LinkType::ETHERNET, data, wire_len };
+            worker.frame(&frame);
+        }
+        drop(batch);
+        worker.batch_end(now);
+        let after = Instant::now();
+        queue.time.add(after - before, Duration::ZERO);
+        before = after;
+        statistics.publish(&socket, after);
+    }
+    worker.finish();
+    statistics.next = None;
+    statistics.publish(&socket, Instant::now());
+}
+
+struct Statistics<'a> {
+    room: &'a Published,
+    scratch: [u64; AfxdpCounters::INFO.len()],
+    next: Option<Instant>,
+}
+
+impl Statistics<'_> {
+    /// Reads the socket's statistics if it is time to.
+    fn publish(&mut self, socket: &Socket, now: Instant) {
+        if self.next.is_some_and(|next| now < next) {
+            return;
+        }
+        self.next = Some(now + STATISTICS_INTERVAL);
+        // Of a vanished interface there may be none: what was read last stays.
+        if let Ok(counters) = socket.statistics() {
+            self.room.publish(0, &counters, &mut self.scratch);
+        }
+    }
+}

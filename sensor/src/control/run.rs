@@ -1,0 +1,467 @@
+//! `sekisho run`: sets the sensor up, watches over it, and takes it down so that every packet is accounted for.
+//!
+//! Setting up changes nothing before everything that can be checked was. Taking down goes from the outside in: sockets leave
+//! the XDP program's map, rings are drained, flows end, outputs flush, and only then is the program taken off.
+
+use super::accounts;
+use super::arguments::{ConfigArguments, RuleArguments};
+use super::http::{HttpError, HttpServer};
+use super::interface::{AttachError, Attachment, Presence};
+use super::live::{Interface, Queue, serve};
+use super::pcap::{random_seed, worker_config};
+use super::rules::{self, Rules, RulesError};
+use super::socket::{ControlSocket, SocketError, commands};
+use crate::capture::afxdp::Socket;
+use crate::capture::afxdp_config::OpenError;
+use crate::config::{Config, ConfigError, InterfaceConfig};
+use crate::detect::hyperscan::HyperscanError;
+use crate::detect::threshold::Thresholds;
+use crate::output::metrics::{Metrics, MetricsError};
+use crate::output::sources::{Sample, Sources};
+use crate::output::status::grouped;
+use crate::output::{AlertCatalog, OutputContext, OutputError, Outputs};
+use crate::worker::Worker;
+use clap::Args;
+use core_affinity::CoreId;
+use crossbeam::channel::{Receiver, RecvTimeoutError};
+use nix::sys::signal::{SigSet, Signal};
+use sekisho_ebpf::Verdict;
+use std::fmt::Write as _;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// How often interfaces and workers are looked at.
+const WATCH_INTERVAL: Duration = Duration::from_millis(500);
+/// How long packets may be on their way from the XDP program to a ring after a socket left the program's map.
+const SETTLE: Duration = Duration::from_millis(50);
+
+/// Run the sensor on network interfaces, until SIGINT or SIGTERM.
+///
+/// The interfaces must be monitoring ports: packets that the sensor takes do not reach the host's own network stack. SIGHUP opens the
+/// event log anew, for log rotation. At the end the accounts are printed; exit status 1 if they do not balance, or if all interfaces
+/// vanished.
+#[derive(Args, Clone, Debug)]
+#[expect(missing_docs, reason = "the flattened fields are groups of flags, documented at their types")]
+#[command(after_help = "Examples:\n  sekisho run\n  sekisho run --interface enp3s0f0 --interface enp3s0f1 --rules /etc/sekisho/rules\n\n\
+                        Without --config, /etc/sekisho/sekisho.toml is read if it is there.")]
+pub struct RunArguments {
+    #[command(flatten)]
+    pub config: ConfigArguments,
+    /// Interface to capture from, in place of the configuration's. May be repeated.
+    #[arg(long = "interface", value_name = "IF")]
+    pub interfaces: Vec<String>,
+    #[command(flatten)]
+    pub rules: RuleArguments,
+}
+
+/// Why the sensor could not start.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each is the cause's own sentence")]
+pub enum RunError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("no interface to capture from: name one with --interface IF, or in the configuration with [[interface]]")]
+    NoInterface,
+    #[error(transparent)]
+    Rules(#[from] RulesError),
+    #[error(transparent)]
+    Attach(#[from] AttachError),
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    Worker(#[from] HyperscanError),
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    #[error(transparent)]
+    Socket(#[from] SocketError),
+    #[error("cannot start a thread: {0}")]
+    Thread(std::io::Error),
+    #[error("cannot listen for signals: {0}")]
+    Signals(nix::Error),
+}
+
+/// Runs until it is told to stop.
+///
+/// # Errors
+/// What kept it from starting; nothing stays attached then.
+pub fn run(arguments: &RunArguments) -> Result<ExitCode, RunError> {
+    let mut config = arguments.config.load_installed()?;
+    if !arguments.interfaces.is_empty() {
+        config.interface =
+            arguments.interfaces.iter().map(|name| InterfaceConfig { name: name.clone(), queues: None }).collect();
+    }
+    if config.interface.is_empty() {
+        return Err(RunError::NoInterface);
+    }
+    let signals = listen_for_signals()?;
+    let rules = rules::compile(&config, &arguments.rules.rules)?;
+    rules.log_problems();
+    let mut sensor = Sensor::start(&config, &rules)?;
+    print!("{}", sensor.describe(&config, &rules));
+    sensor.watch(&signals);
+    Ok(sensor.stop())
+}
+
+/// Signals, as messages: blocked in this thread, and so in all that it starts, but for one that waits for them.
+fn listen_for_signals() -> Result<Receiver<Signal>, RunError> {
+    let mut set = SigSet::empty();
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        set.add(signal);
+    }
+    set.thread_block().map_err(RunError::Signals)?;
+    let (sender, receiver) = crossbeam::channel::bounded(16);
+    let wait = move || {
+        while let Ok(signal) = set.wait() {
+            if sender.send(signal).is_err() {
+                break;
+            }
+        }
+    };
+    std::thread::Builder::new().name("signals".to_owned()).spawn(wait).map_err(RunError::Thread)?;
+    Ok(receiver)
+}
+
+struct Thread {
+    queue: Arc<Queue>,
+    handle: JoinHandle<()>,
+}
+
+/// The running sensor.
+struct Sensor {
+    interfaces: Vec<Arc<Interface>>,
+    threads: Vec<Thread>,
+    stop: Arc<AtomicBool>,
+    outputs: Outputs,
+    sources: Arc<Sources>,
+    // Stop when dropped.
+    http: Option<HttpServer>,
+    control: Option<ControlSocket>,
+    ended_by: Option<Signal>,
+}
+
+/// A queue that is ready to run.
+struct Ready {
+    queue: Arc<Queue>,
+    socket: Socket,
+    worker: Worker,
+}
+
+impl Sensor {
+    fn start(config: &Config, rules: &Rules) -> Result<Self, RunError> {
+        let context = OutputContext {
+            sensor_name: config.sensor.name.clone(),
+            interfaces: config.interface.iter().map(|interface| interface.name.clone()).collect(),
+            capture_file: false,
+            alerts: AlertCatalog::choose(&rules.engine.ruleset.signatures, config.metrics.alert_sids_max),
+        };
+        let outputs = Outputs::start(&config.eve, context)?;
+        let (interfaces, ready) = set_up_queues(config, rules, &outputs)?;
+        let status = rules.status();
+        let queues: Vec<Arc<Queue>> = ready.iter().map(|r| Arc::clone(&r.queue)).collect();
+        let sources = Arc::new(Sources {
+            sensor_name: config.sensor.name.clone(),
+            started: Instant::now(),
+            layout: Worker::layout(),
+            workers: queues.iter().map(Queue::source).collect(),
+            ruleset: Box::new(move || status.clone()),
+            outputs: outputs.handle(),
+            extra: vec![Box::new(move || this_sides_samples(&queues))],
+        });
+        let weak = Arc::downgrade(&sources);
+        outputs.set_stats_source(move || weak.upgrade().map(|sources| sources.stats()).unwrap_or_default());
+        let http = if config.metrics.enabled {
+            let watched = interfaces.clone();
+            let health = move || health(&watched);
+            let metrics = Metrics::new(Arc::clone(&sources))?;
+            Some(HttpServer::start(config.metrics.listen, metrics, Arc::clone(&sources), Box::new(health))?)
+        } else {
+            None
+        };
+        let control = if config.control.enabled {
+            let answers = commands(Arc::clone(&sources), |_| None);
+            Some(ControlSocket::start(&config.control.socket, answers)?)
+        } else {
+            None
+        };
+        let mut sensor = Self {
+            interfaces,
+            threads: Vec::new(),
+            stop: Arc::default(),
+            outputs,
+            sources,
+            http,
+            control,
+            ended_by: None,
+        };
+        for Ready { queue, socket, worker } in ready {
+            sensor.start_thread(queue, socket, worker)?;
+        }
+        Ok(sensor)
+    }
+
+    fn start_thread(&mut self, queue: Arc<Queue>, socket: Socket, worker: Worker) -> Result<(), RunError> {
+        // From here on packets come; the ring holds them until the thread is there.
+        {
+            let mut attachment = queue.interface.attachment.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(attachment) = attachment.as_mut() {
+                attachment.insert(queue.number, &socket)?;
+            }
+        }
+        let (stop, own) = (Arc::clone(&self.stop), Arc::clone(&queue));
+        let work = move || {
+            if let Some(cpu) = own.cpu
+                && !core_affinity::set_for_current(CoreId { id: cpu })
+            {
+                tracing::warn!("{} queue {} could not be pinned to CPU {cpu}", own.interface.name, own.number);
+            }
+            serve(&own, socket, worker, &stop);
+        };
+        let name = format!("{}/{}", queue.interface.name, queue.number);
+        let handle = std::thread::Builder::new().name(name).spawn(work).map_err(RunError::Thread)?;
+        self.threads.push(Thread { queue, handle });
+        Ok(())
+    }
+
+    /// What is running, for the person who started it.
+    fn describe(&self, config: &Config, rules: &Rules) -> String {
+        let mut text = format!("sekisho {} captures\n", env!("CARGO_PKG_VERSION"));
+        for thread in &self.threads {
+            let Queue { interface, number, facts, cpu, .. } = &*thread.queue;
+            let attach = thread.queue.attach();
+            let cpu = cpu.map_or_else(|| "any CPU".to_owned(), |cpu| format!("CPU {cpu}"));
+            let extras = match (facts.multi_buffer, facts.huge_pages) {
+                (true, true) => ", multi-buffer, huge pages",
+                (true, false) => ", multi-buffer",
+                (false, true) => ", huge pages",
+                (false, false) => "",
+            };
+            // Writing to a String cannot fail.
+            let _ = writeln!(
+                text,
+                "  {} queue {number}: AF_XDP {}, XDP {attach}{extras}, {} of packet memory, {cpu}",
+                interface.name,
+                facts.mode.as_str(),
+                accounts::bytes(facts.memory_bytes),
+            );
+            for refusal in &facts.refusals {
+                let _ = writeln!(text, "    {refusal}");
+            }
+        }
+        let status = rules.status();
+        let _ = writeln!(
+            text,
+            "  rules: {} loaded, {} with errors, {} skipped",
+            grouped(status.loaded),
+            grouped(status.failed),
+            grouped(status.skipped)
+        );
+        if config.eve.enabled {
+            let _ = writeln!(text, "  events: {}", config.eve.path.display());
+        }
+        if let Some(http) = &self.http {
+            let _ = writeln!(text, "  metrics: http://{}/metrics", http.address());
+        }
+        if self.control.is_some() {
+            let _ = writeln!(text, "  status: sekisho status --socket {}", config.control.socket.display());
+        }
+        text
+    }
+
+    /// Until a signal ends it, or there is nothing left to capture from.
+    fn watch(&mut self, signals: &Receiver<Signal>) {
+        loop {
+            match signals.recv_timeout(WATCH_INTERVAL) {
+                Ok(Signal::SIGHUP) => {
+                    tracing::info!("opening the event log anew");
+                    self.outputs.reopen();
+                }
+                Ok(signal) => {
+                    self.ended_by = Some(signal);
+                    return;
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            for interface in &self.interfaces {
+                watch_interface(interface);
+            }
+            for thread in &self.threads {
+                let Queue { interface, number, .. } = &*thread.queue;
+                if thread.handle.is_finished() && !interface.gone.swap(true, Ordering::Relaxed) {
+                    tracing::error!("the worker of {} queue {number} has ended", interface.name);
+                }
+            }
+            if self.interfaces.iter().all(|interface| interface.gone.load(Ordering::Relaxed)) {
+                tracing::error!("there is no interface left to capture from");
+                return;
+            }
+        }
+    }
+
+    /// Takes everything down and tells the accounts.
+    fn stop(self) -> ExitCode {
+        let Self { interfaces, threads, stop, outputs, sources, http, control, ended_by } = self;
+        for thread in &threads {
+            let queue = &thread.queue;
+            let mut attachment = queue.interface.attachment.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(attachment) = attachment.as_mut()
+                && !queue.interface.gone.load(Ordering::Relaxed)
+                && let Err(error) = attachment.remove(queue.number)
+            {
+                tracing::warn!("{error}");
+            }
+        }
+        std::thread::sleep(SETTLE);
+        stop.store(true, Ordering::Release);
+        let mut queues = Vec::new();
+        let mut failed = false;
+        for thread in threads {
+            failed |= thread.handle.join().is_err();
+            queues.push(thread.queue);
+        }
+        for interface in &interfaces {
+            // Read for the last time, then taken off.
+            interface.counters();
+            interface.attachment.lock().unwrap_or_else(PoisonError::into_inner).take();
+        }
+        drop((http, control));
+        let status = sources.status();
+        let report = outputs.finish();
+
+        let why = ended_by.map_or("since nothing was left to capture from".to_owned(), |s| format!("by {s}"));
+        println!("Stopped {why}");
+        print!("{status}");
+        let mut balances = status.total.balances && status.total.in_flight == 0 && !failed;
+        println!("\nFrom the XDP program to the workers");
+        for queue in &queues {
+            balances &= print_kernel_side(queue);
+        }
+        if let Some(error) = &report.first_error {
+            println!("! events: {error}; {} were lost", grouped(report.lost.iter().sum()));
+        }
+        if ended_by.is_none() || !balances { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    }
+}
+
+/// Attaches the program to every interface and opens a socket for every queue. On an error everything is taken off again.
+fn set_up_queues(
+    config: &Config,
+    rules: &Rules,
+    outputs: &Outputs,
+) -> Result<(Vec<Arc<Interface>>, Vec<Ready>), RunError> {
+    let thresholds = Arc::new(Thresholds::default());
+    let seed = random_seed();
+    let cpus = cpus(config);
+    let (mut interfaces, mut ready) = (Vec::new(), Vec::<Ready>::new());
+    for (interface_index, wanted) in (0u16..).zip(&config.interface) {
+        let attachment = Attachment::attach(&wanted.name, &config.capture.xdp)?;
+        if let Some(refusal) = attachment.native_refusal() {
+            tracing::warn!(
+                "{}: the driver does not take the XDP program, it runs in the network stack, which is slower: {refusal}",
+                wanted.name
+            );
+        }
+        let queues = wanted.queues.clone().or_else(|| config.capture.afxdp.queues.clone());
+        let queues = queues.unwrap_or_else(|| (0..attachment.queues()).collect());
+        let interface = Arc::new(Interface::new(&wanted.name, attachment));
+        for number in queues {
+            let socket = Socket::open(&wanted.name, number, &config.capture.afxdp)?;
+            let at = ready.len();
+            let settings = worker_config(config, false, seed, u16::try_from(at).unwrap_or(u16::MAX));
+            let worker =
+                Worker::new(&settings, Arc::clone(&rules.engine), Arc::clone(&thresholds), outputs.sender())?;
+            let queue = Arc::new(Queue {
+                interface: Arc::clone(&interface),
+                interface_index,
+                number,
+                facts: socket.facts().clone(),
+                cpu: if cpus.is_empty() { None } else { cpus.get(at % cpus.len()).copied() },
+                ledger: Arc::clone(worker.ledger()),
+                counters: Arc::clone(worker.published()),
+                time: Arc::default(),
+                socket: Queue::room(),
+            });
+            ready.push(Ready { queue, socket, worker });
+        }
+        interfaces.push(interface);
+    }
+    if ready.len() > cpus.len() {
+        tracing::warn!("{} queues share {} CPUs: some workers will wait for each other", ready.len(), cpus.len());
+    }
+    Ok((interfaces, ready))
+}
+
+/// The CPUs for workers, in order.
+fn cpus(config: &Config) -> Vec<usize> {
+    config.capture.cpus.clone().unwrap_or_else(|| {
+        core_affinity::get_core_ids().unwrap_or_default().into_iter().map(|core| core.id).collect()
+    })
+}
+
+fn watch_interface(interface: &Interface) {
+    if interface.gone.load(Ordering::Relaxed) {
+        return;
+    }
+    let attachment = interface.attachment.lock().unwrap_or_else(PoisonError::into_inner);
+    if attachment.as_ref().is_some_and(|attachment| attachment.presence() == Presence::Gone) {
+        interface.gone.store(true, Ordering::Relaxed);
+        tracing::error!(
+            "the interface {} has vanished: removed, or moved to another network namespace; restart the sensor when it is back",
+            interface.name
+        );
+    }
+}
+
+fn health(interfaces: &[Arc<Interface>]) -> Result<(), String> {
+    let gone: Vec<&str> =
+        interfaces.iter().filter(|i| i.gone.load(Ordering::Relaxed)).map(|i| i.name.as_str()).collect();
+    if gone.is_empty() { Ok(()) } else { Err(format!("nothing is captured from {}", gone.join(", "))) }
+}
+
+/// What sockets count on this side of the kernel.
+fn this_sides_samples(queues: &[Arc<Queue>]) -> Vec<Sample> {
+    let mut samples = Vec::new();
+    for queue in queues {
+        let counters = queue.socket_statistics();
+        for (name, help, value) in [
+            ("xsk_packets_cut_total", "Packets cut to 256 KiB when put together from their frames.", counters.packets_cut),
+            ("xsk_bad_descs_total", "Received descriptors that point outside packet memory.", counters.bad_descs),
+        ] {
+            let sample = Sample::counter(name, help, value);
+            samples.push(sample.label("interface", &queue.interface.name).label("queue", queue.number.to_string()));
+        }
+    }
+    samples
+}
+
+/// One queue's packets between the XDP program and its worker; whether all are accounted for.
+fn print_kernel_side(queue: &Queue) -> bool {
+    let (xdp, socket) = (queue.xdp(), queue.socket_statistics());
+    let received = queue.ledger.read().received_packets;
+    println!(
+        "  {} queue {}: {} redirected = {} received + {} dropped by the socket + {} for a full ring",
+        queue.interface.name,
+        queue.number,
+        grouped(xdp.packets(Verdict::Redirected)),
+        grouped(received),
+        grouped(socket.rx_dropped),
+        grouped(socket.rx_ring_full),
+    );
+    for verdict in Verdict::ALL.into_iter().filter(|v| *v != Verdict::Redirected && xdp.packets(*v) > 0) {
+        println!("    and {} {} ({})", grouped(xdp.packets(verdict)), verdict.kind(), verdict.reason());
+    }
+    match queue.unaccounted() {
+        0 => true,
+        n => {
+            println!("    THIS DOES NOT BALANCE: {n} packets are unaccounted for.");
+            false
+        }
+    }
+}
