@@ -15,8 +15,10 @@ use std::process::ExitCode;
 /// Nothing is started or changed. Exit status 1 if anything is an error; warnings and rules that need what is not built yet
 /// are told, and leave it at 0.
 #[derive(Args, Clone, Debug)]
-#[command(after_help = "Examples:\n  sekisho check\n  sekisho check --rules /etc/sekisho/rules --rules 'local/*.rules'\n  \
-                        sekisho check --format json | jq '.problems[] | select(.severity == \"error\")'")]
+#[command(
+    after_help = "Examples:\n  sekisho check\n  sekisho check --rules /etc/sekisho/rules --rules 'local/*.rules'\n  \
+                        sekisho check --format json | jq '.problems[] | select(.severity == \"error\")'"
+)]
 pub struct CheckArguments {
     #[command(flatten)]
     pub config: ConfigArguments,
@@ -152,7 +154,10 @@ fn print_skipped(loaded: &Loaded, list: bool) {
     if list {
         for s in &loaded.skipped {
             let file = file_name(loaded, s.place.file);
-            println!("{file}:{}:{}: skipped: {} is not built yet (sid {})", s.place.line, s.place.column, s.keyword, s.sid);
+            println!(
+                "{file}:{}:{}: skipped: {} is not built yet (sid {})",
+                s.place.line, s.place.column, s.keyword, s.sid
+            );
         }
         println!();
         return;

@@ -3,11 +3,13 @@
 
 pub mod accounts;
 pub mod arguments;
+pub mod attach_config;
 pub mod check;
 pub mod http;
 pub mod interface;
 pub mod pcap;
 pub mod privilege;
+pub mod queue_source;
 pub mod report;
 pub mod rules;
 pub mod shard;

@@ -147,7 +147,11 @@ impl PcapReport {
             writeln!(f, "  {} have errors and were left out; `sekisho check` shows them", grouped(failed))?;
         }
         if skipped > 0 {
-            writeln!(f, "  {} need what is not built yet and were left out; `sekisho check` lists it", grouped(skipped))?;
+            writeln!(
+                f,
+                "  {} need what is not built yet and were left out; `sekisho check` lists it",
+                grouped(skipped)
+            )?;
         }
         if loaded + failed + skipped == 0 {
             writeln!(f, "  none were given: name some with --rules")?;
@@ -167,8 +171,12 @@ impl PcapReport {
         match &self.output {
             None => writeln!(f, "\nNo events were written; --output DIR writes them."),
             Some(path) => {
-                let kinds: Vec<String> =
-                    self.events.iter().filter(|(_, n)| **n > 0).map(|(kind, n)| format!("{} {kind}", grouped(*n))).collect();
+                let kinds: Vec<String> = self
+                    .events
+                    .iter()
+                    .filter(|(_, n)| **n > 0)
+                    .map(|(kind, n)| format!("{} {kind}", grouped(*n)))
+                    .collect();
                 let kinds = if kinds.is_empty() { "none".to_owned() } else { kinds.join(", ") };
                 writeln!(f, "\nEvents in {}: {kinds}", path.display())?;
                 if self.events_lost > 0 {

@@ -108,8 +108,8 @@ pub fn read(config: &Config, paths: &[PathBuf]) -> Result<Loaded, RulesError> {
     let classifications = match &config.rules.classification {
         None => Classifications::default(),
         Some(path) => {
-            let text = std::fs::read(path)
-                .map_err(|source| RulesError::Classification { path: path.clone(), source })?;
+            let text =
+                std::fs::read(path).map_err(|source| RulesError::Classification { path: path.clone(), source })?;
             Classifications::parse(&String::from_utf8_lossy(&text))
                 .map_err(|source| RulesError::ClassificationLine { path: path.clone(), source })?
         }

@@ -157,10 +157,7 @@ fn addresses(ip: &[u8]) -> Option<u64> {
             let [a, b, c, d, e, f, g, h] = *addresses;
             (u32::from_be_bytes([a, b, c, d]).into(), u32::from_be_bytes([e, f, g, h]).into())
         }
-        6 => (
-            u128::from_be_bytes(*ip.get(8..)?.first_chunk()?),
-            u128::from_be_bytes(*ip.get(24..)?.first_chunk()?),
-        ),
+        6 => (u128::from_be_bytes(*ip.get(8..)?.first_chunk()?), u128::from_be_bytes(*ip.get(24..)?.first_chunk()?)),
         _ => return None,
     };
     let fold = |address: u128| (address as u64 ^ (address >> 64) as u64).wrapping_mul(0xff51_afd7_ed55_8ccd);
