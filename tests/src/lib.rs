@@ -1,4 +1,5 @@
-//! What the tests share: network namespaces, and frames that prove on arrival that they are whole.
+//! What the tests share: network namespaces, frames that prove on arrival that they are whole, and both together.
 
 pub mod frames;
+pub mod live;
 pub mod netns;

@@ -101,3 +101,31 @@ pub fn veth(one: &str, other: &str, queues: u32, mtu: u32) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn the_namespace_and_all_in_it_go_with_the_test() {
+        if !can_run() {
+            return;
+        }
+        let outside: HashSet<String> = nix::ifaddrs::getifaddrs().unwrap().map(|i| i.interface_name).collect();
+        assert!(!outside.contains("tap0"), "the tests' interfaces are not the host's");
+        let namespace = Namespace::new().unwrap();
+        let inside: HashSet<String> = namespace.run(|| {
+            veth("tap0", "gen0", 1, 1500).unwrap();
+            std::fs::read_dir("/sys/class/net")
+                .unwrap()
+                .map(|e| e.unwrap().file_name().into_string().unwrap())
+                .collect()
+        });
+        assert_eq!(inside, HashSet::from(["lo", "tap0", "gen0"].map(String::from)));
+        let other = Namespace::new().unwrap();
+        namespace.run(|| command(&format!("ip link set dev gen0 netns {}", other.path())).unwrap());
+        assert!(other.run(|| sekisho::capture::link::Link::by_name("gen0").is_ok()));
+        assert!(namespace.run(|| sekisho::capture::link::Link::by_name("gen0").is_err()));
+    }
+}

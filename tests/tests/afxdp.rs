@@ -1,102 +1,20 @@
-//! Live: the XDP program and AF_XDP sockets on virtual interfaces in network namespaces of the tests' own.
+//! Live: AF_XDP sockets behind the XDP program, on virtual interfaces in network namespaces of the tests' own.
 //!
-//! A virtual pair shows that frames come through whole, in copy mode and in both XDP modes, that they are counted, and that
-//! everything is taken off again. What only a NIC's driver does (zero-copy) it cannot show.
+//! A virtual pair shows that frames come through whole, in copy mode and in both XDP modes, and that every one is counted. What only
+//! a NIC's driver does (zero-copy) it cannot show.
 
 use caps::{CapSet, Capability};
-use sekisho::capture::afxdp::{AfxdpCounters, Mode, Socket, Wake};
+use sekisho::capture::afxdp::{Mode, Socket, Wake};
 use sekisho::capture::afxdp_config::{AfxdpConfig, BusyPoll, HugePages, ZeroCopy};
+use sekisho::capture::afxdp_statistics::AfxdpCounters;
 use sekisho::capture::link::Link;
-use sekisho::control::interface::{AttachConfig, AttachMode, Attachment, NoSocketAction, Pin, Presence, XdpPlace};
+use sekisho::control::interface::{AttachConfig, AttachMode, Attachment, NoSocketAction, XdpPlace};
+use sekisho::control::queue_source::kernel_source;
 use sekisho_ebpf::Verdict;
-use sekisho_tests::frames::{Sender, frame, identify};
-use sekisho_tests::netns::{Namespace, can_run, command, veth};
-use std::collections::{HashMap, HashSet};
-use std::path::Path;
+use sekisho_tests::frames::{Sender, frame};
+use sekisho_tests::live::{Received, nothing_attached, send_and_receive, small, wait_for_queue, with_pair};
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
-
-/// Rings as small as they can be, so that a few thousand frames go around many times.
-fn small() -> AfxdpConfig {
-    AfxdpConfig { rx_ring: 64, fill_ring: 64, frames: 256, huge_pages: HugePages::Never, ..AfxdpConfig::default() }
-}
-
-/// Runs `test` in a new namespace with a joined pair `tap0` (where the sensor sits) and `gen0`, or skips it.
-fn with_pair(queues: u32, mtu: u32, test: impl FnOnce() + Send) {
-    if can_run() {
-        Namespace::new().unwrap().run(|| {
-            veth("tap0", "gen0", queues, mtu).unwrap();
-            test();
-        });
-    }
-}
-
-/// What one socket received, in order, each frame checked byte by byte.
-#[derive(Default)]
-struct Received {
-    frames: Vec<(u16, u64)>,
-    bytes: u64,
-    counted: u64,
-}
-
-impl Received {
-    fn take(&mut self, socket: &mut Socket) -> bool {
-        let mut batch = socket.receive();
-        let some = !batch.is_empty();
-        self.counted += batch.packets();
-        while let Some(bytes) = batch.next_frame() {
-            self.bytes += bytes.len() as u64;
-            self.frames.push(identify(bytes).expect("a frame arrived changed"));
-        }
-        some
-    }
-
-    fn until(&mut self, socket: &mut Socket, count: usize) {
-        let end = Instant::now() + Duration::from_secs(10);
-        while self.frames.len() < count && Instant::now() < end {
-            if !self.take(socket) {
-                socket.wait(Duration::from_millis(20));
-            }
-        }
-        assert_eq!(self.frames.len(), count, "frames received in 10 s; {:?}", socket.statistics());
-        assert_eq!(self.counted, count as u64);
-    }
-}
-
-/// Sends `count` frames of varying length in bursts that fit the rings, and receives each.
-fn send_and_receive(socket: &mut Socket, count: u64, length: impl Fn(u64) -> usize) -> Received {
-    let sender = Sender::new("gen0").unwrap();
-    let mut received = Received::default();
-    let mut sent_bytes = 0;
-    for number in 0..count {
-        let frame = frame(1000, number, length(number));
-        sent_bytes += frame.len() as u64;
-        sender.send(&frame).unwrap();
-        if number % 8 == 7 || number + 1 == count {
-            received.until(socket, number as usize + 1);
-        }
-    }
-    assert!(received.frames.iter().copied().eq((0..count).map(|n| (1000, n))), "every frame once, and in order");
-    assert_eq!(received.bytes, sent_bytes);
-    received
-}
-
-fn nothing_attached() -> bool {
-    Link::by_name("tap0").unwrap().xdp.is_none()
-}
-
-/// Files in the BPF file system, but for the two that every new one comes with.
-fn bpffs_files() -> usize {
-    fn count(folder: &Path) -> usize {
-        let entries = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path());
-        let ours = entries.filter(|p| !p.ends_with("maps.debug") && !p.ends_with("progs.debug"));
-        ours.map(|p| if p.is_dir() { count(&p) } else { 1 }).sum()
-    }
-    count(Path::new("/sys/fs/bpf"))
-}
-
-fn pinned() -> AttachConfig {
-    AttachConfig { pin: Pin::Switch(true), ..AttachConfig::default() }
-}
 
 #[test]
 fn frames_arrive_whole_and_are_counted_and_their_memory_goes_around() {
@@ -110,7 +28,7 @@ fn frames_arrive_whole_and_are_counted_and_their_memory_goes_around() {
 
         let received = send_and_receive(&mut socket, 3000, |n| 64 + (n as usize * 37) % 1451);
 
-        assert_eq!(socket.statistics().unwrap(), AfxdpCounters::default());
+        assert_eq!(socket.statistics(), AfxdpCounters::default());
         let counters = attachment.counters().unwrap();
         assert_eq!(counters.queues[0].packets(Verdict::Redirected), 3000);
         assert_eq!(counters.queues[0].bytes(Verdict::Redirected), received.bytes);
@@ -134,20 +52,6 @@ fn the_network_stack_takes_the_program_where_the_configuration_says_so() {
         let mut socket = Socket::open("tap0", 0, &small()).unwrap();
         attachment.insert(0, &socket).unwrap();
         send_and_receive(&mut socket, 500, |n| 64 + n as usize);
-    });
-}
-
-#[test]
-fn where_the_driver_refuses_the_program_goes_to_the_network_stack_and_says_so() {
-    with_pair(1, 1500, || {
-        // The loopback's driver has no XDP of its own.
-        let attachment = Attachment::attach("lo", &AttachConfig::default()).unwrap();
-        assert_eq!(attachment.place(), XdpPlace::Generic);
-        assert!(attachment.native_refusal().is_some_and(|r| !r.is_empty()));
-        drop(attachment);
-        let config = AttachConfig { mode: AttachMode::Native, ..AttachConfig::default() };
-        let error = Attachment::attach("lo", &config).unwrap_err().to_string();
-        assert!(error.starts_with("the driver of lo does not take the XDP program"), "{error}");
     });
 }
 
@@ -200,7 +104,7 @@ fn jumbo_frames_are_put_together_whatever_the_batches_cut() {
         // 1 to 6 frames of packet memory each, so that packets lie across the edges of batches.
         let received = send_and_receive(&mut socket, 1000, |n| 64 + (n as usize * 1777) % 8951);
         assert_eq!(attachment.counters().unwrap().queues[0].bytes(Verdict::Redirected), received.bytes);
-        assert_eq!(socket.statistics().unwrap(), AfxdpCounters::default());
+        assert_eq!(socket.statistics(), AfxdpCounters::default());
         assert_eq!(socket.spare_frames(), (256 - 64, 256));
     });
 }
@@ -239,7 +143,7 @@ fn a_packet_longer_than_a_frame_without_multi_buffer_is_dropped_and_counted() {
         received.until(&mut socket, 1);
         assert_eq!(received.frames, [(1, 1)]);
         assert_eq!(attachment.counters().unwrap().queues[0].packets(Verdict::Redirected), 2);
-        assert_eq!(socket.statistics().unwrap().rx_dropped, 1);
+        assert_eq!(socket.statistics().rx_dropped, 1);
     });
 }
 
@@ -255,7 +159,7 @@ fn frames_that_the_rings_had_no_room_for_are_accounted_for() {
         }
         let mut received = Received::default();
         while received.take(&mut socket) {}
-        let lost = socket.statistics().unwrap();
+        let lost = socket.statistics();
         assert_eq!(received.frames.len(), 64, "what the rings hold");
         assert_eq!(received.counted + lost.rx_dropped + lost.rx_ring_full, 1000, "{lost:?}");
         assert_eq!(attachment.counters().unwrap().queues[0].packets(Verdict::Redirected), 1000);
@@ -300,30 +204,39 @@ fn a_queue_without_a_socket_passes_or_drops_as_configured_and_counts_it() {
 }
 
 #[test]
-fn an_interface_that_has_a_program_is_refused_with_its_number_and_name() {
+fn the_metrics_read_a_queue_while_its_worker_runs_and_when_all_is_gone() {
     with_pair(1, 1500, || {
-        let first = Attachment::attach("tap0", &AttachConfig::default()).unwrap();
-        let error = Attachment::attach("tap0", &AttachConfig::default()).unwrap_err().to_string();
-        let expected =
-            format!("tap0 has another XDP program already: number {} \"sekisho_xdp\", native.", first.program_id());
-        assert!(error.starts_with(&expected) && error.contains("ip link set dev tap0 xdpdrv off"), "{error}");
-        assert_eq!(Link::by_name("tap0").unwrap().xdp.unwrap().id, first.program_id(), "the first one stays");
-        drop(first);
-        Attachment::attach("tap0", &AttachConfig::default()).unwrap();
-    });
-}
-
-#[test]
-fn a_missing_interface_or_queue_is_told_with_those_that_there_are() {
-    with_pair(2, 1500, || {
-        for error in [
-            Attachment::attach("eth77", &AttachConfig::default()).unwrap_err().to_string(),
-            Socket::open("eth77", 0, &small()).unwrap_err().to_string(),
-        ] {
-            assert_eq!(error, "there is no interface eth77; there are: gen0, lo, tap0. Check the name with `ip link`");
-        }
-        let error = Socket::open("tap0", 2, &small()).unwrap_err().to_string();
-        assert!(error.starts_with("tap0 has no queue 2: it has 2 (0 to 1)"), "{error}");
+        let mut attachment = Attachment::attach("tap0", &AttachConfig::default()).unwrap();
+        let mut socket = Socket::open("tap0", 0, &small()).unwrap();
+        attachment.insert(0, &socket).unwrap();
+        let source = kernel_source(&attachment, &socket);
+        let worker = std::thread::scope(|scope| {
+            let worker = scope.spawn(move || {
+                send_and_receive(&mut socket, 100, |_| 100);
+                let sender = Sender::new("gen0").unwrap();
+                for number in 0..100 {
+                    sender.send(&frame(1, number, 100)).unwrap();
+                }
+                socket
+            });
+            worker.join().unwrap()
+        });
+        let check = || {
+            let reading = source();
+            assert_eq!(
+                (reading.mode.as_str(), reading.attach.as_str(), reading.driver.as_str()),
+                ("copy", "native", "veth")
+            );
+            let redirected = reading.xdp.iter().find(|c| c.outcome == "redirected").unwrap();
+            assert_eq!((redirected.packets, redirected.bytes), (200, 20_000));
+            assert_eq!(reading.xdp.iter().map(|c| c.packets).sum::<u64>(), 200);
+            assert_eq!(reading.socket.unwrap().lost_packets(), 100 - 64, "what the rings could not hold");
+        };
+        check();
+        drop((attachment, worker));
+        check();
+        assert!(nothing_attached());
+        wait_for_queue();
     });
 }
 
@@ -334,57 +247,7 @@ fn a_taken_queue_is_told() {
         let error = Socket::open("tap0", 0, &small()).unwrap_err().to_string();
         assert!(error.starts_with("queue 0 of tap0 is served by another AF_XDP socket already"), "{error}");
         drop(first);
-        // The kernel lets go of the queue a moment after the socket is closed.
-        let end = Instant::now() + Duration::from_secs(5);
-        while let Err(error) = Socket::open("tap0", 0, &small()) {
-            assert!(Instant::now() < end, "{error}");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-    });
-}
-
-#[test]
-fn missing_privilege_is_told_by_the_capability_s_name() {
-    with_pair(1, 1500, || {
-        let effective = caps::read(None, CapSet::Effective).unwrap();
-        let without = |gone: &[Capability]| {
-            let kept = effective.iter().copied().filter(|c| !gone.contains(c)).collect();
-            caps::set(None, CapSet::Effective, &kept).unwrap();
-        };
-        without(&[Capability::CAP_BPF, Capability::CAP_SYS_ADMIN]);
-        let error = Attachment::attach("tap0", &AttachConfig::default()).unwrap_err().to_string();
-        assert!(
-            error.contains("not permitted to attach the XDP program to tap0: the process lacks CAP_BPF:"),
-            "{error}"
-        );
-        without(&[Capability::CAP_BPF, Capability::CAP_SYS_ADMIN, Capability::CAP_NET_ADMIN]);
-        let error = Attachment::attach("tap0", &AttachConfig::default()).unwrap_err().to_string();
-        assert!(error.contains("the process lacks CAP_BPF and CAP_NET_ADMIN:"), "{error}");
-        without(&[Capability::CAP_NET_RAW]);
-        let error = Socket::open("tap0", 0, &small()).unwrap_err().to_string();
-        assert!(
-            error.contains("not permitted to open an AF_XDP socket on tap0: the process lacks CAP_NET_RAW:"),
-            "{error}"
-        );
-        caps::set(None, CapSet::Effective, &effective).unwrap();
-        assert!(nothing_attached());
-    });
-}
-
-#[test]
-fn the_capabilities_that_are_asked_for_are_enough() {
-    with_pair(1, 1500, || {
-        let effective = caps::read(None, CapSet::Effective).unwrap();
-        let few = [Capability::CAP_BPF, Capability::CAP_NET_ADMIN, Capability::CAP_NET_RAW, Capability::CAP_IPC_LOCK];
-        caps::set(None, CapSet::Effective, &few.into_iter().collect()).unwrap();
-        let mut attachment = Attachment::attach("tap0", &AttachConfig::default()).unwrap();
-        let mut socket = Socket::open("tap0", 0, &small()).unwrap();
-        attachment.insert(0, &socket).unwrap();
-        send_and_receive(&mut socket, 10, |_| 100);
-        assert_eq!(attachment.counters().unwrap().queues[0].packets(Verdict::Redirected), 10);
-        drop((attachment, socket));
-        caps::set(None, CapSet::Effective, &effective).unwrap();
-        assert!(nothing_attached());
+        wait_for_queue();
     });
 }
 
@@ -433,105 +296,6 @@ fn too_little_locked_memory_is_told_with_the_limit() {
 }
 
 #[test]
-fn an_interface_that_vanishes_is_noticed_and_leaves_nothing() {
-    with_pair(1, 1500, || {
-        let mut attachment = Attachment::attach("tap0", &pinned()).unwrap();
-        let mut socket = Socket::open("tap0", 0, &small()).unwrap();
-        attachment.insert(0, &socket).unwrap();
-        send_and_receive(&mut socket, 20, |_| 100);
-        assert_eq!(attachment.presence(), Presence::Running);
-        assert_eq!(socket.wait(Duration::from_millis(1)), Wake::Idle);
-        command("ip link set dev tap0 down").unwrap();
-        assert_eq!(attachment.presence(), Presence::Down);
-        command("ip link set dev tap0 up").unwrap();
-        command("ip link set dev tap0 down").unwrap();
-        command("ip link set dev tap0 name tap1").unwrap();
-        assert_eq!(attachment.presence(), Presence::Down, "renamed is not gone");
-        command("ip link del dev tap1").unwrap();
-        assert_eq!(attachment.presence(), Presence::Gone);
-        let end = Instant::now() + Duration::from_secs(5);
-        while socket.wait(Duration::from_millis(10)) != Wake::Gone {
-            assert!(Instant::now() < end, "the socket did not notice");
-        }
-        assert!(socket.receive().is_empty());
-        assert_eq!(socket.wait(Duration::from_millis(1)), Wake::Gone, "gone stays gone");
-        // What was counted can still be read.
-        assert_eq!(attachment.counters().unwrap().queues[0].packets(Verdict::Redirected), 20);
-        assert_eq!(bpffs_files(), 1);
-        drop((attachment, socket));
-        assert_eq!(bpffs_files(), 0, "the pin of an interface that is gone is removed");
-        // A new interface of the same name is another one, and can be attached.
-        veth("tap0", "gen0", 1, 1500).unwrap();
-        Attachment::attach("tap0", &AttachConfig::default()).unwrap();
-    });
-}
-
-#[test]
-fn nothing_stays_after_a_panic() {
-    with_pair(1, 1500, || {
-        let result = std::panic::catch_unwind(|| {
-            let mut attachment = Attachment::attach("tap0", &AttachConfig::default()).unwrap();
-            let mut socket = Socket::open("tap0", 0, &small()).unwrap();
-            attachment.insert(0, &socket).unwrap();
-            let sender = Sender::new("gen0").unwrap();
-            sender.send(&frame(1, 1, 100)).unwrap();
-            let mut batch = socket.receive();
-            assert!(batch.next_frame().is_some());
-            std::panic::resume_unwind(Box::new("in the middle of a batch"));
-        });
-        assert!(result.unwrap_err().is::<&str>());
-        assert!(nothing_attached());
-        assert_eq!(bpffs_files(), 0);
-    });
-}
-
-#[test]
-fn a_pinned_program_outlives_the_sensor_and_the_next_start_takes_it_over() {
-    with_pair(1, 1500, || {
-        let first = Attachment::attach("tap0", &pinned()).unwrap();
-        assert_eq!(first.pin_path(), Some(Path::new("/sys/fs/bpf/sekisho/tap0")));
-        let first_id = first.program_id();
-        drop(first);
-        assert_eq!(Link::by_name("tap0").unwrap().xdp.unwrap().id, first_id, "it stays attached");
-        assert_eq!(bpffs_files(), 1);
-
-        let mut second = Attachment::attach("tap0", &pinned()).unwrap();
-        assert_ne!(second.program_id(), first_id);
-        assert_eq!(Link::by_name("tap0").unwrap().xdp.unwrap().id, second.program_id());
-        let mut socket = Socket::open("tap0", 0, &small()).unwrap();
-        second.insert(0, &socket).unwrap();
-        send_and_receive(&mut socket, 50, |_| 100);
-        assert_eq!(second.place(), XdpPlace::Native);
-        assert_eq!(bpffs_files(), 1);
-
-        second.detach().unwrap();
-        assert!(nothing_attached());
-        assert_eq!(bpffs_files(), 0);
-    });
-}
-
-#[test]
-fn a_pin_that_holds_nothing_is_replaced_and_one_that_cannot_be_made_is_told() {
-    with_pair(1, 1500, || {
-        drop(Attachment::attach("tap0", &pinned()).unwrap());
-        command("ip link del dev tap0").unwrap();
-        assert_eq!(bpffs_files(), 1, "nobody was there to remove it");
-        veth("tap0", "gen0", 1, 1500).unwrap();
-        Attachment::attach("tap0", &pinned()).unwrap().detach().unwrap();
-        assert!(nothing_attached());
-
-        let elsewhere = tempfile::tempdir().unwrap();
-        let path = elsewhere.path().join("pin");
-        let config = AttachConfig { pin: Pin::Path(path.clone()), ..AttachConfig::default() };
-        let error = Attachment::attach("tap0", &config).unwrap_err().to_string();
-        let expected =
-            format!("cannot pin at {}: {} is not on a BPF file system", path.display(), elsewhere.path().display());
-        assert!(error.starts_with(&expected), "{error}");
-        assert!(nothing_attached());
-    });
-}
-
-#[test]
 fn busy_polling_receives_as_well() {
     with_pair(1, 1500, || {
         let mut attachment = Attachment::attach("tap0", &AttachConfig::default()).unwrap();
@@ -563,23 +327,4 @@ fn waiting_ends_when_a_frame_comes_and_when_the_time_is_over() {
         let mut received = Received::default();
         received.until(&mut socket, 1);
     });
-}
-
-#[test]
-fn the_namespace_and_all_in_it_go_with_the_test() {
-    if !can_run() {
-        return;
-    }
-    let outside: HashSet<String> = nix::ifaddrs::getifaddrs().unwrap().map(|i| i.interface_name).collect();
-    assert!(!outside.contains("tap0"), "the tests' interfaces are not the host's");
-    let namespace = Namespace::new().unwrap();
-    let inside: HashSet<String> = namespace.run(|| {
-        veth("tap0", "gen0", 1, 1500).unwrap();
-        std::fs::read_dir("/sys/class/net").unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect()
-    });
-    assert_eq!(inside, HashSet::from(["lo", "tap0", "gen0"].map(String::from)));
-    let other = Namespace::new().unwrap();
-    namespace.run(|| command(&format!("ip link set dev gen0 netns {}", other.path())).unwrap());
-    assert!(other.run(|| Link::by_name("gen0").is_ok()));
-    assert!(namespace.run(|| Link::by_name("gen0").is_err()));
 }

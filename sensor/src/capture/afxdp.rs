@@ -15,12 +15,14 @@
 
 use super::afxdp_bind::{Attempt, BindError, SMALLEST_RING, attempts, cause, packet_memory, refused, ring};
 use super::afxdp_config::{AfxdpConfig, BATCH, BusyPoll, OpenError};
+use super::afxdp_statistics::{AfxdpCounters, Shared, StatisticsReader};
 use super::link::Link;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout};
 use nix::sys::socket::{getsockopt, sockopt};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::sync::Arc;
 use std::time::Duration;
 use xsk_rs::config::{Interface, LibxdpFlags, SocketConfig};
 use xsk_rs::umem::frame::FrameDesc;
@@ -46,28 +48,6 @@ impl Mode {
             Self::ZeroCopy => "zero_copy",
             Self::Copy => "copy",
         }
-    }
-}
-
-crate::counters! {
-    /// A socket's XDP_STATISTICS: packets that the program redirected and that did not arrive, by reason; and what this side counts.
-    pub struct AfxdpCounters {
-        /// Packets dropped by the kernel for reasons other than those below, as one longer than a frame without multi-buffer.
-        rx_dropped => "xsk_rx_dropped_total",
-        /// Descriptors of empty frames that the kernel found invalid.
-        rx_invalid_descs => "xsk_rx_invalid_descs_total",
-        /// Descriptors of packets to send that the kernel found invalid.
-        tx_invalid_descs => "xsk_tx_invalid_descs_total",
-        /// Packets dropped because the worker had not emptied the RX ring.
-        rx_ring_full => "xsk_rx_ring_full_total",
-        /// Times that the kernel wanted an empty frame and the fill ring had none.
-        rx_fill_ring_empty_descs => "xsk_rx_fill_ring_empty_descs_total",
-        /// Times that the kernel looked for a packet to send and found none.
-        tx_ring_empty_descs => "xsk_tx_ring_empty_descs_total",
-        /// Packets cut to 256 KiB when put together from their frames.
-        packets_cut => "xsk_packets_cut_total",
-        /// Received descriptors that point outside packet memory: a defect of the driver.
-        bad_descs => "xsk_bad_descs_total",
     }
 }
 
@@ -102,8 +82,7 @@ pub struct Socket {
     busy_poll: bool,
     need_wakeup: bool,
     gone: bool,
-    packets_cut: u64,
-    bad_descs: u64,
+    statistics: Arc<Shared>,
     facts: Facts,
 }
 
@@ -197,6 +176,9 @@ impl Socket {
             .map_err(|e| BindError::Refused(cause(&e)))?;
         let (fill, completion) =
             rings.ok_or_else(|| io("get the rings")(io::Error::other("libxdp gave no fill ring")))?;
+        // SAFETY: `rx` holds the socket open.
+        let fd = unsafe { BorrowedFd::borrow_raw(rx.fd().as_raw_fd()) };
+        let statistics = Arc::new(Shared::new(fd).map_err(io("copy the socket's descriptor"))?);
         let mut socket = Self {
             rx,
             fill,
@@ -211,8 +193,7 @@ impl Socket {
             busy_poll: config.busy_poll.is_some(),
             need_wakeup: config.need_wakeup,
             gone: false,
-            packets_cut: 0,
-            bad_descs: 0,
+            statistics,
             facts: Facts {
                 interface: interface.to_owned(),
                 queue,
@@ -313,24 +294,27 @@ impl Socket {
     }
 
     /// The kernel's statistics of this socket, and this side's. A system call: not for every batch.
-    pub fn statistics(&self) -> io::Result<AfxdpCounters> {
-        let kernel = self.rx.fd().xdp_statistics()?;
-        Ok(AfxdpCounters {
-            rx_dropped: kernel.rx_dropped(),
-            rx_invalid_descs: kernel.rx_invalid_descs(),
-            tx_invalid_descs: kernel.tx_invalid_descs(),
-            rx_ring_full: kernel.rx_ring_full(),
-            rx_fill_ring_empty_descs: kernel.rx_fill_ring_empty_descs(),
-            tx_ring_empty_descs: kernel.tx_ring_empty_descs(),
-            packets_cut: self.packets_cut,
-            bad_descs: self.bad_descs,
-        })
+    #[must_use]
+    pub fn statistics(&self) -> AfxdpCounters {
+        self.statistics.read()
+    }
+
+    /// The same for other threads. It does not keep the socket open.
+    #[must_use]
+    pub fn statistics_reader(&self) -> StatisticsReader {
+        StatisticsReader(Arc::clone(&self.statistics))
     }
 
     /// Frames that are spare now, and all there are: for tests that none gets lost.
     #[must_use]
     pub fn spare_frames(&self) -> (usize, usize) {
         (self.spare.len(), self.spare.capacity())
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        self.statistics.close();
     }
 }
 
@@ -416,7 +400,7 @@ impl Socket {
     /// The bytes of a received frame; empty if its descriptor lies outside packet memory.
     fn data(&mut self, desc: &FrameDesc) -> &[u8] {
         if !within(desc, self.umem_bytes) {
-            self.bad_descs = self.bad_descs.wrapping_add(1);
+            self.statistics.bad_desc();
             return &[];
         }
         slice(&self.umem, desc)
@@ -425,13 +409,13 @@ impl Socket {
     /// Adds a received frame to the packet that is being put together, as far as there is room.
     fn append(&mut self, desc: &FrameDesc) {
         if !within(desc, self.umem_bytes) {
-            self.bad_descs = self.bad_descs.wrapping_add(1);
+            self.statistics.bad_desc();
             return;
         }
         let part = slice(&self.umem, desc);
         let room = self.scratch.capacity() - self.scratch.len();
         if part.len() > room {
-            self.packets_cut = self.packets_cut.wrapping_add(1);
+            self.statistics.packet_cut();
         }
         self.scratch.extend_from_slice(&part[..part.len().min(room)]);
     }

@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn refusals_speak_to_the_person() {
-        let link = Link { name: "eth1".into(), index: 3, mtu: 1500, up: true, running: true, xdp: None };
+        let link = Link { name: "eth1".into(), index: 3, mtu: 1500, up: true, running: true, kind: None, xdp: None };
         let say = |code: i32, link: &Link, zero_copy: bool| {
             let mode = if zero_copy { ZeroCopy::Require } else { ZeroCopy::Auto };
             let config = AfxdpConfig { zero_copy: mode, ..AfxdpConfig::default() };

@@ -155,6 +155,12 @@ impl AfxdpConfig {
         Ok(())
     }
 
+    /// The queues to serve of an interface that has `all`: those that are named, whether they exist or not, or all.
+    #[must_use]
+    pub fn queues_to_serve(&self, all: u32) -> Vec<u32> {
+        self.queues.clone().unwrap_or_else(|| (0..all).collect())
+    }
+
     /// Packet memory of one queue, in bytes.
     #[must_use]
     pub fn memory_bytes(&self) -> u64 {
@@ -295,6 +301,12 @@ mod tests {
         };
         assert_eq!(config, expected);
         config.validate().unwrap();
+    }
+
+    #[test]
+    fn all_queues_are_served_unless_some_are_named() {
+        assert_eq!(parse("").queues_to_serve(3), [0, 1, 2]);
+        assert_eq!(parse("queues = [2]").queues_to_serve(3), [2]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use netlink_packet_core::{NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload};
 use netlink_packet_route::RouteNetlinkMessage;
-use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkMessage, LinkXdp, XdpAttached};
+use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkInfo, LinkMessage, LinkXdp, XdpAttached};
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 use std::io;
 use std::path::Path;
@@ -21,6 +21,8 @@ pub struct Link {
     pub up: bool,
     /// Has a carrier: the cable is in and the other end is there.
     pub running: bool,
+    /// What kind of virtual interface it is (`veth`, `bridge` …); `None` for a NIC.
+    pub kind: Option<String>,
     /// The XDP program attached to it, if any.
     pub xdp: Option<LinkProgram>,
 }
@@ -95,6 +97,14 @@ impl Link {
         u32::try_from(count).ok().filter(|n| *n > 0).ok_or_else(|| fail("no receive queue is listed".to_owned()))
     }
 
+    /// The name of its driver (`ice`, `virtio_net` …), or its kind for a virtual one; empty if unknown.
+    #[must_use]
+    pub fn driver(&self) -> String {
+        let link = std::fs::read_link(Path::new("/sys/class/net").join(&self.name).join("device/driver")).ok();
+        let driver = link.and_then(|l| Some(l.file_name()?.to_string_lossy().into_owned()));
+        driver.or_else(|| self.kind.clone()).unwrap_or_default()
+    }
+
     fn from_message(message: &LinkMessage) -> Self {
         let mut link = Self {
             name: String::new(),
@@ -102,12 +112,19 @@ impl Link {
             mtu: 0,
             up: message.header.flags.contains(LinkFlags::Up),
             running: message.header.flags.contains(LinkFlags::Running),
+            kind: None,
             xdp: None,
         };
         for attribute in &message.attributes {
             match attribute {
                 LinkAttribute::IfName(name) => link.name.clone_from(name),
                 LinkAttribute::Mtu(mtu) => link.mtu = *mtu,
+                LinkAttribute::LinkInfo(infos) => {
+                    link.kind = infos.iter().find_map(|i| match i {
+                        LinkInfo::Kind(kind) => Some(kind.to_string()),
+                        _ => None,
+                    });
+                }
                 LinkAttribute::Xdp(entries) => link.xdp = LinkProgram::from_entries(entries),
                 _ => {}
             }

@@ -8,9 +8,11 @@
 //! **The interface must be a monitoring port.** Packets that are redirected to the sensor do not reach the host's own network stack:
 //! on the interface that carries the administrator's SSH session, that session ends.
 
+pub use super::attach_config::{AttachConfig, AttachMode, NoSocketAction, Pin};
+
 use crate::capture::link::{Link, LinkError};
 use crate::control::privilege;
-use aya::maps::{PerCpuArray, XskMap};
+use aya::maps::{MapData, MapError, PerCpuArray, XskMap};
 use aya::programs::links::{FdLink, PinnedLink};
 use aya::programs::xdp::{XdpLink, XdpMode};
 use aya::programs::{ProgramError, Xdp};
@@ -19,88 +21,14 @@ use caps::Capability;
 use nix::errno::Errno;
 use nix::sys::statfs::{BPF_FS_MAGIC, statfs};
 use sekisho_ebpf::{NoSocket, OBJECT, QueueCounters, names, shared::COUNTER_WORDS};
-use serde::Deserialize;
 use std::error::Error;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::path::{Path, PathBuf};
-
-/// Where pins go by default: one file per interface.
-const PIN_FOLDER: &str = "/sys/fs/bpf/sekisho";
+use std::sync::Arc;
 
 /// The first kernel that has all that the XDP program needs: programs over several buffers (`xdp.frags`).
 const OLDEST_KERNEL: (u32, u32) = (5, 18);
-
-/// How the XDP program is attached: the keys of the configuration's `[capture.xdp]`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct AttachConfig {
-    /// Where the program runs: `auto` takes the driver, else the network stack.
-    pub mode: AttachMode,
-    /// Keep the program attached when the sensor ends: `true`, or the path of the pin in bpffs.
-    pub pin: Pin,
-    /// What becomes of packets on queues that no socket serves: `pass` them to the host, or `drop` them.
-    pub no_socket: NoSocketAction,
-}
-
-/// Where the XDP program is to run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum AttachMode {
-    /// In the driver if it can, else in the network stack.
-    #[default]
-    Auto,
-    /// In the driver, or not at all.
-    Native,
-    /// In the network stack: slower, works with every driver.
-    Generic,
-}
-
-/// Whether the attachment outlives the process.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(untagged)]
-pub enum Pin {
-    /// Not, or at `/sys/fs/bpf/sekisho/INTERFACE`.
-    Switch(bool),
-    /// At this path in bpffs.
-    Path(PathBuf),
-}
-
-impl Default for Pin {
-    fn default() -> Self {
-        Self::Switch(false)
-    }
-}
-
-impl Pin {
-    fn path(&self, interface: &str) -> Option<PathBuf> {
-        match self {
-            Self::Switch(false) => None,
-            Self::Switch(true) => Some(Path::new(PIN_FOLDER).join(interface)),
-            Self::Path(path) => Some(path.clone()),
-        }
-    }
-}
-
-/// What becomes of packets on queues without a socket.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum NoSocketAction {
-    /// The host's network stack gets them.
-    #[default]
-    Pass,
-    /// Nobody gets them.
-    Drop,
-}
-
-impl From<NoSocketAction> for NoSocket {
-    fn from(action: NoSocketAction) -> Self {
-        match action {
-            NoSocketAction::Pass => Self::Pass,
-            NoSocketAction::Drop => Self::Drop,
-        }
-    }
-}
 
 /// Where the XDP program does run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -229,7 +157,7 @@ pub struct Attachment {
     // Dropped with its programs and links, which detaches.
     ebpf: Ebpf,
     link: Link,
-    queues: u32,
+    counters: CounterReader,
     place: XdpPlace,
     native_refusal: Option<String>,
     /// Holds the pinned link; the file in bpffs is what keeps it attached.
@@ -245,6 +173,36 @@ pub struct InterfaceCounters {
     pub queues: Vec<QueueCounters>,
     /// Of queues that were added after the program was attached.
     pub later_queues: QueueCounters,
+}
+
+/// Reads the program's counters from any thread, also after it is detached.
+#[derive(Clone)]
+pub struct CounterReader {
+    map: Arc<PerCpuArray<MapData, [u64; COUNTER_WORDS]>>,
+    queues: u32,
+}
+
+impl std::fmt::Debug for CounterReader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CounterReader").field("queues", &self.queues).finish_non_exhaustive()
+    }
+}
+
+impl CounterReader {
+    /// What the program did with `queue`'s packets so far; with a queue that was added later, the sum of all such. One
+    /// system call.
+    pub fn read(&self, queue: u32) -> Result<QueueCounters, MapError> {
+        let mut sum = QueueCounters::default();
+        for share in self.map.get(&queue.min(self.queues), 0)?.iter() {
+            sum.add(&QueueCounters(*share));
+        }
+        Ok(sum)
+    }
+
+    fn read_all(&self) -> Result<InterfaceCounters, MapError> {
+        let queues = (0..self.queues).map(|q| self.read(q)).collect::<Result<_, _>>()?;
+        Ok(InterfaceCounters { queues, later_queues: self.read(self.queues)? })
+    }
 }
 
 impl Attachment {
@@ -270,6 +228,7 @@ impl Attachment {
         }
 
         let mut ebpf = load(&link, queues, config)?;
+        let counters = take_counters(&mut ebpf, &link, queues)?;
         let program = program(&mut ebpf, &link)?;
         program.load().map_err(|e| explain("load the XDP program", &link, &e))?;
         let program_id = program.info().map_err(|e| explain("look at the XDP program", &link, &e))?.id();
@@ -296,7 +255,7 @@ impl Attachment {
             }
         }
         let mut attachment =
-            Self { ebpf, link, queues, place: XdpPlace::Native, native_refusal, pinned, pin_path, program_id };
+            Self { ebpf, link, counters, place: XdpPlace::Native, native_refusal, pinned, pin_path, program_id };
         attachment.link = Link::by_index(attachment.link.index)?;
         if attachment.link.xdp.is_some_and(|p| p.generic) {
             attachment.place = XdpPlace::Generic;
@@ -313,7 +272,7 @@ impl Attachment {
     /// Receive queues of the interface when the program was attached.
     #[must_use]
     pub fn queues(&self) -> u32 {
-        self.queues
+        self.counters.queues
     }
 
     /// Where the program runs.
@@ -360,18 +319,13 @@ impl Attachment {
 
     /// What the program did with the packets so far, by queue. One system call a queue.
     pub fn counters(&self) -> Result<InterfaceCounters, AttachError> {
-        let fail = |e: &(dyn Error + 'static)| explain("read the XDP program's counters", &self.link, e);
-        let map = self.ebpf.map(names::COUNTERS).ok_or_else(|| fail(&missing(names::COUNTERS)))?;
-        let map = PerCpuArray::<_, [u64; COUNTER_WORDS]>::try_from(map).map_err(|e| fail(&e))?;
-        let read = |queue: u32| -> Result<QueueCounters, AttachError> {
-            let mut sum = QueueCounters::default();
-            for share in map.get(&queue, 0).map_err(|e| fail(&e))?.iter() {
-                sum.add(&QueueCounters(*share));
-            }
-            Ok(sum)
-        };
-        let queues = (0..self.queues).map(read).collect::<Result<_, _>>()?;
-        Ok(InterfaceCounters { queues, later_queues: read(self.queues)? })
+        self.counters.read_all().map_err(|e| explain("read the XDP program's counters", &self.link, &e))
+    }
+
+    /// The same for other threads. It can still be read when the program is detached.
+    #[must_use]
+    pub fn counter_reader(&self) -> CounterReader {
+        self.counters.clone()
     }
 
     /// Whether the interface is still there, under whatever name.
@@ -467,6 +421,12 @@ fn load(link: &Link, queues: u32, config: &AttachConfig) -> Result<Ebpf, AttachE
         .map_err(|e| explain("load the XDP program's maps", link, &e))
 }
 
+fn take_counters(ebpf: &mut Ebpf, link: &Link, queues: u32) -> Result<CounterReader, AttachError> {
+    let fail = |e: &(dyn Error + 'static)| explain("find the XDP program's counters", link, e);
+    let map = ebpf.take_map(names::COUNTERS).ok_or_else(|| fail(&missing(names::COUNTERS)))?;
+    Ok(CounterReader { map: Arc::new(PerCpuArray::try_from(map).map_err(|e| fail(&e))?), queues })
+}
+
 fn program<'a>(ebpf: &'a mut Ebpf, link: &Link) -> Result<&'a mut Xdp, AttachError> {
     let program = ebpf
         .program_mut(names::PROGRAM)
@@ -557,21 +517,6 @@ mod tests {
         assert_eq!(kernel_version(""), None);
         assert!(kernel_version("5.17.99").unwrap() < OLDEST_KERNEL);
         assert!(kernel_version("5.18").unwrap() >= OLDEST_KERNEL);
-    }
-
-    #[test]
-    fn the_configuration_is_read_and_unknown_keys_refused() {
-        let parse = |text: &str| toml::from_str::<AttachConfig>(text);
-        assert_eq!(parse("").unwrap(), AttachConfig::default());
-        let config = parse("mode = \"generic\"\npin = true\nno_socket = \"drop\"").unwrap();
-        assert_eq!(
-            (config.mode, config.pin.path("eth1"), config.no_socket),
-            (AttachMode::Generic, Some(PathBuf::from("/sys/fs/bpf/sekisho/eth1")), NoSocketAction::Drop)
-        );
-        assert_eq!(parse("pin = \"/run/bpf/x\"").unwrap().pin.path("eth1"), Some(PathBuf::from("/run/bpf/x")));
-        assert_eq!(parse("pin = false").unwrap().pin.path("eth1"), None);
-        assert!(parse("pinn = true").is_err());
-        assert!(parse("mode = \"fast\"").is_err());
     }
 
     #[test]

@@ -3,12 +3,14 @@
 
 pub mod accounts;
 pub mod arguments;
+pub mod attach_config;
 pub mod check;
 pub mod http;
 pub mod live;
 pub mod interface;
 pub mod pcap;
 pub mod privilege;
+pub mod queue_source;
 pub mod report;
 pub mod rules;
 pub mod run;
