@@ -15,7 +15,8 @@
 
 use super::afxdp_bind::{Attempt, BindError, SMALLEST_RING, attempts, cause, packet_memory, refused, ring};
 use super::afxdp_config::{AfxdpConfig, BATCH, BusyPoll, OpenError};
-use super::afxdp_statistics::{AfxdpCounters, Shared, StatisticsReader};
+use super::afxdp_statistics::Shared;
+pub use super::afxdp_statistics::{AfxdpCounters, StatisticsReader};
 use super::link::Link;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout};

@@ -45,8 +45,10 @@ const SETTLE: Duration = Duration::from_millis(50);
 /// vanished.
 #[derive(Args, Clone, Debug)]
 #[expect(missing_docs, reason = "the flattened fields are groups of flags, documented at their types")]
-#[command(after_help = "Examples:\n  sekisho run\n  sekisho run --interface enp3s0f0 --interface enp3s0f1 --rules /etc/sekisho/rules\n\n\
-                        Without --config, /etc/sekisho/sekisho.toml is read if it is there.")]
+#[command(
+    after_help = "Examples:\n  sekisho run\n  sekisho run --interface enp3s0f0 --interface enp3s0f1 --rules /etc/sekisho/rules\n\n\
+                        Without --config, /etc/sekisho/sekisho.toml is read if it is there."
+)]
 pub struct RunArguments {
     #[command(flatten)]
     pub config: ConfigArguments,
@@ -328,7 +330,7 @@ impl Sensor {
         }
         for interface in &interfaces {
             // Read for the last time, then taken off.
-            interface.counters();
+            let _ = interface.counters();
             interface.attachment.lock().unwrap_or_else(PoisonError::into_inner).take();
         }
         drop((http, control));
@@ -375,8 +377,7 @@ fn set_up_queues(
             let socket = Socket::open(&wanted.name, number, &config.capture.afxdp)?;
             let at = ready.len();
             let settings = worker_config(config, false, seed, u16::try_from(at).unwrap_or(u16::MAX));
-            let worker =
-                Worker::new(&settings, Arc::clone(&rules.engine), Arc::clone(&thresholds), outputs.sender())?;
+            let worker = Worker::new(&settings, Arc::clone(&rules.engine), Arc::clone(&thresholds), outputs.sender())?;
             let queue = Arc::new(Queue {
                 interface: Arc::clone(&interface),
                 interface_index,
@@ -400,9 +401,11 @@ fn set_up_queues(
 
 /// The CPUs for workers, in order.
 fn cpus(config: &Config) -> Vec<usize> {
-    config.capture.cpus.clone().unwrap_or_else(|| {
-        core_affinity::get_core_ids().unwrap_or_default().into_iter().map(|core| core.id).collect()
-    })
+    config
+        .capture
+        .cpus
+        .clone()
+        .unwrap_or_else(|| core_affinity::get_core_ids().unwrap_or_default().into_iter().map(|core| core.id).collect())
 }
 
 fn watch_interface(interface: &Interface) {
@@ -431,7 +434,11 @@ fn this_sides_samples(queues: &[Arc<Queue>]) -> Vec<Sample> {
     for queue in queues {
         let counters = queue.socket_statistics();
         for (name, help, value) in [
-            ("xsk_packets_cut_total", "Packets cut to 256 KiB when put together from their frames.", counters.packets_cut),
+            (
+                "xsk_packets_cut_total",
+                "Packets cut to 256 KiB when put together from their frames.",
+                counters.packets_cut,
+            ),
             ("xsk_bad_descs_total", "Received descriptors that point outside packet memory.", counters.bad_descs),
         ] {
             let sample = Sample::counter(name, help, value);
