@@ -85,7 +85,8 @@ impl Default for StreamState {
 /// Detection's state of one flow; lives in the flow table.
 #[derive(Debug, Default)]
 pub struct FlowDetect {
-    known: bool,
+    /// What its packets are; `None` before the first. An ICMP error about the flow is a packet of another class.
+    class: Option<PacketClass>,
     /// Lists of the client's and of the server's address.
     rows: [super::address::RowId; 2],
     /// Groups to the server and to the client.
@@ -242,8 +243,8 @@ impl Detector {
             };
         };
         let to_server = direction == Direction::ToServer;
-        if !flow.known {
-            flow.known = true;
+        if flow.class.is_none() {
+            flow.class = Some(class);
             let (client, server) = if to_server { (src, dst) } else { (dst, src) };
             flow.rows = [find(client), find(server)];
             let port = if to_server { packet.dst_port } else { packet.src_port };
