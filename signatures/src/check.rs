@@ -12,7 +12,7 @@ use crate::model::{
     Action, AddressSet, BufferCondition, Content, FlowCondition, Header, HeaderProto, PacketCondition, Place, PortSet,
     RejectTo, Signature, Value,
 };
-use crate::syntax::{Direction, Group, GroupKind, Rule, RuleOption, Span, Text};
+use crate::syntax::{Direction, Group, GroupKind, OptionValue, Rule, RuleOption, Span, Text};
 use crate::variables::{Variables, nearest};
 use rustc_hash::FxHashMap;
 
@@ -345,6 +345,9 @@ pub fn check(
     };
     for option in &rule.options {
         match keywords::find(option.name.bytes) {
+            Some(keyword) if rule.direction == Direction::Transaction => {
+                apply(&mut checker, keyword, &without_side(*option))?;
+            }
             Some(keyword) => apply(&mut checker, keyword, option)?,
             None => {
                 let name = option.name.to_lossy();
@@ -378,6 +381,16 @@ pub fn check(
     Ok(Checked::Signature(signature))
 }
 
+/// In a rule on both sides of a transaction, a value may begin with the side that it is about.
+fn without_side(option: RuleOption<'_>) -> RuleOption<'_> {
+    let Some(value) = option.value.filter(|v| !v.quoted) else { return option };
+    let (side, rest) = value.text.split_once(b',').unwrap_or((value.text, value.text.from(value.text.bytes.len())));
+    if !matches!(side.bytes, b"to_server" | b"to_client") || option.name.bytes.eq_ignore_ascii_case(b"flow") {
+        return option;
+    }
+    RuleOption { value: (!rest.bytes.is_empty()).then_some(OptionValue { text: rest, ..value }), ..option }
+}
+
 /// Holds an option against what its keyword takes, then lets the keyword check it.
 fn apply(checker: &mut Checker<'_>, keyword: &'static Keyword, option: &RuleOption<'_>) -> Result<(), RuleError> {
     let name = keyword.spelled(option.name.bytes);
@@ -405,15 +418,7 @@ fn apply(checker: &mut Checker<'_>, keyword: &'static Keyword, option: &RuleOpti
             checker.skip(name, option.name.span());
             match effect {
                 Effect::None => Ok(()),
-                Effect::Buffer => {
-                    if let Some(side) = option.value.map(|v| v.text)
-                        && !matches!(side.bytes, b"to_server" | b"to_client")
-                    {
-                        let expected = "to_server, to_client or nothing";
-                        return fail(Kind::Invalid { keyword: name, found: side.show(), expected }, side.span());
-                    }
-                    checker.choose(keyword.name, option.name.span())
-                }
+                Effect::Buffer => checker.choose(keyword.name, option.name.span()),
                 Effect::Modifier(buffer) => checker.move_content(name, buffer, option.name.span()),
                 Effect::Content(buffer) => {
                     keywords::content::content(checker, name, option)?;

@@ -397,6 +397,15 @@ mod tests {
     }
 
     #[test]
+    fn a_transaction_rule_may_name_sides() {
+        let options = "file.data:to_client; content:\"a\"; filesize:to_client, >5; sid:1;";
+        let loaded = read(format!("alert http any any => any any ({options})").as_bytes());
+        assert_eq!((loaded.skipped.len(), loaded.problems.len()), (1, 0));
+        let loaded = read(b"alert http any any => any any (filesize:to_client, x; sid:1;)");
+        assert_eq!(told(&loaded), [(1, 52, Severity::Error, Some(1))]);
+    }
+
+    #[test]
     fn an_odd_classtype_is_a_warning() {
         let loaded = read(rule("classtype:trojan-activty; sid:1;").as_bytes());
         assert_eq!(loaded.signatures.len(), 1);

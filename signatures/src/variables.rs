@@ -131,13 +131,18 @@ impl Definitions for Of<'_> {
     }
 }
 
-/// The name most like `name`, if one is like it at all.
+/// The name most like `name`, if one is like it at all: at most one slip in three letters.
 pub(crate) fn nearest<'a>(name: &str, among: impl Iterator<Item = &'a str>) -> Option<String> {
+    // A word this long is no slip of the pen, and comparing it would take long.
+    if name.len() > 64 {
+        return None;
+    }
+    let slips = (name.chars().count() / 3).max(1);
     among
-        .map(|other| (strsim::jaro_winkler(name, other), other))
-        .filter(|(likeness, _)| *likeness > 0.8)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, other)| other.to_owned())
+        .map(|other| (strsim::osa_distance(name, other), -strsim::jaro_winkler(name, other), other))
+        .filter(|near| near.0 <= slips)
+        .min_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)))
+        .map(|near| near.2.to_owned())
 }
 
 #[cfg(test)]
@@ -175,6 +180,17 @@ mod tests {
         assert!(matches!(v.set("HOME_NET", "[1.1.1.1").unwrap_err().kind, Kind::ListNotClosed));
         assert!(v.iter().any(|(n, t)| n == "HOME_NET" && t.starts_with("[192.168")));
         v.set("A", "$B").unwrap();
+    }
+
+    #[test]
+    fn near_misses() {
+        let near = |name| nearest(name, ["tcp", "udp", "tls", "content", "http.uri"].into_iter());
+        assert_eq!(near("tpc").as_deref(), Some("tcp"));
+        assert_eq!(near("cotnent").as_deref(), Some("content"));
+        assert_eq!(near("http_uri").as_deref(), Some("http.uri"));
+        assert_eq!(near("xyz"), None);
+        assert_eq!(near(""), None);
+        assert_eq!(near(&"x".repeat(10_000)), None);
     }
 
     #[test]

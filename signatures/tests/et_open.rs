@@ -11,7 +11,7 @@ use std::time::Instant;
 
 /// The ruleset's text, or None with a note.
 fn ruleset() -> Option<Vec<u8>> {
-    // Lent material lies beside the project's root, or beside the folder of its worktrees.
+    // Lent material lies beside the project's root, or one folder further up.
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let places = ["../../shared/parity/et-open.rules.zst", "../../../shared/parity/et-open.rules.zst"];
     let path = places.iter().map(|p| root.join(p)).find(|p| p.exists()).unwrap_or_default();

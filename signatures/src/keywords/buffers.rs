@@ -1,11 +1,11 @@
 //! Buffers other than the raw payload: sticky ones, the older modifiers that move the content before them, and transforms.
 //! None is evaluated yet; what stands around them in a rule is checked all the same.
 
-use super::{ANYTHING, Effect, Keyword, NO_VALUE, OPTIONAL};
+use super::{ANYTHING, Effect, Keyword, NO_VALUE};
 
-/// A keyword that chooses a buffer for what follows; in a rule on both sides of a transaction, perhaps of one side.
+/// A keyword that chooses a buffer for what follows.
 const fn sticky(name: &'static str, doc: &'static str) -> Keyword {
-    Keyword::later(name, OPTIONAL, Effect::Buffer, doc)
+    Keyword::later(name, NO_VALUE, Effect::Buffer, doc)
 }
 
 /// A keyword that moves the content before it.

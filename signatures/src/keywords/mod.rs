@@ -65,7 +65,7 @@ pub(crate) enum Support {
 pub(crate) enum Effect {
     /// Nothing.
     None,
-    /// It chooses the buffer of its name; its value can only be a direction.
+    /// It chooses the buffer of its name.
     Buffer,
     /// It moves the content before it to a buffer.
     Modifier(&'static str),
@@ -266,8 +266,9 @@ mod tests {
         assert!(matches!(bad("content:\"a;b\";").0, Kind::QuotesNeeded { .. }));
         assert!(matches!(bad("dsize:\"1\";").0, Kind::UnexpectedQuotes { keyword: "dsize" }));
         assert!(matches!(bad("msg:!\"x\";").0, Kind::UnexpectedNegation { keyword: "msg" }));
-        assert!(skipped("file.data:to_client; content:\"x\";").is_some());
-        assert!(matches!(bad("file.data:both; content:\"x\";"), (Kind::Invalid { .. }, at) if at == "both"));
+        assert!(
+            matches!(bad("file.data:to_client; content:\"x\";"), (Kind::UnexpectedValue { .. }, at) if at == "to_client")
+        );
         good("CONTENT:\"x\"; Nocase;");
     }
 }
