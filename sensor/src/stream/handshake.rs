@@ -9,10 +9,18 @@ use crate::packet::{Direction, Tcp, TcpFlags};
 
 /// TCP option kind of Fast Open (RFC 7413 §4.1.1).
 const OPTION_FAST_OPEN: u8 = 34;
+/// Experimental option kind (RFC 6994), and what marks Fast Open among them (RFC 7413 appendix).
+const OPTION_EXPERIMENT: u8 = 254;
+const EXPERIMENT_FAST_OPEN: [u8; 2] = [0xf9, 0x89];
 
 impl StreamEngine {
     /// Nothing was seen of the connection yet. Tells whether the segment belongs to an established connection now.
-    pub(super) fn first(&mut self, session: &mut TcpSession, segment: &mut Segment<'_, '_>) -> bool {
+    pub(super) fn first<S: StreamSink>(
+        &mut self,
+        session: &mut TcpSession,
+        segment: &mut Segment<'_, '_>,
+        sink: &mut S,
+    ) -> bool {
         segment.report.payload = PayloadFate::NoSession;
         let flags = segment.tcp.flags;
         if flags.any(TcpFlags::RST) {
@@ -31,7 +39,7 @@ impl StreamEngine {
                 return false;
             }
             self.counters.sessions += 1;
-            self.take_syn(session, segment);
+            self.take_syn(session, segment, sink);
             session.state = TcpState::SynSent;
             return false;
         }
@@ -63,10 +71,15 @@ impl StreamEngine {
     }
 
     /// Notes a SYN of the client, or of the server in a simultaneous open.
-    fn take_syn(&mut self, session: &mut TcpSession, segment: &mut Segment<'_, '_>) {
+    ///
+    /// Data in a SYN waits until the other side has taken it; in line, where the verdict cannot wait, data of a Fast
+    /// Open is delivered at once, and what is sent again in its stead follows behind it.
+    fn take_syn<S: StreamSink>(&mut self, session: &mut TcpSession, segment: &mut Segment<'_, '_>, sink: &mut S) {
         let tcp = segment.tcp;
         let [half, other] = pair(session, segment.direction);
+        let delivered = half.next;
         half.start(tcp.seq);
+        half.next = delivered;
         half.marks &= !(Half::SCALE | Half::TIMESTAMP | Half::FAST_OPEN);
         note_options(half, tcp, segment.seconds);
         if has_fast_open(tcp.options) {
@@ -74,14 +87,24 @@ impl StreamEngine {
         }
         other.window = u32::from(tcp.window);
         half.high = segment.end().wrapping_add(1);
-        if half.is(Half::SYN_DATA) || !segment.payload.is_empty() {
-            let mut events = segment.report.events;
-            segment.report.payload =
-                self.lane(session, segment.direction, &mut Nowhere, &mut events).keep_syn_data(segment.payload);
-            self.counters.memory_bytes = self.pool.bytes_in_use();
+        let at_once = self.config.inline && half.is(Half::FAST_OPEN) && delivered == 0;
+        let mut events = segment.report.events;
+        segment.report.payload = if delivered > 0 {
+            PayloadFate::Duplicate
+        } else if half.is(Half::SYN_DATA) || !segment.payload.is_empty() {
+            let mut lane = self.lane(session, segment.direction, sink, &mut events);
+            let kept = lane.keep_syn_data(segment.payload);
+            if at_once {
+                lane.settle_syn_data(true);
+                PayloadFate::InOrder
+            } else {
+                kept
+            }
         } else {
-            segment.report.payload = PayloadFate::Empty;
-        }
+            PayloadFate::Empty
+        };
+        segment.report.events = events;
+        self.counters.memory_bytes = self.pool.bytes_in_use();
     }
 
     /// The client's SYN was seen. Tells whether the segment belongs to an established connection now.
@@ -106,9 +129,9 @@ impl StreamEngine {
                 (true, true) => segment.refuse(StreamEvent::ThreeWhsSynackInWrongDirection),
                 (true, false) => self.syn_ack(session, segment, sink),
                 (false, true) if tcp.seq == client.isn => segment.report.payload = PayloadFate::Duplicate,
-                (false, true) => self.another_syn(session, segment),
+                (false, true) => self.another_syn(session, segment, sink),
                 (false, false) => {
-                    self.take_syn(session, segment);
+                    self.take_syn(session, segment, sink);
                     session.marks |= TcpSession::FOUR_WAY | TcpSession::LOOSE;
                     session.state = TcpState::SynRecv;
                 }
@@ -130,18 +153,22 @@ impl StreamEngine {
         let mut events = segment.report.events;
         self.lane(session, Direction::ToServer, sink, &mut events).settle_syn_data(accepted);
         segment.report.events = events;
+        let client = &mut session.halves[0];
+        if client.next > 0 && !accepted {
+            client.go_on_at(next);
+        }
         pick_up_server(session, segment);
         session.state = TcpState::Established;
         segment.report.payload = PayloadFate::Empty;
         true
     }
 
-    fn another_syn(&mut self, session: &mut TcpSession, segment: &mut Segment<'_, '_>) {
+    fn another_syn<S: StreamSink>(&mut self, session: &mut TcpSession, segment: &mut Segment<'_, '_>, sink: &mut S) {
         session.extra_syns = session.extra_syns.saturating_add(1);
         if session.extra_syns > self.config.max_syns {
             segment.event(StreamEvent::ThreeWhsSynFlood);
         }
-        self.take_syn(session, segment);
+        self.take_syn(session, segment, sink);
     }
 
     /// The server's answer to the SYN.
@@ -160,13 +187,16 @@ impl StreamEngine {
         }
         let next = client.isn.wrapping_add(1);
         let data_taken = tcp.ack != next;
-        if client.is(Half::SYN_DATA) && client.is(Half::FAST_OPEN) && !data_taken {
+        if (client.is(Half::SYN_DATA) || client.next > 0) && client.is(Half::FAST_OPEN) && !data_taken {
             segment.event(StreamEvent::ThreeWhsSynackTfoDataIgnored);
         }
         let window = server.window;
         server.start(tcp.seq);
         note_options(server, tcp, segment.seconds);
         server.acknowledge(server.high, window);
+        if client.next > 0 {
+            client.go_on_at(tcp.ack);
+        }
         client.high = tcp.ack;
         client.acked = tcp.ack;
         client.window_end = tcp.ack;
@@ -281,15 +311,6 @@ impl StreamEngine {
     }
 }
 
-/// Takes what cannot come: for deliveries that the caller knows not to happen.
-struct Nowhere;
-
-impl StreamSink for Nowhere {
-    fn data(&mut self, _: Direction, _: u64, _: &[u8], _: bool) {}
-    fn gap(&mut self, _: Direction, _: u64, _: u64) {}
-    fn end(&mut self, _: Direction) {}
-}
-
 fn note_options(half: &mut Half, tcp: &Tcp<'_>, seconds: u32) {
     if let Some(scale) = tcp.window_scale {
         half.scale = scale.min(UNKNOWN_SCALE);
@@ -306,6 +327,7 @@ fn has_fast_open(mut options: &[u8]) -> bool {
     loop {
         match *options {
             [OPTION_FAST_OPEN, ..] => return true,
+            [OPTION_EXPERIMENT, _, a, b, ..] if [a, b] == EXPERIMENT_FAST_OPEN => return true,
             [1, ref rest @ ..] => options = rest,
             [0, ..] | [] => return false,
             [_, len, ..] if len >= 2 => match options.get(usize::from(len)..) {
@@ -366,6 +388,9 @@ fn four_way_ack(session: &mut TcpSession, segment: &mut Segment<'_, '_>) -> bool
     if !seq_ge(tcp.ack, other.isn.wrapping_add(1)) {
         segment.refuse(StreamEvent::FourWhsInvalidAck);
         return false;
+    }
+    if half.next > 0 {
+        half.go_on_at(tcp.seq);
     }
     session.state = TcpState::Established;
     segment.report.payload = PayloadFate::Empty;

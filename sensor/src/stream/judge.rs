@@ -99,7 +99,9 @@ fn stray_syn(session: &TcpSession, segment: &mut Segment<'_, '_>) {
         (false, true) => StreamEvent::EstSynResendDiffSeq,
         (false, false) => StreamEvent::EstSynToclient,
         (true, true) => StreamEvent::EstSynackToserver,
-        (true, false) if tcp.ack != client.isn.wrapping_add(1) => StreamEvent::EstSynackResendWithDifferentAck,
+        (true, false) if !(seq_gt(tcp.ack, client.isn) && seq_ge(client.acked, tcp.ack)) => {
+            StreamEvent::EstSynackResendWithDifferentAck
+        }
         (true, false) if tcp.seq != server.isn => StreamEvent::EstSynackResendWithDiffSeq,
         (true, false) => {
             // The server may not have got the last ACK of the handshake yet; then it has to say it again.

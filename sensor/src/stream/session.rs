@@ -19,7 +19,7 @@ pub(super) const fn seq_ge(a: u32, b: u32) -> bool {
 pub(super) struct Half {
     /// Stream position of the first byte neither delivered nor given up.
     pub next: u64,
-    /// Initial sequence number; the byte at position 0 has `isn + 1`.
+    /// Initial sequence number; the byte at position 0 has `isn + 1` (but see [`Half::go_on_at`]).
     pub isn: u32,
     /// Behind the highest sequence number sent, SYN and FIN counted.
     pub high: u32,
@@ -121,6 +121,11 @@ impl Half {
         self.acked = self.high;
         self.window_end = self.high;
         self.marks |= Self::KNOWN;
+    }
+
+    /// Makes the next byte expected the one with sequence number `seq`; what was delivered stays in front of it.
+    pub fn go_on_at(&mut self, seq: u32) {
+        self.isn = seq.wrapping_sub(1).wrapping_sub(self.next as u32);
     }
 
     /// The receiver acknowledged `ack` and granted `window` bytes behind it.

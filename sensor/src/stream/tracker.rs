@@ -67,7 +67,7 @@ impl StreamEngine {
             reopen_after_reset(session, &mut segment);
         }
         let go_on = match session.state {
-            TcpState::None => self.first(session, &mut segment),
+            TcpState::None => self.first(session, &mut segment, sink),
             TcpState::SynSent => self.syn_sent(session, &mut segment, sink),
             TcpState::SynRecv => self.syn_received(session, &mut segment),
             TcpState::Closed if matches!(session.before_reset, TcpState::SynSent | TcpState::SynRecv) => {

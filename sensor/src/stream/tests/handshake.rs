@@ -235,3 +235,34 @@ fn a_syn_of_the_wrong_side_starts_nothing() {
     assert_eq!(t.engine.memory_bytes(), 0);
     t.close();
 }
+
+#[test]
+fn in_line_fast_open_data_is_seen_before_it_is_forwarded() {
+    // The experimental form of the option.
+    let mut fast_open = tcp(SYN, 0, 0);
+    fast_open.options = &[2, 4, 5, 0xb4, 254, 6, 0xf9, 0x89, 1, 2];
+    for (ack, rest, all) in [(6, &b" world"[..], &b"hello world"[..]), (1, b"other", b"helloother")] {
+        let mut t = Talk::new(StreamConfig { inline: true, ..StreamConfig::default() });
+        assert_eq!(t.send(C, fast_open, b"hello").payload, PayloadFate::InOrder);
+        assert_eq!(t.record.bytes[0], b"hello");
+        assert_eq!(t.send(C, fast_open, b"hello").payload, PayloadFate::Duplicate);
+        let report = t.server(SYN | ACK, 1000, ack, b"");
+        assert_eq!(report.events.contains(StreamEvent::ThreeWhsSynackTfoDataIgnored), ack == 1);
+        assert_eq!(t.client(ACK, ack, 1001, rest).payload, PayloadFate::InOrder);
+        t.server(ACK, 1001, ack + rest.len() as u32, b"");
+        t.close();
+        assert_eq!(t.record.bytes[0], all);
+        assert!(t.record.gaps[0].is_empty());
+    }
+}
+
+#[test]
+fn syn_data_that_found_no_memory_is_a_gap() {
+    let mut t = Talk::new(StreamConfig { memcap_bytes: 0, ..StreamConfig::default() });
+    assert_eq!(t.client(SYN, 0, 0, b"hello").payload, PayloadFate::OutsideWindow);
+    t.server(SYN | ACK, 1000, 6, b"");
+    t.client(ACK, 6, 1001, b" world");
+    t.close();
+    assert_eq!(t.record.gaps[0], [(0, 5)]);
+    assert_eq!(t.record.bytes[0], b"\0\0\0\0\0 world");
+}

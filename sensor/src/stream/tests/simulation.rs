@@ -138,6 +138,7 @@ proptest! {
             let mut header = tcp(flags, isn.wrapping_add(seq), isn.wrapping_add(ack));
             header.window = window;
             header.timestamps = stamp.map(|s| (s, 0));
+            header.options = if window % 2 == 0 { &[34, 2] } else { &[] };
             t.send(direction, header, &noise[..len]);
             prop_assert!(t.engine.memory_bytes() <= memcap);
             if depth > 0 {
