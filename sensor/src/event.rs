@@ -179,6 +179,9 @@ pub struct TcpSummary {
     pub gap: [bool; 2],
 }
 
+/// Type and code of an ICMP or ICMPv6 message.
+pub type IcmpTypeCode = (u8, u8);
+
 /// A flow ended.
 #[derive(Clone, Copy, Debug)]
 pub struct FlowEvent {
@@ -197,7 +200,7 @@ pub struct FlowEvent {
     /// Transport.
     pub proto: IpProto,
     /// Type and code: of the first packet, and of the first answer.
-    pub icmp: Option<((u8, u8), Option<(u8, u8)>)>,
+    pub icmp: Option<(IcmpTypeCode, Option<IcmpTypeCode>)>,
     /// Tags of the first packet.
     pub vlans: Vlans,
     /// Index of the capture interface.
