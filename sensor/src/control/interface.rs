@@ -26,6 +26,10 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long a program may take to be off after it was detached.
+const DETACH_TIME: Duration = Duration::from_secs(2);
 
 /// The first kernel that has all that the XDP program needs: programs over several buffers (`xdp.frags`).
 const OLDEST_KERNEL: (u32, u32) = (5, 18);
@@ -154,7 +158,6 @@ pub enum Presence {
 /// The XDP program on one interface.
 #[derive(Debug)]
 pub struct Attachment {
-    // Dropped with its programs and links, which detaches.
     ebpf: Ebpf,
     link: Link,
     counters: CounterReader,
@@ -340,9 +343,38 @@ impl Attachment {
         }
     }
 
-    /// Detaches the program, and removes the pin if there is one.
+    /// Detaches the program, and removes the pin if there is one. When this returns without an error, the program is off the
+    /// interface.
     pub fn detach(mut self) -> Result<(), AttachError> {
-        self.unpin()
+        self.take_off()
+    }
+
+    fn take_off(&mut self) -> Result<(), AttachError> {
+        let unpinned = self.unpin();
+        if let Ok(program) = program(&mut self.ebpf, &self.link) {
+            // Not loaded any more: taken off before.
+            let _ = program.unload();
+        }
+        unpinned.and_then(|()| self.wait_until_off())
+    }
+
+    /// The kernel takes a program off when the last descriptor of its link is closed, and a removed pin's a moment later. Another
+    /// thread that is just starting a process holds copies of all descriptors until that runs its program.
+    fn wait_until_off(&self) -> Result<(), AttachError> {
+        let end = Instant::now() + DETACH_TIME;
+        while Link::by_index(self.link.index).is_ok_and(|l| l.xdp.is_some_and(|p| p.id == self.program_id)) {
+            if Instant::now() > end {
+                let why =
+                    format!("another process holds it; `ip link set dev {} xdp off` takes it off", self.link.name);
+                return Err(AttachError::Other {
+                    step: "detach the XDP program",
+                    interface: self.link.name.clone(),
+                    why,
+                });
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
     }
 
     fn unpin(&mut self) -> Result<(), AttachError> {
@@ -358,10 +390,8 @@ impl Attachment {
 impl Drop for Attachment {
     fn drop(&mut self) {
         // A pin of an interface that is gone keeps nothing attached, and would only stand in the way.
-        if self.pin_path.is_some()
-            && self.presence() == Presence::Gone
-            && let Err(error) = self.unpin()
-        {
+        let stays = self.pin_path.is_some() && self.presence() != Presence::Gone;
+        if !stays && let Err(error) = self.take_off() {
             tracing::warn!(interface = self.link.name, "{error}");
         }
     }
