@@ -178,7 +178,7 @@ impl PacketSink for Path {
     #[inline]
     fn packet(&mut self, packet: &Packet<'_>) {
         if packet.ip.is_none() || !packet.checksum_ok {
-            return self.tell_decode_events(packet, None);
+            return self.undecoded(packet);
         }
         let Self { flows, streams, detector, sender, .. } = self;
         let found = flows.lookup(packet, &mut |flow, reason| end_flow(flow, reason, streams, detector, sender));
@@ -217,6 +217,9 @@ impl Path {
             cx.established = flow.established();
             self.detector.payload(&cx, Some(&mut flow.user), true);
         }
+        if !packet.events.is_empty() || !cx.stream_events.is_empty() {
+            self.detector.events(&cx, Some(&mut self.flows.get_mut(index).user));
+        }
         self.conclude(&cx, Some(index));
     }
 
@@ -251,6 +254,7 @@ impl Path {
             self.flows.state_changed(index);
         }
         if !report.events.is_empty() {
+            cx.stream_events = report.events;
             let flow_id = Some(cx.flow_id);
             for event in report.events.iter() {
                 self.stream_events[event.index()] += 1;
@@ -265,6 +269,21 @@ impl Path {
         self.verdict.inspected();
         let cx = self.detector.begin(packet, None);
         self.detector.payload(&cx, None, true);
+        if !packet.events.is_empty() {
+            self.detector.events(&cx, None);
+        }
+        self.conclude(&cx, None);
+    }
+
+    /// No IP, or a wrong checksum: nothing to follow, but what was odd is told, and rules may ask for it.
+    #[cold]
+    fn undecoded(&mut self, packet: &Packet<'_>) {
+        if packet.events.is_empty() {
+            return;
+        }
+        self.tell_decode_events(packet, None);
+        let cx = self.detector.begin(packet, None);
+        self.detector.events(&cx, None);
         self.conclude(&cx, None);
     }
 

@@ -431,6 +431,10 @@ pub enum PacketCondition {
     /// `vlan.id:…,all`: every tag, and there is one.
     VlanIdAll(NumberTest),
     VlanLayers(NumberTest),
+    /// Decoding found this odd: Suricata's name, as in `ipv4.trunc_pkt`.
+    DecodeEvent(Box<str>),
+    /// The stream engine found this odd: Suricata's name, as in `pkt_invalid_ack`.
+    StreamEvent(Box<str>),
 }
 
 /// `flow`.

@@ -20,6 +20,7 @@ use super::pending::{NO_PENDING, Parked, PendingPool};
 use super::rule::{PacketContext, Rule};
 use super::threshold::{Parties, Thresholds};
 use crate::packet::{Addr, Direction, Packet};
+use crate::stream::StreamEventSet;
 use sekisho_signatures::group::PacketClass;
 use sekisho_signatures::model::Action;
 use std::sync::Arc;
@@ -227,6 +228,7 @@ impl Detector {
         let src = packet.ip.map(|ip| (ip.src, ip.version));
         let dst = packet.ip.map(|ip| (ip.dst, ip.version));
         let groups = &self.engine.ruleset.groups;
+        let stream_events = StreamEventSet::default();
         let Some((flow, flow_id, direction)) = flow else {
             let group = groups.find(class, true, packet.dst_port);
             let rows = [find(src), find(dst)];
@@ -240,6 +242,7 @@ impl Detector {
                 flow_id: 0,
                 reversed: false,
                 headers: true,
+                stream_events,
             };
         };
         let to_server = direction == Direction::ToServer;
@@ -262,6 +265,7 @@ impl Detector {
             flow_id,
             reversed: false,
             headers: true,
+            stream_events,
         }
     }
 
@@ -285,6 +289,7 @@ impl Detector {
             flow_id: cx.flow_id,
             reversed: !cx.reversed,
             headers: false,
+            stream_events: StreamEventSet::default(),
         }
     }
 
@@ -419,6 +424,18 @@ impl Detector {
             self.flowless_candidates(cx, group, &mut candidates);
         }
         candidates.sort_unstable();
+        self.judge_all(&engine, cx, flow, &candidates, Stretch { data: &[], start: 0 });
+        self.candidates = candidates;
+    }
+
+    /// Rules that ask for an event. To be called for packets about which something was odd, after all else.
+    #[cold]
+    pub fn events(&mut self, cx: &PacketContext<'_>, flow: Option<&mut FlowDetect>) {
+        let engine = Arc::clone(&self.engine);
+        let Some(group) = engine.group(cx.group) else { return };
+        let mut candidates = std::mem::take(&mut self.candidates);
+        candidates.clear();
+        candidates.extend(group.events.iter().map(|&rule| Candidate { rule, at: 0, place: Where::Header }));
         self.judge_all(&engine, cx, flow, &candidates, Stretch { data: &[], start: 0 });
         self.candidates = candidates;
     }

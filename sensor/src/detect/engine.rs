@@ -48,6 +48,8 @@ pub(super) struct GroupEngine {
     first: Vec<u32>,
     /// Rules with nothing to search for: judged on every packet of the group.
     pub(super) headers: Box<[u32]>,
+    /// Rules that ask for an event: judged on packets about which something was odd.
+    pub(super) events: Box<[u32]>,
     /// By payload size: rules on single packets of few sizes, whose literals are too common to search for.
     by_size: Vec<Box<[u32]>>,
     /// Some rule is judged on the stream.
@@ -138,7 +140,7 @@ fn by_address(ruleset: &Ruleset, i: usize) -> bool {
 fn rules_by_row(ruleset: &Ruleset, rules: &[Option<Rule>], addresses: &AddressIndex) -> Vec<Box<[u32]>> {
     let mut by_row: Vec<Vec<u32>> = vec![vec![]; addresses.row_count()];
     for (i, rule) in rules.iter().enumerate() {
-        let Some(rule) = rule.as_ref().filter(|_| by_address(ruleset, i)) else { continue };
+        let Some(rule) = rule.as_ref().filter(|r| by_address(ruleset, i) && !r.wants_event()) else { continue };
         let header = &ruleset.signatures[i].header;
         let src_first = is_narrow(&header.src)
             && (!is_narrow(&header.dst) || AddressIndex::width(&header.src) <= AddressIndex::width(&header.dst));
@@ -180,13 +182,17 @@ fn build_group(ruleset: &Ruleset, rules: &[Option<Rule>], group: &Group) -> Resu
     let mut ids: HashMap<(Box<[u8]>, bool), u32> = HashMap::new();
     let mut literals: Vec<Literal> = vec![];
     let mut found: Vec<(u32, Guarded)> = vec![];
-    let mut headers = vec![];
+    let (mut headers, mut events) = (vec![], vec![]);
     let mut by_size: Vec<Vec<u32>> = vec![];
     let (mut streams, mut packets) = (false, false);
     for &i in &group.rules {
         let index = i as usize;
         let Some(rule) = &rules[index] else { continue };
         let signature = &ruleset.signatures[index];
+        if rule.wants_event() {
+            events.push(i);
+            continue;
+        }
         let Some(pattern) = &ruleset.fast_patterns[index] else {
             if !by_address(ruleset, index) {
                 headers.push(i);
@@ -223,7 +229,16 @@ fn build_group(ruleset: &Ruleset, rules: &[Option<Rule>], group: &Group) -> Resu
     };
     let guarded = found.into_iter().map(|(_, g)| g).collect();
     let by_size = by_size.into_iter().map(Into::into).collect();
-    Ok(GroupEngine { literals: compiled, guarded, first, headers: headers.into(), by_size, streams, packets })
+    Ok(GroupEngine {
+        literals: compiled,
+        guarded,
+        first,
+        headers: headers.into(),
+        events: events.into(),
+        by_size,
+        streams,
+        packets,
+    })
 }
 
 /// The payload sizes that a rule's `dsize` accepts, if they are few.

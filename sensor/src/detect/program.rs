@@ -28,6 +28,9 @@ pub enum ProgramError {
     /// The ruleset has more different address lists than there are numbers for.
     #[error("more than 65,534 different address lists in the rules")]
     TooManyAddressLists,
+    /// `decode-event` or `stream-event` names none that there is.
+    #[error("there is no event \"{0}\"")]
+    UnknownEvent(String),
 }
 
 /// How a content is searched for.

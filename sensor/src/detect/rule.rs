@@ -3,7 +3,9 @@
 use super::address::{AddressIndex, AddressLists, ListId, RowId};
 use super::flowbits::FlowbitOps;
 use super::program::{Program, ProgramError};
+use crate::decode::DecodeEvent;
 use crate::packet::{Direction, Packet, Transport};
+use crate::stream::{StreamEvent, StreamEventSet};
 use sekisho_signatures::group::PacketClass;
 use sekisho_signatures::model::{
     Action, FlagsMode, FlagsTest, FlowCondition, HeaderProto, PacketCondition, PortSet, Signature, Threshold,
@@ -32,6 +34,8 @@ pub struct PacketContext<'a> {
     pub reversed: bool,
     /// Rules about the packet's headers are judged: not where the packet only stands for its flow.
     pub headers: bool,
+    /// What the stream engine found odd about the packet.
+    pub stream_events: StreamEventSet,
 }
 
 /// A side's ports.
@@ -68,6 +72,7 @@ impl Ports {
 #[derive(Debug)]
 struct Gate {
     classes: u8,
+    needs_ip: bool,
     ip_version: u8,
     bidirectional: bool,
     addresses: [ListId; 2],
@@ -98,9 +103,39 @@ impl Gate {
 
     fn admits(&self, cx: &PacketContext<'_>, index: &AddressIndex) -> bool {
         self.classes & 1 << cx.class as u8 != 0
+            && (!self.needs_ip || cx.packet.ip.is_some())
             && self.flow_holds(cx)
             && (self.ip_version == 0 || cx.packet.ip.is_some_and(|ip| ip.version == self.ip_version))
             && (self.ends_hold(cx, index, 0) || self.bidirectional && self.ends_hold(cx, index, 1))
+    }
+}
+
+/// What a rule wants to have been odd.
+#[derive(Clone, Copy, Debug)]
+enum OddEvent {
+    Decode(DecodeEvent),
+    Stream(StreamEvent),
+}
+
+impl OddEvent {
+    fn of(condition: &PacketCondition) -> Option<Result<Self, ProgramError>> {
+        let unknown = |name: &str| ProgramError::UnknownEvent(name.into());
+        match condition {
+            PacketCondition::DecodeEvent(name) => {
+                Some(DecodeEvent::from_name(name).map(Self::Decode).ok_or_else(|| unknown(name)))
+            }
+            PacketCondition::StreamEvent(name) => {
+                Some(StreamEvent::from_keyword(name).map(Self::Stream).ok_or_else(|| unknown(name)))
+            }
+            _ => None,
+        }
+    }
+
+    fn holds(self, cx: &PacketContext<'_>) -> bool {
+        match self {
+            Self::Decode(event) => cx.packet.events.contains(event),
+            Self::Stream(event) => cx.stream_events.contains(event),
+        }
     }
 }
 
@@ -109,6 +144,8 @@ impl Gate {
 pub struct Rule {
     gate: Gate,
     headers: Box<[PacketCondition]>,
+    /// Judged only on packets about which something was odd.
+    events: Box<[OddEvent]>,
     /// Tests and effects on the flow's bits.
     pub flowbits: FlowbitOps,
     /// Conditions on the payload.
@@ -142,15 +179,21 @@ impl Rule {
         let mut intern = |set| lists.intern(set).ok_or(ProgramError::TooManyAddressLists);
         let gate = Gate {
             classes: classes(header.proto),
+            needs_ip: header.proto != HeaderProto::PacketHeader,
             ip_version: header.ip_version.unwrap_or(0),
             bidirectional: header.bidirectional,
             addresses: [intern(&header.src)?, intern(&header.dst)?],
             ports: [Ports::new(&header.src_ports), Ports::new(&header.dst_ports)],
             flow: signature.flow,
         };
+        let (events, headers): (Vec<_>, Vec<_>) = signature
+            .packet
+            .iter()
+            .partition(|c| matches!(c, PacketCondition::DecodeEvent(_) | PacketCondition::StreamEvent(_)));
         Ok(Self {
             gate,
-            headers: signature.packet.clone().into(),
+            headers: headers.into_iter().cloned().collect(),
+            events: events.into_iter().filter_map(OddEvent::of).collect::<Result<_, _>>()?,
             flowbits: FlowbitOps::new(&signature.flowbits, flowbits),
             program: Program::new(signature)?,
             inspection,
@@ -165,7 +208,15 @@ impl Rule {
     /// Whether everything but the payload and the flow's bits holds.
     #[must_use]
     pub fn admits(&self, cx: &PacketContext<'_>, index: &AddressIndex) -> bool {
-        self.gate.admits(cx, index) && self.headers.iter().all(|c| holds(c, cx.packet))
+        self.gate.admits(cx, index)
+            && self.headers.iter().all(|c| holds(c, cx.packet))
+            && self.events.iter().all(|e| e.holds(cx))
+    }
+
+    /// Asks for an event: judged only where there was one.
+    #[must_use]
+    pub fn wants_event(&self) -> bool {
+        !self.events.is_empty()
     }
 
     /// The lists of the header's two sides.
@@ -179,6 +230,7 @@ impl Rule {
     pub fn is_address_only(&self) -> bool {
         self.program.is_empty()
             && self.headers.iter().all(|c| matches!(c, PacketCondition::IpProto(_)))
+            && self.events.is_empty()
             && self.flowbits.is_empty()
             && !self.gate.flow.given
             && self.gate.ports.iter().all(Ports::is_any)
@@ -248,6 +300,8 @@ fn holds(condition: &PacketCondition, packet: &Packet<'_>) -> bool {
             !tags(packet).is_empty() && tags(packet).iter().all(|id| test.holds((*id).into()))
         }
         PacketCondition::VlanLayers(t) => t.holds(packet.vlans.count.into()),
+        // Kept apart, as what they ask is not in the packet's headers.
+        PacketCondition::DecodeEvent(_) | PacketCondition::StreamEvent(_) => false,
     }
 }
 

@@ -10,6 +10,7 @@ use std::sync::OnceLock;
 mod buffers;
 mod bytes;
 pub(crate) mod content;
+mod event;
 mod flow;
 mod ip;
 mod later;
@@ -127,6 +128,7 @@ pub static FAMILIES: &[Family] = &[
     Family { name: "Sizes", keywords: size::KEYWORDS },
     Family { name: "IP, ICMP and VLAN headers", keywords: ip::KEYWORDS },
     Family { name: "TCP headers", keywords: tcp::KEYWORDS },
+    Family { name: "Events", keywords: event::KEYWORDS },
     Family { name: "Flows", keywords: flow::KEYWORDS },
     Family { name: "How often", keywords: threshold::KEYWORDS },
     Family { name: "Buffers", keywords: buffers::KEYWORDS },
