@@ -4,11 +4,13 @@
 Serves until it is stopped. Prints `ready` when all ports are open.
 """
 import http.server
+import socket
 import socketserver
 import sys
 import threading
 
 BLOCK = bytes((i * 167 + (i >> 8) * 13) & 0xFF for i in range(1 << 16)) * 16
+SO_MAX_PACING_RATE, RATE = 47, 60_000_000  # bytes a second
 LARGE_MB = int(sys.argv[1]) if len(sys.argv) > 1 else 300
 
 
@@ -28,6 +30,8 @@ class Web(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Type", "application/octet-stream")
             self.send_header("Content-Length", str(LARGE_MB * len(BLOCK)))
             self.end_headers()
+            # Paced, as a link of this speed would do it; bursts would only measure the mirror's queue.
+            self.connection.setsockopt(socket.SOL_SOCKET, SO_MAX_PACING_RATE, RATE)
             for _ in range(LARGE_MB):
                 self.wfile.write(BLOCK)
         else:

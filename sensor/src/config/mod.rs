@@ -199,3 +199,95 @@ impl Config {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHIPPED: &str = include_str!("../../../deploy/sekisho.toml");
+
+    fn problems(text: &str) -> Vec<String> {
+        match Config::parse("sekisho.toml", text, &[]) {
+            Ok(_) => Vec::new(),
+            Err(ConfigError::Problems(problems)) => problems.iter().map(ToString::to_string).collect(),
+            Err(error) => vec![error.to_string()],
+        }
+    }
+
+    #[test]
+    fn the_shipped_file_is_the_defaults() {
+        assert_eq!(Config::parse("deploy/sekisho.toml", SHIPPED, &[]).unwrap(), Config::default());
+    }
+
+    /// The keys that a section knows, as it says itself when asked for one that it does not.
+    fn known_keys(section: &str) -> Vec<String> {
+        let text =
+            if section.is_empty() { "no-such-key = 1\n".to_owned() } else { format!("{section}.no-such-key = 1\n") };
+        let error = toml::from_str::<Config>(&text).unwrap_err().message().to_owned();
+        let (_, list) = error.split_once("expected").unwrap_or_else(|| panic!("{section}: {error}"));
+        list.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_shipped_file_names_every_key() {
+        let sections = [
+            "sensor",
+            "capture",
+            "capture.xdp",
+            "capture.afxdp",
+            "rules",
+            "decode",
+            "decode.defrag",
+            "flow",
+            "stream",
+            "detect",
+            "eve",
+            "metrics",
+            "control",
+        ];
+        for section in known_keys("") {
+            assert!(SHIPPED.contains(&format!("[{section}")), "section {section} is missing");
+        }
+        for section in sections {
+            let start = SHIPPED.find(&format!("[{section}]\n")).unwrap_or_else(|| panic!("[{section}] is missing"));
+            let body = &SHIPPED[start + 1..];
+            let body = &body[..body.find("\n[").unwrap_or(body.len())];
+            for key in known_keys(section) {
+                let named = body.lines().any(|line| line.trim_start_matches("# ").starts_with(&format!("{key} =")));
+                let is_section = SHIPPED.contains(&format!("[{section}.{key}]"));
+                assert!(named || is_section, "{section}.{key} is missing");
+            }
+        }
+    }
+
+    #[test]
+    fn wrong_values_are_told_where_they_stand() {
+        let found = problems("[flow]\nmemcap = 1\n[capture.afxdp]\nframe_size = \"big\"\n");
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(found[0].starts_with("sekisho.toml:2:1: error: unknown key `memcap`; did you mean `memcap_bytes`?"));
+        assert!(found[1].starts_with("sekisho.toml:4:14: error: expected a whole number"), "{}", found[1]);
+    }
+
+    #[test]
+    fn what_types_cannot_say_is_checked() {
+        let found = problems("[variables.addresses]\nHOME_NET = \"[10.0.0.0/8,10.0.0.300]\"\n");
+        assert!(found[0].starts_with("sekisho.toml:2:12: error: HOME_NET is no group of addresses"), "{found:?}");
+        let found = problems("[[interface]]\nname = \"a\"\n[[interface]]\nname = \"a\"\n");
+        assert!(found[0].contains("listed twice"), "{found:?}");
+        let found = problems("[capture.afxdp]\nrx_ring = 1000\n");
+        assert!(found[0].contains("power of two"), "{found:?}");
+        assert!(problems("[variables.addresses]\nA = \"$B\"\nB = \"10.0.0.1\"\n").is_empty());
+    }
+
+    #[test]
+    fn paths_are_relative_to_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("sekisho.toml");
+        std::fs::write(&file, "[rules]\npaths = [\"rules\", \"/abs/x.rules\"]\n").unwrap();
+        let config = Config::load(Some(&file), &["flow.tcp_new_s=7".into()]).unwrap();
+        assert_eq!(config.rules.paths, [folder.path().join("rules"), PathBuf::from("/abs/x.rules")]);
+        assert_eq!(config.flow.tcp_new_s, 7);
+        let missing = Config::load(Some(Path::new("/no/such.toml")), &[]).unwrap_err().to_string();
+        assert!(missing.contains("/no/such.toml") && missing.contains("--config"), "{missing}");
+    }
+}

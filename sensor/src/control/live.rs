@@ -27,6 +27,8 @@ pub struct Interface {
     pub name: String,
     /// The driver's name; empty if it has none, as veth.
     pub driver: String,
+    /// How the program is attached: `native` or `generic`.
+    pub attach: &'static str,
     /// The program. Gone once it was taken off.
     pub attachment: Mutex<Option<Attachment>>,
     /// The interface vanished.
@@ -46,6 +48,7 @@ impl Interface {
         Self {
             name: name.to_owned(),
             driver,
+            attach: attachment.place().as_str(),
             attachment: Mutex::new(Some(attachment)),
             gone: AtomicBool::new(false),
             last: Mutex::default(),
@@ -53,7 +56,6 @@ impl Interface {
     }
 
     /// The program's counters by queue; as they were last when it is gone.
-    #[must_use]
     pub fn counters(&self) -> Vec<QueueCounters> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let attachment = self.attachment.lock().unwrap_or_else(PoisonError::into_inner);
@@ -121,13 +123,6 @@ impl Queue {
         self.interface.counters().get(self.number as usize).copied().unwrap_or_default()
     }
 
-    /// How the program is attached: `native` or `generic`; `gone` when it no longer is.
-    #[must_use]
-    pub fn attach(&self) -> &'static str {
-        let attachment = self.interface.attachment.lock().unwrap_or_else(PoisonError::into_inner);
-        attachment.as_ref().map_or("gone", |attachment| attachment.place().as_str())
-    }
-
     /// For metrics and status.
     #[must_use]
     pub fn source(self: &Arc<Self>) -> WorkerSource {
@@ -136,7 +131,7 @@ impl Queue {
             let (socket, xdp) = (queue.socket_statistics(), queue.xdp());
             KernelReading {
                 mode: queue.facts.mode.as_str().to_owned(),
-                attach: queue.attach().to_owned(),
+                attach: queue.interface.attach.to_owned(),
                 driver: queue.interface.driver.clone(),
                 socket: Some(SocketStatistics {
                     rx_dropped: socket.rx_dropped,

@@ -236,7 +236,6 @@ impl Sensor {
         let mut text = format!("sekisho {} captures\n", env!("CARGO_PKG_VERSION"));
         for thread in &self.threads {
             let Queue { interface, number, facts, cpu, .. } = &*thread.queue;
-            let attach = thread.queue.attach();
             let cpu = cpu.map_or_else(|| "any CPU".to_owned(), |cpu| format!("CPU {cpu}"));
             let extras = match (facts.multi_buffer, facts.huge_pages) {
                 (true, true) => ", multi-buffer, huge pages",
@@ -247,9 +246,10 @@ impl Sensor {
             // Writing to a String cannot fail.
             let _ = writeln!(
                 text,
-                "  {} queue {number}: AF_XDP {}, XDP {attach}{extras}, {} of packet memory, {cpu}",
+                "  {} queue {number}: AF_XDP {}, XDP {}{extras}, {} of packet memory, {cpu}",
                 interface.name,
                 facts.mode.as_str(),
+                interface.attach,
                 accounts::bytes(facts.memory_bytes),
             );
             for refusal in &facts.refusals {
@@ -334,8 +334,8 @@ impl Sensor {
             interface.attachment.lock().unwrap_or_else(PoisonError::into_inner).take();
         }
         drop((http, control));
-        let status = sources.status();
         let report = outputs.finish();
+        let status = sources.status();
 
         let why = ended_by.map_or("since nothing was left to capture from".to_owned(), |s| format!("by {s}"));
         println!("Stopped {why}");
