@@ -236,38 +236,10 @@ impl Defragmenter {
         if data.is_empty() || fragment.header.len() > HEADER_MAX {
             return self.ignore(is_v4, events);
         }
-        let Some(index) = self.find_or_make(fragment) else {
-            return Inserted::Refused;
+        let index = match self.slot_for(fragment, end, events) {
+            Ok(index) => index,
+            Err(inserted) => return inserted,
         };
-        let Some(slot) = self.slots.get(index as usize) else {
-            return Inserted::Refused;
-        };
-        // All ends must agree with the last fragment's, whenever that came.
-        let contradicts = match (slot.total, fragment.more) {
-            (Some(total), false) => end != total as usize,
-            (Some(total), true) => end > total as usize,
-            (None, false) => slot.pieces.end() as usize > end,
-            (None, true) => false,
-        };
-        if contradicts {
-            if !slot.pieces.overlap(fragment.offset, end as u32) {
-                return self.ignore(is_v4, events);
-            }
-            self.count_overlap(is_v4, events);
-            self.counters.ignored = self.counters.ignored.wrapping_add(1);
-            return Inserted::Held;
-        }
-        if slot.fragments >= self.config.max_fragments {
-            self.counters.max_fragments_reached = self.counters.max_fragments_reached.wrapping_add(1);
-            return Inserted::Refused;
-        }
-        if !self.make_room(index, HEADER_MAX + end) {
-            self.counters.memory_refused = self.counters.memory_refused.wrapping_add(1);
-            if self.slots.get(index as usize).is_some_and(|slot| slot.fragments == 0) {
-                self.remove(index);
-            }
-            return Inserted::Refused;
-        }
         let Some(slot) = self.slots.get_mut(index as usize) else {
             return Inserted::Refused;
         };
@@ -285,6 +257,40 @@ impl Defragmenter {
             self.count_overlap(is_v4, events);
         }
         if is_complete { self.complete(index) } else { Inserted::Held }
+    }
+
+    /// The slot of the fragment's datagram, with room for it; or what becomes of a fragment that cannot be taken.
+    fn slot_for(&mut self, fragment: &Fragment<'_>, end: usize, events: &mut EventSet) -> Result<u32, Inserted> {
+        let is_v4 = fragment.key.version == 4;
+        let index = self.find_or_make(fragment).ok_or(Inserted::Refused)?;
+        let slot = self.slots.get(index as usize).ok_or(Inserted::Refused)?;
+        // All ends must agree with the last fragment's, whenever that came.
+        let contradicts = match (slot.total, fragment.more) {
+            (Some(total), false) => end != total as usize,
+            (Some(total), true) => end > total as usize,
+            (None, false) => slot.pieces.end() as usize > end,
+            (None, true) => false,
+        };
+        if contradicts {
+            if !slot.pieces.overlap(fragment.offset, end as u32) {
+                return Err(self.ignore(is_v4, events));
+            }
+            self.count_overlap(is_v4, events);
+            self.counters.ignored = self.counters.ignored.wrapping_add(1);
+            return Err(Inserted::Held);
+        }
+        if slot.fragments >= self.config.max_fragments {
+            self.counters.max_fragments_reached = self.counters.max_fragments_reached.wrapping_add(1);
+            return Err(Inserted::Refused);
+        }
+        if !self.make_room(index, HEADER_MAX + end) {
+            self.counters.memory_refused = self.counters.memory_refused.wrapping_add(1);
+            if self.slots.get(index as usize).is_some_and(|slot| slot.fragments == 0) {
+                self.remove(index);
+            }
+            return Err(Inserted::Refused);
+        }
+        Ok(index)
     }
 
     fn count_overlap(&mut self, is_v4: bool, events: &mut EventSet) {

@@ -93,7 +93,11 @@ impl Decoder {
             ethertype::DCE => self.dce(packet, data, sink),
             _ => {
                 self.counters.unknown_ethertype = self.counters.unknown_ethertype.wrapping_add(1);
-                packet.events.insert(DecodeEvent::EthernetUnknownEthertype);
+                packet.events.insert(if packet.vlans.count > 0 {
+                    DecodeEvent::VlanUnknownType
+                } else {
+                    DecodeEvent::EthernetUnknownEthertype
+                });
                 Decoded::NonIp
             }
         }

@@ -150,33 +150,41 @@ enum End {
 
 const FRAGMENT_HEADER_LEN: usize = 8;
 
+/// Which extension headers a packet had so far.
+#[derive(Default)]
+struct Seen {
+    hop_by_hop: bool,
+    routing: bool,
+    authentication: bool,
+    fragment: bool,
+    destination: u8,
+}
+
 /// Walks the extension headers and moves the border between `ip.header` and `ip.payload` behind them.
 /// `data` starts with the packet. Work is bounded: each header takes at least eight bytes.
 fn extension_headers<'a>(ip: &mut Ip<'a>, data: &'a [u8], reassembled: bool, events: &mut EventSet) -> End {
-    let (mut hop_by_hop, mut routing, mut authentication, mut fragment) = (false, false, false, false);
-    let mut destination = 0u8;
+    // A datagram that was put together has had its fragment header: one more would let an attacker nest reassembly without
+    // end.
+    let mut seen = Seen { fragment: reassembled, ..Seen::default() };
     // Offset of the next header field that names the current header.
     let mut named_at = 6;
     let end = data.len().min(HEADER_LEN + ip.payload.len());
     let mut at = HEADER_LEN;
-    let mut result = End::Transport;
-    loop {
+    let result = loop {
         let rest = data.get(at..end).unwrap_or_default();
         let kind = ip.proto.0;
         if kind == next::NONE {
             if !rest.is_empty() {
                 events.insert(DecodeEvent::Ipv6DataAfterNoneHeader);
             }
-            result = End::Nothing;
-            break;
+            break End::Nothing;
         }
         let [following, len_field, ..] = *rest else {
             events.insert(DecodeEvent::Ipv6TruncExthdr);
-            result = End::Nothing;
-            break;
+            break End::Nothing;
         };
         if !is_extension(kind) {
-            break;
+            break End::Transport;
         }
         let len = match kind {
             next::FRAGMENT => FRAGMENT_HEADER_LEN,
@@ -186,67 +194,64 @@ fn extension_headers<'a>(ip: &mut Ip<'a>, data: &'a [u8], reassembled: bool, eve
         };
         let Some(header) = rest.get(..len) else {
             events.insert(DecodeEvent::Ipv6TruncExthdr);
-            result = End::Nothing;
-            break;
+            break End::Nothing;
         };
-        let mut stop = false;
-        match kind {
-            next::HOP_BY_HOP if hop_by_hop => events.insert(DecodeEvent::Ipv6ExthdrDuplHh),
-            next::HOP_BY_HOP => {
-                hop_by_hop = true;
-                options(header, OptionsOf::HopByHop, events);
-            }
-            // Once before a routing header and once before the transport (RFC 8200 §4.1).
-            next::DESTINATION if destination == 2 => events.insert(DecodeEvent::Ipv6ExthdrDuplDh),
-            next::DESTINATION => {
-                destination += 1;
-                options(header, OptionsOf::Destination, events);
-            }
-            next::ROUTING if routing => events.insert(DecodeEvent::Ipv6ExthdrDuplRh),
-            next::ROUTING => {
-                routing = true;
-                // Deprecated (RFC 5095).
-                if header.get(2) == Some(&0) {
-                    events.insert(DecodeEvent::Ipv6RhType0);
-                }
-            }
-            next::AUTHENTICATION if authentication => events.insert(DecodeEvent::Ipv6ExthdrDuplAh),
-            next::AUTHENTICATION => {
-                authentication = true;
-                if header.get(2..4).is_some_and(|reserved| reserved != [0, 0]) {
-                    events.insert(DecodeEvent::Ipv6ExthdrAhResNotNull);
-                }
-            }
-            next::FRAGMENT => {
-                if header.get(1).is_some_and(|reserved| *reserved != 0) {
-                    events.insert(DecodeEvent::Ipv6FhNonZeroReservedField);
-                }
-                // A datagram that was put together has had its fragment header: one more would let an attacker nest
-                // reassembly without end.
-                if fragment || reassembled {
-                    events.insert(DecodeEvent::Ipv6ExthdrDuplFh);
-                } else {
-                    fragment = true;
-                    stop = fragment_header(ip, header);
-                    if !stop {
-                        events.insert(DecodeEvent::Ipv6ExthdrUselessFh);
-                    }
-                }
-            }
-            _ => {}
-        }
+        let is_part = kind == next::FRAGMENT && !seen.fragment && fragment_header(ip, header);
+        check_extension(kind, header, is_part, &mut seen, events);
         ip.proto = IpProto(following);
-        let previous_next_header = named_at;
-        named_at = at;
+        let previous_next_header = std::mem::replace(&mut named_at, at);
         at += len;
-        if stop {
-            result = End::Fragment { previous_next_header };
-            break;
+        if is_part {
+            break End::Fragment { previous_next_header };
         }
-    }
+    };
     ip.header = data.get(..at).unwrap_or(ip.header);
     ip.payload = data.get(at..end).unwrap_or_default();
     result
+}
+
+/// Raises what is odd about one extension header: repeated (RFC 8200 §4.1), deprecated, or with odd content.
+fn check_extension(kind: u8, header: &[u8], is_part: bool, seen: &mut Seen, events: &mut EventSet) {
+    match kind {
+        next::HOP_BY_HOP if seen.hop_by_hop => events.insert(DecodeEvent::Ipv6ExthdrDuplHh),
+        next::HOP_BY_HOP => {
+            seen.hop_by_hop = true;
+            options(header, OptionsOf::HopByHop, events);
+        }
+        // Once before a routing header and once before the transport.
+        next::DESTINATION if seen.destination == 2 => events.insert(DecodeEvent::Ipv6ExthdrDuplDh),
+        next::DESTINATION => {
+            seen.destination += 1;
+            options(header, OptionsOf::Destination, events);
+        }
+        next::ROUTING if seen.routing => events.insert(DecodeEvent::Ipv6ExthdrDuplRh),
+        next::ROUTING => {
+            seen.routing = true;
+            // Deprecated (RFC 5095).
+            if header.get(2) == Some(&0) {
+                events.insert(DecodeEvent::Ipv6RhType0);
+            }
+        }
+        next::AUTHENTICATION if seen.authentication => events.insert(DecodeEvent::Ipv6ExthdrDuplAh),
+        next::AUTHENTICATION => {
+            seen.authentication = true;
+            if header.get(2..4).is_some_and(|reserved| reserved != [0, 0]) {
+                events.insert(DecodeEvent::Ipv6ExthdrAhResNotNull);
+            }
+        }
+        next::FRAGMENT => {
+            if header.get(1).is_some_and(|reserved| *reserved != 0) {
+                events.insert(DecodeEvent::Ipv6FhNonZeroReservedField);
+            }
+            if seen.fragment {
+                events.insert(DecodeEvent::Ipv6ExthdrDuplFh);
+            } else if !is_part {
+                events.insert(DecodeEvent::Ipv6ExthdrUselessFh);
+            }
+            seen.fragment = true;
+        }
+        _ => {}
+    }
 }
 
 /// Reads the fragment header (RFC 8200 §4.5); false for an atomic fragment (RFC 6946), which is whole.

@@ -138,6 +138,7 @@ fn link_headers() {
     use Decoded::{Malformed, NonIp};
     for (ethertype, payload, decoded, events) in [
         (0x88cc, [1].as_slice(), NonIp, ["ethernet.unknown_ethertype"].as_slice()),
+        (0x8100, &[0, 1, 0x88, 0xcc], NonIp, &["vlan.unknown_type"]),
         (0x8100, &[0, 1, 8], Malformed, &["vlan.header_too_small"]),
         (0x8847, &[0, 1, 0], Malformed, &["mpls.header_too_small"]),
         (0x8847, &[0, 0, 0x31, 64, 0x45], Malformed, &["mpls.bad_label_implicit_null"]),
