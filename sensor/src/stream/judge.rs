@@ -32,6 +32,9 @@ pub(super) fn judge(session: &mut TcpSession, segment: &mut Segment<'_, '_>) -> 
         if tcp.ack != 0 {
             segment.event(StreamEvent::PktBrokenAck);
         }
+        // Without the ACK flag no receiver takes it (RFC 9293 §3.10.7.4).
+        segment.report.payload = PayloadFate::Invalid;
+        return false;
     }
     let half = &session.halves[segment.direction.index()];
     if !half.is(Half::KNOWN) {

@@ -7,7 +7,7 @@
 
 use super::judge::{UNKNOWN_SCALE, judge, reopen_after_reset};
 use super::reassembly::Lane;
-use super::session::{Half, TcpSession, seq_gt};
+use super::session::{Half, TcpSession, seq_ge, seq_gt};
 use super::{PayloadFate, SegmentReport, StreamEngine, StreamEvent, StreamEventSet, StreamSink};
 use crate::event::TcpState;
 use crate::packet::{Direction, Packet, Tcp, TcpFlags};
@@ -165,7 +165,7 @@ impl StreamEngine {
         if segment.has(TcpFlags::FIN) {
             self.take_fin(session, segment);
         }
-        if session.halves[0].is(Half::FIN) || session.halves[1].is(Half::FIN) {
+        if session.state != TcpState::Established || segment.has(TcpFlags::FIN) {
             for direction in [Direction::ToServer, Direction::ToClient] {
                 self.lane(session, direction, sink, &mut events).end_if_over();
             }
@@ -195,11 +195,14 @@ impl StreamEngine {
 
     fn take_fin(&mut self, session: &mut TcpSession, segment: &Segment<'_, '_>) {
         let [half, other] = pair(session, segment.direction);
-        if half.is(Half::FIN) {
+        let fin = segment.end();
+        // Captures may show the acknowledgement first; a FIN before what was acknowledged is none that the receiver took.
+        let acked = half.acked == fin.wrapping_add(1) && !seq_gt(half.high, fin);
+        if half.is(Half::FIN) || !(acked || seq_ge(fin, half.acked)) {
             return;
         }
-        half.fin = segment.end();
-        half.marks |= Half::FIN;
+        half.fin = fin;
+        half.marks |= if acked { Half::FIN | Half::FIN_ACKED } else { Half::FIN };
         let behind = half.fin.wrapping_add(1);
         if seq_gt(behind, half.high) {
             half.high = behind;

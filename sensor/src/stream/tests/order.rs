@@ -247,11 +247,15 @@ fn an_acknowledgement_of_what_was_never_allowed_is_refused() {
 }
 
 #[test]
-fn an_ack_number_without_the_flag_is_noted() {
+fn a_segment_without_the_ack_flag_is_refused() {
     let mut t = open();
-    let report = t.client(0, 1, 77, b"x");
+    assert_eq!(t.client(0, 1, 0, b"evil").payload, PayloadFate::Invalid);
+    assert_eq!(t.client(FIN, 1, 0, b"").payload, PayloadFate::Invalid);
+    let report = t.client(0, 1, 77, b"evil");
     assert!(report.events.contains(StreamEvent::PktBrokenAck));
+    assert_eq!(t.client(ACK, 1, 1001, b"good").payload, PayloadFate::InOrder);
     t.close();
+    assert_eq!(t.record.bytes[0], b"good");
 }
 
 #[test]

@@ -82,6 +82,7 @@ fn a_fin_that_the_receiver_never_saw_hides_nothing() {
     assert_eq!(t.client(ACK, 4, 1001, b"hidden").payload, PayloadFate::InOrder);
     t.server(ACK, 1001, 10, b"");
     assert!(!t.record.ended[0]);
+    assert_eq!(t.session.state(), TcpState::Established);
     t.client(ACK, 10, 1001, b"!");
     assert_eq!(t.record.bytes[0], b"abchidden!");
     t.close();
@@ -230,4 +231,28 @@ fn a_handshake_that_was_reset_stays_a_handshake() {
     t.client(ACK, 6, 1001, b"!");
     assert_eq!(t.record.bytes[0], b"anew!");
     t.close();
+}
+
+#[test]
+fn a_fin_before_what_was_acknowledged_hides_nothing() {
+    let mut t = open();
+    t.client(ACK, 1, 1001, b"abcdef");
+    t.server(ACK, 1001, 7, b"");
+    t.client(FIN | ACK, 1, 1001, b"abc");
+    t.server(ACK, 1001, 7, b"");
+    assert_eq!(t.session.state(), TcpState::Established);
+    assert_eq!(t.client(ACK, 7, 1001, b"hidden").payload, PayloadFate::InOrder);
+    t.close();
+    assert_eq!(t.record.bytes[0], b"abcdefhidden");
+}
+
+#[test]
+fn a_fin_may_come_after_its_acknowledgement() {
+    let mut t = open();
+    t.client(ACK, 1, 1001, b"abc");
+    t.server(ACK, 1001, 5, b"");
+    t.client(FIN | ACK, 4, 1001, b"");
+    assert!(t.record.ended[0]);
+    t.close();
+    assert!(t.record.gaps[0].is_empty());
 }
