@@ -193,6 +193,7 @@ fn a_queue_without_a_socket_passes_or_drops_as_configured_and_counts_it() {
             attachment.remove(0).unwrap();
             attachment.insert(0, &socket).unwrap();
             drop(socket);
+            wait_for_queue();
             for flow in 0..32 {
                 sender.send(&frame(flow, 1, 128)).unwrap();
             }
