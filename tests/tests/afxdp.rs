@@ -262,20 +262,30 @@ fn what_the_host_cannot_give_is_told() {
         let config = AfxdpConfig { frame_size: 1000, ..small() };
         let error = Socket::open("tap0", 0, &config).unwrap_err().to_string();
         assert_eq!(error, "capture.afxdp: frame_size is 1000: it must be 2048 or 4096");
+    });
+}
 
-        let free = std::fs::read_to_string("/proc/meminfo").unwrap();
-        if free.lines().any(|l| l.starts_with("HugePages_Free:") && l.ends_with(" 0")) {
-            let config = AfxdpConfig { huge_pages: HugePages::Require, ..small() };
-            let error = Socket::open("tap0", 0, &config).unwrap_err().to_string();
+#[test]
+fn packet_memory_lies_in_huge_pages_where_there_are_any() {
+    with_pair(1, 1500, || {
+        let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap();
+        let free = meminfo.lines().find_map(|l| l.strip_prefix("HugePages_Free:")).map_or("0", str::trim);
+        let wanted = |huge_pages| Socket::open("tap0", 0, &AfxdpConfig { huge_pages, ..small() });
+        if free == "0" {
+            let error = wanted(HugePages::Require).unwrap_err().to_string();
             assert!(error.starts_with("there are not enough free huge pages"), "{error}");
-            let config = AfxdpConfig { huge_pages: HugePages::Auto, ..small() };
-            let socket = Socket::open("tap0", 0, &config).unwrap();
-            assert!(!socket.facts().huge_pages);
-            assert!(
-                socket.facts().refusals.iter().any(|r| r.starts_with("huge pages were refused")),
-                "{:?}",
-                socket.facts()
-            );
+            let socket = wanted(HugePages::Auto).unwrap();
+            let facts = socket.facts();
+            assert!(!facts.huge_pages);
+            assert!(facts.refusals.iter().any(|r| r.starts_with("huge pages were refused")), "{facts:?}");
+        } else {
+            let mut attachment = Attachment::attach("tap0", &AttachConfig::default()).unwrap();
+            let mut socket = wanted(HugePages::Auto).unwrap();
+            assert!(socket.facts().huge_pages);
+            // A huge page is filled with frames to its end.
+            assert_eq!(socket.facts().memory_bytes % (2 << 20), 0);
+            attachment.insert(0, &socket).unwrap();
+            send_and_receive(&mut socket, 3000, |n| 64 + (n as usize * 37) % 1451);
         }
     });
 }
