@@ -75,7 +75,7 @@ pub struct PcapReport {
 }
 
 impl PcapReport {
-    /// Whether a file was not read to its end, for another reason than that it was cut off there.
+    /// Whether a file was not read to its end, for another reason than that it was cut off or damaged there.
     #[must_use]
     pub fn unreadable(&self) -> bool {
         self.damage.iter().any(|error| !error.is_warning())

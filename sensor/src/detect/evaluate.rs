@@ -329,7 +329,8 @@ impl Run<'_> {
         };
         let jump = i64::try_from(n).ok()?;
         let to = origin.checked_add(jump)?.checked_add(self.value(j.post_offset))?;
-        let to = usize::try_from(to).ok()?;
+        // A jump to before the start ends at the start, as in Suricata.
+        let to = usize::try_from(to.max(0)).ok()?;
         if to > len {
             self.starved |= self.open();
             return None;

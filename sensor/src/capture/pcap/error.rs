@@ -53,9 +53,9 @@ pub enum CaptureError {
 }
 
 impl CaptureError {
-    /// Whether what was read is worth going on with: the file was cut, and nothing in it is wrong.
+    /// Whether it is a capture that was read as far as it goes: cut off, or damaged from some record on.
     #[must_use]
     pub const fn is_warning(&self) -> bool {
-        matches!(self, Self::Truncated { .. })
+        matches!(self, Self::Truncated { .. } | Self::Corrupt { .. })
     }
 }
