@@ -21,6 +21,8 @@ use std::process::Command;
 struct Case {
     /// What the case shows, in a sentence.
     why: String,
+    /// What is wrong in the sensor, so that the case does not hold yet. When it does, this line must go.
+    known_defect: Option<String>,
     /// Flags of `sekisho pcap`.
     #[serde(default)]
     arguments: Vec<String>,
@@ -121,7 +123,11 @@ fn run(folder: &Path, show: bool) -> Result<()> {
             println!("{report}");
             events.iter().for_each(|event| println!("{event}"));
         }
-        judge(&case, &report, &events).with_context(|| format!("with {workers} workers"))?;
+        match (judge(&case, &report, &events), &case.known_defect) {
+            (result, None) => result.with_context(|| format!("with {workers} workers"))?,
+            (Err(_), Some(_)) => {}
+            (Ok(()), Some(defect)) => bail!("it holds now: take the line known_defect = {defect:?} out"),
+        }
     }
     Ok(())
 }
