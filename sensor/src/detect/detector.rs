@@ -22,7 +22,7 @@ use super::threshold::{Parties, Thresholds};
 use crate::packet::{Addr, Direction, Packet};
 use crate::stream::StreamEventSet;
 use sekisho_signatures::group::PacketClass;
-use sekisho_signatures::model::Action;
+use sekisho_signatures::model::{Action, Threshold};
 use std::sync::Arc;
 
 /// Occurrences of literals that are looked at in one scan.
@@ -688,11 +688,12 @@ impl Detector {
         let (src, dst) = if reversed != cx.reversed { (dst, src) } else { (src, dst) };
         let parties = Parties { src, dst, flow_id: cx.flow_id };
         let now = cx.packet.ts;
-        if let Some(filter) = &rule.detection_filter {
-            if !self.thresholds.allows(rule.id, filter, parties, now) {
-                self.counters.suppressed += 1;
-                return;
-            }
+        let held_back = |filter: &Option<Threshold>, thresholds: &Thresholds| {
+            filter.as_ref().is_some_and(|filter| !thresholds.allows(rule.id, filter, parties, now))
+        };
+        if held_back(&rule.detection_filter, &self.thresholds) {
+            self.counters.suppressed += 1;
+            return;
         }
         let whole_flow = in_stream || rule.is_address_only();
         let passes = rule.action == Action::Pass;
@@ -707,11 +708,9 @@ impl Detector {
         if passes || rule.noalert {
             return;
         }
-        if let Some(threshold) = &rule.threshold {
-            if !self.thresholds.allows(rule.id, threshold, parties, now) {
-                self.counters.suppressed += 1;
-                return;
-            }
+        if held_back(&rule.threshold, &self.thresholds) {
+            self.counters.suppressed += 1;
+            return;
         }
         if !in_stream && self.alerts.iter().any(|a| a.signature == index) {
             return;

@@ -10,14 +10,14 @@ const INLINE: usize = 6;
 #[derive(Clone, Debug, Default)]
 pub struct BitSet {
     inline: arrayvec::ArrayVec<u16, INLINE>,
-    more: Option<Box<Vec<u16>>>,
+    more: Vec<u16>,
 }
 
 impl BitSet {
     /// Whether the bit is set.
     #[must_use]
     pub fn contains(&self, bit: u16) -> bool {
-        self.inline.contains(&bit) || self.more.as_ref().is_some_and(|m| m.contains(&bit))
+        self.inline.contains(&bit) || self.more.contains(&bit)
     }
 
     fn insert(&mut self, bit: u16) {
@@ -25,15 +25,13 @@ impl BitSet {
             return;
         }
         if self.inline.try_push(bit).is_err() {
-            self.more.get_or_insert_default().push(bit);
+            self.more.push(bit);
         }
     }
 
     fn remove(&mut self, bit: u16) {
         self.inline.retain(|b| *b != bit);
-        if let Some(more) = &mut self.more {
-            more.retain(|b| *b != bit);
-        }
+        self.more.retain(|b| *b != bit);
     }
 }
 

@@ -64,10 +64,10 @@ impl PendingPool {
 
     /// Takes parked rule number `i` off the list.
     pub fn unpark(&mut self, handle: u32, i: usize) {
-        if let Some(entry) = self.entries.get_mut(handle as usize) {
-            if i < entry.parked.len() {
-                entry.parked.remove(i);
-            }
+        if let Some(entry) = self.entries.get_mut(handle as usize)
+            && i < entry.parked.len()
+        {
+            entry.parked.remove(i);
         }
     }
 
