@@ -6,165 +6,47 @@
 //!
 //! **Packets and streams.** TCP payload that comes in order is scanned once, as a stream, from the frame. An occurrence that
 //! lies within the segment serves the rules that are judged on packets, too. A rule on the stream is judged for each
-//! occurrence of its literal over the bytes within [`REACH`] of it, before and behind: a stretch that depends on the
+//! occurrence of its literal over the bytes within [`REACH`](super::history::REACH) of it, before and behind: a stretch that depends on the
 //! stream alone and not on how it was cut. What depends on bytes that have not come is parked, and judged again as
 //! the stream goes on; when the other side answers, or the stream ends, as it stands. A rule that has matched is
-//! silent on that direction for the next [`REACH`] bytes.
+//! silent on that direction for the next [`REACH`](super::history::REACH) bytes.
 
-use super::engine::{Engine, GroupEngine, Guarded, LiteralSet};
-use super::evaluate::{Buffer, End, Judgement, judge};
-use super::flowbits::BitSet;
-use super::history::{Handle, HistoryPool, REACH};
+use super::candidate::{
+    Candidate, Hit, MAX_HITS, Stretch, Where, add_sized, add_stream_candidates, in_range, take_hit,
+};
+use super::engine::{Engine, GroupEngine, LiteralSet};
+use super::history::HistoryPool;
 use super::hyperscan::{HyperscanError, ScanScratch, ScanStream};
-use super::pending::{NO_PENDING, Parked, PendingPool};
-use super::rule::{PacketContext, Rule};
-use super::threshold::{Parties, Thresholds};
+use super::pending::{NO_PENDING, PendingPool};
+use super::rule::PacketContext;
+use super::state::{Alert, DetectCounters, FlowDetect, NO_STREAM, Ruling, StreamState};
+use super::threshold::Thresholds;
 use crate::packet::{Addr, Direction, Packet};
 use crate::stream::StreamEventSet;
 use sekisho_signatures::group::PacketClass;
-use sekisho_signatures::model::{Action, Threshold};
 use std::sync::Arc;
-
-/// Occurrences of literals that are looked at in one scan.
-const MAX_HITS: usize = 8192;
-/// No stream state.
-const NO_STREAM: u32 = u32::MAX;
-
-crate::counters! {
-    /// What detection counts.
-    pub struct DetectCounters {
-        /// Payload bytes scanned for literals.
-        scanned_bytes => "detect_scanned_bytes_total",
-        /// Occurrences of literals.
-        hits => "detect_literal_hits_total",
-        /// Occurrences beyond what is looked at in one scan.
-        hits_lost => "detect_literal_hits_lost_total",
-        /// Rules whose gate was tried.
-        candidates => "detect_candidates_total",
-        /// Payload judgements made.
-        judgements => "detect_judgements_total",
-        /// Payload judgements that ran out of steps: taken as no match.
-        out_of_steps => "detect_out_of_steps_total",
-        /// Rules parked until more of the stream comes.
-        parked => "detect_parked_total",
-        /// Rules judged early because too many were parked on a stream.
-        parked_early => "detect_parked_early_total",
-        /// Matches, told or not.
-        matches => "detect_matches_total",
-        /// Matches not told because of a threshold.
-        suppressed => "detect_suppressed_total",
-        /// Look-back blocks taken from a stream that still had use for them.
-        history_taken => "detect_history_taken_total",
-        /// Streams not scanned because Hyperscan had no memory for them.
-        streams_refused => "detect_streams_refused_total",
-    }
-}
-
-/// Detection's state of one stream direction.
-#[derive(Debug)]
-struct StreamState {
-    /// Index of the scan state.
-    scan: u32,
-    /// Index of what is parked.
-    pending: u32,
-    /// The bytes before `next`.
-    history: Handle,
-    /// Stream position at which the scan state was begun.
-    scan_start: u64,
-    /// Position of the next byte.
-    next: u64,
-    /// TCP sequence number of the next byte.
-    next_seq: u32,
-}
-
-impl Default for StreamState {
-    fn default() -> Self {
-        Self { scan: NO_STREAM, pending: NO_PENDING, history: Handle::NONE, scan_start: 0, next: 0, next_seq: 0 }
-    }
-}
-
-/// Detection's state of one flow; lives in the flow table.
-#[derive(Debug, Default)]
-pub struct FlowDetect {
-    /// What its packets are; `None` before the first. An ICMP error about the flow is a packet of another class.
-    class: Option<PacketClass>,
-    /// Lists of the client's and of the server's address.
-    rows: [super::address::RowId; 2],
-    /// Groups to the server and to the client.
-    groups: [u16; 2],
-    /// Address-only rules were judged, by direction.
-    addresses_judged: [bool; 2],
-    bits: BitSet,
-    streams: [StreamState; 2],
-    /// A pass rule matched the flow: nothing more is judged.
-    pub passed: bool,
-    /// A drop rule matched the flow.
-    pub dropped: bool,
-}
-
-/// A signature that matched, to be told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Alert {
-    /// Index of the signature.
-    pub signature: u32,
-    /// In the stream rather than in the packet.
-    pub in_stream: bool,
-    /// The way of the bytes that matched, where that is not the packet's way.
-    pub reversed: bool,
-}
-
-/// What detection asks to be done with the packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct Ruling {
-    /// A pass rule matched: no other rule is told.
-    pub pass: bool,
-    /// A drop or reject rule matched.
-    pub drop: bool,
-}
-
-#[derive(Clone, Copy)]
-struct Hit {
-    literal: u32,
-    to: u64,
-}
-
-/// Where a candidate is judged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Where {
-    Stream,
-    Packet,
-    Header,
-}
-
-/// A rule to be judged. Ordered as rules are judged, then by place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Candidate {
-    rule: u32,
-    at: u64,
-    place: Where,
-}
 
 /// One worker's detection.
 pub struct Detector {
-    engine: Arc<Engine>,
-    thresholds: Arc<Thresholds>,
+    pub(super) engine: Arc<Engine>,
+    pub(super) thresholds: Arc<Thresholds>,
     /// What was counted so far.
     pub counters: DetectCounters,
     /// What matched on the packet at hand.
     pub alerts: Vec<Alert>,
-    ruling: Ruling,
-    headers_judged: bool,
-    scratch: ScanScratch,
-    scans: Vec<ScanStream>,
+    pub(super) ruling: Ruling,
+    pub(super) headers_judged: bool,
+    pub(super) scratch: ScanScratch,
+    pub(super) scans: Vec<ScanStream>,
     /// By group: scan states that no stream uses.
-    free_scans: Vec<Vec<u32>>,
+    pub(super) free_scans: Vec<Vec<u32>>,
     /// By group: a scan state for TCP payload that is not part of a stream.
-    spare_scans: Vec<Option<ScanStream>>,
-    history: HistoryPool,
-    pending: PendingPool,
-    hits: Vec<Hit>,
-    candidates: Vec<Candidate>,
-    window: Vec<u8>,
+    pub(super) spare_scans: Vec<Option<ScanStream>>,
+    pub(super) history: HistoryPool,
+    pub(super) pending: PendingPool,
+    pub(super) hits: Vec<Hit>,
+    pub(super) candidates: Vec<Candidate>,
+    pub(super) window: Vec<u8>,
 }
 
 impl Detector {
@@ -548,199 +430,6 @@ impl Detector {
             out.extend(rules.filter(wanted).map(header));
         }
     }
-
-    /// Judges sorted candidates in order.
-    fn judge_all(
-        &mut self,
-        engine: &Engine,
-        cx: &PacketContext<'_>,
-        mut flow: Option<&mut FlowDetect>,
-        candidates: &[Candidate],
-        stretch: Stretch<'_>,
-    ) {
-        let mut i = 0;
-        while i < candidates.len() {
-            let index = candidates[i].rule;
-            let many = candidates[i..].iter().take_while(|c| c.rule == index).count();
-            let same = &candidates[i..i + many];
-            i += many;
-            let Some(rule) = engine.rule(index) else { continue };
-            self.counters.candidates += 1;
-            if !rule.admits(cx, &engine.addresses) {
-                continue;
-            }
-            let mut matched = false;
-            for candidate in same {
-                if candidate.place != Where::Stream && matched {
-                    break;
-                }
-                let bits = flow.as_deref().map(|f| &f.bits);
-                if !rule.flowbits.is_empty() && !bits.is_some_and(|b| rule.flowbits.hold(b)) {
-                    break;
-                }
-                let judgement = match (candidate.place, flow.as_deref_mut()) {
-                    (Where::Stream, Some(flow)) => self.judge_stream(rule, index, cx, flow, candidate.at, stretch),
-                    _ => self.judge_packet(rule, cx),
-                };
-                if judgement == Judgement::Match {
-                    matched = true;
-                    let in_stream = candidate.place == Where::Stream;
-                    self.matched(rule, index, cx, flow.as_deref_mut(), in_stream, cx.reversed);
-                }
-            }
-            if flow.as_deref().is_some_and(|f| f.passed) || self.ruling.pass {
-                return;
-            }
-        }
-    }
-
-    fn judge_packet(&mut self, rule: &Rule, cx: &PacketContext<'_>) -> Judgement {
-        if rule.program.is_empty() {
-            return Judgement::Match;
-        }
-        self.judge(rule, Buffer { data: cx.packet.payload, start: 0, end: End::Final })
-    }
-
-    /// Judges a rule for the occurrence of its literal that ends at stream position `at`, and parks it if it must wait.
-    fn judge_stream(
-        &mut self,
-        rule: &Rule,
-        index: u32,
-        cx: &PacketContext<'_>,
-        flow: &mut FlowDetect,
-        at: u64,
-        stretch: Stretch<'_>,
-    ) -> Judgement {
-        let Some(direction) = cx.direction else { return Judgement::NoMatch };
-        let pending = &mut flow.streams[direction.index()].pending;
-        if self.pending.is_silent(*pending, index, at) {
-            return Judgement::NoMatch;
-        }
-        let judgement = self.judge(rule, stretch.around(at, End::Open));
-        match judgement {
-            Judgement::Match => self.pending.silence(pending, index, at + REACH as u64),
-            Judgement::NeedMore => {
-                self.counters.parked += 1;
-                if !self.pending.park(pending, Parked { rule: index, at }) {
-                    self.counters.parked_early += 1;
-                    return self.judge(rule, stretch.around(at, End::Cut));
-                }
-            }
-            Judgement::NoMatch | Judgement::OutOfSteps => {}
-        }
-        judgement
-    }
-
-    /// Judges again what is parked on a direction; `last`: as it stands.
-    fn judge_parked(
-        &mut self,
-        engine: &Engine,
-        cx: &PacketContext<'_>,
-        flow: &mut FlowDetect,
-        direction: Direction,
-        stretch: Stretch<'_>,
-        last: bool,
-    ) {
-        let state = direction.index();
-        let mut i = 0;
-        while let Some(parked) = self.pending.parked(flow.streams[state].pending, i) {
-            let Some(rule) = engine.rule(parked.rule) else {
-                self.pending.unpark(flow.streams[state].pending, i);
-                continue;
-            };
-            let silent = self.pending.is_silent(flow.streams[state].pending, parked.rule, parked.at);
-            let end = if last { End::Final } else { End::Open };
-            let judgement = if silent { Judgement::NoMatch } else { self.judge(rule, stretch.around(parked.at, end)) };
-            if judgement == Judgement::NeedMore && !last {
-                i += 1;
-                continue;
-            }
-            self.pending.unpark(flow.streams[state].pending, i);
-            if judgement == Judgement::Match && rule.flowbits.hold(&flow.bits) {
-                let until = parked.at + REACH as u64;
-                self.pending.silence(&mut flow.streams[state].pending, parked.rule, until);
-                let reversed = cx.reversed != (cx.direction != Some(direction));
-                self.matched(rule, parked.rule, cx, Some(flow), true, reversed);
-            }
-        }
-        self.pending.release_if_empty(&mut flow.streams[state].pending);
-    }
-
-    fn judge(&mut self, rule: &Rule, buffer: Buffer<'_>) -> Judgement {
-        self.counters.judgements += 1;
-        let judgement = judge(&rule.program, buffer);
-        self.counters.out_of_steps += u64::from(judgement == Judgement::OutOfSteps);
-        judgement
-    }
-
-    fn matched(
-        &mut self,
-        rule: &Rule,
-        index: u32,
-        cx: &PacketContext<'_>,
-        flow: Option<&mut FlowDetect>,
-        in_stream: bool,
-        reversed: bool,
-    ) {
-        self.counters.matches += 1;
-        let ip = cx.packet.ip.as_ref();
-        let (src, dst) = ip.map_or((Addr(0), Addr(0)), |ip| (ip.src, ip.dst));
-        let (src, dst) = if reversed != cx.reversed { (dst, src) } else { (src, dst) };
-        let parties = Parties { src, dst, flow_id: cx.flow_id };
-        let now = cx.packet.ts;
-        let held_back = |filter: &Option<Threshold>, thresholds: &Thresholds| {
-            filter.as_ref().is_some_and(|filter| !thresholds.allows(rule.id, filter, parties, now))
-        };
-        if held_back(&rule.detection_filter, &self.thresholds) {
-            self.counters.suppressed += 1;
-            return;
-        }
-        let whole_flow = in_stream || rule.is_address_only();
-        let passes = rule.action == Action::Pass;
-        let drops = matches!(rule.action, Action::Drop | Action::Reject(_));
-        if let Some(flow) = flow {
-            rule.flowbits.apply(&mut flow.bits);
-            flow.passed |= passes && whole_flow;
-            flow.dropped |= drops && whole_flow;
-        }
-        self.ruling.pass |= passes;
-        self.ruling.drop |= drops;
-        if passes || rule.noalert {
-            return;
-        }
-        if held_back(&rule.threshold, &self.thresholds) {
-            self.counters.suppressed += 1;
-            return;
-        }
-        if !in_stream && self.alerts.iter().any(|a| a.signature == index) {
-            return;
-        }
-        self.alerts.push(Alert { signature: index, in_stream, reversed });
-    }
-}
-
-/// Stream bytes that are there: `data[0]` is at position `start`.
-#[derive(Clone, Copy)]
-struct Stretch<'a> {
-    data: &'a [u8],
-    start: u64,
-}
-
-impl<'a> Stretch<'a> {
-    /// The bytes within reach of the occurrence that ends at `at`. `end` is what is behind the bytes that are there.
-    fn around(&self, at: u64, end: End) -> Buffer<'a> {
-        let reach = REACH as u64;
-        let from = at.saturating_sub(reach).saturating_sub(self.start) as usize;
-        let to = (at + reach).saturating_sub(self.start) as usize;
-        let from = from.min(self.data.len());
-        let start = self.start + from as u64;
-        match self.data.get(from..to) {
-            // More is there than may be looked at: the stretch is whole, but it is not where the stream ends.
-            Some(data) if to < self.data.len() || end == End::Open => Buffer { data, start, end: End::Cut },
-            Some(data) => Buffer { data, start, end },
-            None => Buffer { data: &self.data[from..], start, end },
-        }
-    }
 }
 
 fn class_of(packet: &Packet<'_>) -> PacketClass {
@@ -752,42 +441,5 @@ fn class_of(packet: &Packet<'_>) -> PacketClass {
         Transport::Icmpv6(_) => PacketClass::Icmpv6,
         Transport::Sctp => PacketClass::Sctp,
         Transport::None => PacketClass::OtherIp,
-    }
-}
-
-fn in_range(start: u64, (first, last): (u32, u32)) -> bool {
-    start >= u64::from(first) && (last == u32::MAX || start <= u64::from(last))
-}
-
-fn take_hit(hits: &mut Vec<Hit>, counters: &mut DetectCounters, literal: u32, to: u64) {
-    counters.hits += 1;
-    if hits.len() < MAX_HITS {
-        hits.push(Hit { literal, to });
-    } else {
-        counters.hits_lost += 1;
-    }
-}
-
-/// Rules that are looked up by the payload's size.
-fn add_sized(group: &GroupEngine, len: usize, out: &mut Vec<Candidate>) {
-    out.extend(group.rules_of_size(len).iter().map(|&rule| Candidate { rule, at: 0, place: Where::Packet }));
-}
-
-/// What an occurrence of a rule's literal that ends at stream position `end` may be a candidate for.
-fn add_stream_candidates(
-    engine: &Engine,
-    guarded: &Guarded,
-    end: u64,
-    position: u64,
-    whole: bool,
-    out: &mut Vec<Candidate>,
-) {
-    let Some(rule) = engine.rule(guarded.rule) else { return };
-    let Some(start) = end.checked_sub(u64::from(guarded.content_to_end)) else { return };
-    if rule.inspection.stream && in_range(start, guarded.starts) {
-        out.push(Candidate { rule: guarded.rule, at: end, place: Where::Stream });
-    }
-    if rule.inspection.packet && whole && start >= position && in_range(start - position, guarded.starts) {
-        out.push(Candidate { rule: guarded.rule, at: end, place: Where::Packet });
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! [`engine`] makes a ruleset ready: rules compiled ([`rule`], [`program`]), address lists indexed ([`address`]), one
 //! literal set built for each group of rules ([`hyperscan`]). [`detector`] is a worker's part: it scans, finds
-//! candidates and has them judged ([`evaluate`]), with the help of each stream's last bytes ([`history`]), of what waits for more
+//! candidates and has them judged (`judging`, [`evaluate`]), with the help of each stream's last bytes ([`history`]), of what waits for more
 //! of a stream ([`pending`]), of the flow's bits ([`flowbits`]) and of the counts by which rules are held back
 //! ([`threshold`]).
 //!
@@ -10,15 +10,18 @@
 //! occurrence, 10 ns; a rule's gate, 5 to 20 ns; a payload judgement, 50 ns and more.
 
 pub mod address;
+mod candidate;
 pub mod detector;
 pub mod engine;
 pub mod evaluate;
 pub mod flowbits;
 pub mod history;
 pub mod hyperscan;
+mod judging;
 pub mod pending;
 pub mod program;
 pub mod rule;
+pub mod state;
 pub mod threshold;
 
 use serde::Deserialize;

@@ -1,0 +1,102 @@
+//! What detection keeps: of each flow, in the flow table; of the packet at hand; and what it counts.
+
+use super::address::RowId;
+use super::flowbits::BitSet;
+use super::history::Handle;
+use super::pending::NO_PENDING;
+use sekisho_signatures::group::PacketClass;
+
+/// No scan state.
+pub(super) const NO_STREAM: u32 = u32::MAX;
+
+crate::counters! {
+    /// What detection counts.
+    pub struct DetectCounters {
+        /// Payload bytes scanned for literals.
+        scanned_bytes => "detect_scanned_bytes_total",
+        /// Occurrences of literals.
+        hits => "detect_literal_hits_total",
+        /// Occurrences beyond what is looked at in one scan.
+        hits_lost => "detect_literal_hits_lost_total",
+        /// Rules whose gate was tried.
+        candidates => "detect_candidates_total",
+        /// Payload judgements made.
+        judgements => "detect_judgements_total",
+        /// Payload judgements that ran out of steps: taken as no match.
+        out_of_steps => "detect_out_of_steps_total",
+        /// Rules parked until more of the stream comes.
+        parked => "detect_parked_total",
+        /// Rules judged early because too many were parked on a stream.
+        parked_early => "detect_parked_early_total",
+        /// Matches, told or not.
+        matches => "detect_matches_total",
+        /// Matches not told because of a threshold.
+        suppressed => "detect_suppressed_total",
+        /// Look-back blocks taken from a stream that still had use for them.
+        history_taken => "detect_history_taken_total",
+        /// Streams not scanned because Hyperscan had no memory for them.
+        streams_refused => "detect_streams_refused_total",
+    }
+}
+
+/// Detection's state of one stream direction.
+#[derive(Debug)]
+pub(super) struct StreamState {
+    /// Index of the scan state.
+    pub(super) scan: u32,
+    /// Index of what is parked.
+    pub(super) pending: u32,
+    /// The bytes before `next`.
+    pub(super) history: Handle,
+    /// Stream position at which the scan state was begun.
+    pub(super) scan_start: u64,
+    /// Position of the next byte.
+    pub(super) next: u64,
+    /// TCP sequence number of the next byte.
+    pub(super) next_seq: u32,
+}
+
+impl Default for StreamState {
+    fn default() -> Self {
+        Self { scan: NO_STREAM, pending: NO_PENDING, history: Handle::NONE, scan_start: 0, next: 0, next_seq: 0 }
+    }
+}
+
+/// Detection's state of one flow; lives in the flow table.
+#[derive(Debug, Default)]
+pub struct FlowDetect {
+    /// What its packets are; `None` before the first. An ICMP error about the flow is a packet of another class.
+    pub(super) class: Option<PacketClass>,
+    /// Lists of the client's and of the server's address.
+    pub(super) rows: [RowId; 2],
+    /// Groups to the server and to the client.
+    pub(super) groups: [u16; 2],
+    /// Address-only rules were judged, by direction.
+    pub(super) addresses_judged: [bool; 2],
+    pub(super) bits: BitSet,
+    pub(super) streams: [StreamState; 2],
+    /// A pass rule matched the flow: nothing more is judged.
+    pub passed: bool,
+    /// A drop rule matched the flow.
+    pub dropped: bool,
+}
+
+/// A signature that matched, to be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Alert {
+    /// Index of the signature.
+    pub signature: u32,
+    /// In the stream rather than in the packet.
+    pub in_stream: bool,
+    /// The way of the bytes that matched, where that is not the packet's way.
+    pub reversed: bool,
+}
+
+/// What detection asks to be done with the packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Ruling {
+    /// A pass rule matched: no other rule is told.
+    pub pass: bool,
+    /// A drop or reject rule matched.
+    pub drop: bool,
+}
