@@ -38,6 +38,10 @@ impl Rule<'_> {
                     out.extend_from_slice(part);
                 }
             }
+            // A backslash there would take the semicolon with it; blanks before the semicolon mean nothing.
+            if out.ends_with(b"\\") {
+                out.push(b' ');
+            }
             out.push(b';');
         }
         out.push(b')');
@@ -108,6 +112,16 @@ mod tests {
             "drop tcp [!$A,[1.2.3.4,10.0.0.0/8]] 1: => any !80 (content:!\"a\\;|00|\"; nocase; x;)"
         );
         assert_eq!(parse(&printed).unwrap().without_places(), rule.without_places());
+    }
+
+    #[test]
+    fn a_backslash_at_the_end_does_not_take_the_semicolon_with_it() {
+        for text in
+            [&b"alert tcp any any -> any any (a\\ ; b; sid:1;)"[..], b"alert tcp any any -> any any (msg:x\\ ; sid:1;)"]
+        {
+            let rule = parse(text).unwrap();
+            assert_eq!(parse(&rule.print()).unwrap().without_places(), rule.without_places());
+        }
     }
 
     fn blanks() -> impl Strategy<Value = String> {
