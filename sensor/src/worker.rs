@@ -17,7 +17,7 @@ use crate::detect::hyperscan::HyperscanError;
 use crate::detect::rule::PacketContext;
 use crate::detect::state::{DetectCounters, FlowDetect};
 use crate::detect::threshold::Thresholds;
-use crate::event::{AlertAction, AlertEvent, Anomaly, AnomalyEvent, Event, FlowEndReason, PacketSummary};
+use crate::event::{AlertAction, AlertEvent, Anomaly, AnomalyEvent, Event, FlowEndReason, PacketSource, PacketSummary};
 use crate::flow::{Flow, FlowConfig, FlowCounters, FlowIndex, FlowTable, Lookup};
 use crate::ledger::{DropReason, Ledger, Outcome};
 use crate::output::sources::Block;
@@ -154,6 +154,7 @@ impl Worker {
     /// To be called once a batch, and when idle: ends flows whose time is over and publishes the counters.
     pub fn batch_end(&mut self, now: Timestamp) {
         self.path.expire(now);
+        self.decoder.defrag.expire(now);
         self.publish();
     }
 
@@ -448,8 +449,12 @@ fn tell_alerts(
     for alert in &detector.alerts {
         let packet = if alert.reversed { cx.packet.reversed() } else { *cx.packet };
         let direction = cx.direction.map(|d| if alert.reversed { d.reverse() } else { d });
+        let mut summary = PacketSummary::of(&packet);
+        if !cx.headers {
+            summary.source = PacketSource::FlowTimeout;
+        }
         sender.send(Event::Alert(AlertEvent {
-            packet: PacketSummary::of(&packet),
+            packet: summary,
             flow: flow.as_deref().map(Flow::summary),
             direction,
             signature: alert.signature,

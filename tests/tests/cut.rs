@@ -1,0 +1,141 @@
+//! A stream means the same however it is cut: the worker raises the same alerts, as often, whether a client's bytes come
+//! in one segment each, or cut anywhere, late and repeated. Rules here look far behind and ahead, for what is not there,
+//! and for where the stream ends; all but `tcp-stream` rules with places, which by their meaning are tried on packets too.
+
+use proptest::prelude::*;
+use sekisho::decode::{DecodeConfig, Frame, LinkType};
+use sekisho::detect::engine::Engine;
+use sekisho::output::{AlertCatalog, EveConfig, OutputContext, Outputs};
+use sekisho::time::Timestamp;
+use sekisho::worker::{Worker, WorkerConfig};
+use sekisho_signatures::load::load_text;
+use sekisho_signatures::ruleset::Ruleset;
+use std::path::Path;
+use std::sync::{Arc, LazyLock};
+
+const RULES: &str = r#"
+alert tcp any any -> any any (msg:"one"; content:"needle"; sid:1;)
+alert tcp any any -> any any (msg:"either order, far apart"; content:"needle"; content:"thread"; sid:2;)
+alert tcp any any -> any any (msg:"not behind it"; content:"needle"; content:!"eye"; within:30; sid:3;)
+alert tcp any any -> any any (msg:"nowhere near"; content:"needle"; content:!"eye"; sid:4;)
+alert tcp any any -> any any (msg:"more behind it"; content:"thread"; isdataat:100,relative; sid:5;)
+alert tcp any any -> any any (msg:"little behind it"; content:"thread"; isdataat:!100,relative; sid:6;)
+alert tcp any any -> any any (msg:"last"; content:"eye"; endswith; sid:7;)
+alert tcp any any -> any any (msg:"expression"; content:"eye"; pcre:"/^.{1,20}needle/Rs"; sid:8;)
+alert tcp any any -> any any (msg:"a number says where"; content:"|00|"; byte_jump:1,0,relative; content:"eye"; within:3; sid:9;)
+alert tcp-stream any any -> any any (msg:"at the start"; content:"needle"; depth:40; content:"eye"; distance:0; sid:10;)
+alert tcp any any -> any any (msg:"sets"; content:"thread"; flowbits:set,seen; flowbits:noalert; sid:11;)
+alert tcp any any -> any any (msg:"both edges"; content:"dleth"; sid:12;)
+"#;
+const SIDS: u32 = 12;
+
+static ENGINE: LazyLock<Arc<Engine>> = LazyLock::new(|| {
+    let loaded = load_text(Path::new("cut.rules"), RULES.as_bytes(), &Default::default(), &Default::default());
+    assert!(!loaded.has_errors() && loaded.skipped.is_empty(), "{:?} {:?}", loaded.problems, loaded.skipped);
+    Arc::new(Engine::new(Arc::new(Ruleset::new(loaded.signatures))).unwrap())
+});
+
+const SYN: u8 = 0x02;
+const ACK: u8 = 0x10;
+const FIN: u8 = 0x01;
+
+/// An IPv4 packet with a TCP segment; checksums are left out, and not verified here.
+fn segment(from_client: bool, flags: u8, seq: u32, ack: u32, payload: &[u8]) -> Vec<u8> {
+    let (src, dst) = if from_client { ([10, 0, 0, 1], [10, 0, 0, 2]) } else { ([10, 0, 0, 2], [10, 0, 0, 1]) };
+    let (sp, dp): (u16, u16) = if from_client { (40_000, 8_000) } else { (8_000, 40_000) };
+    let mut p = vec![0x45, 0];
+    p.extend((40 + payload.len() as u16).to_be_bytes());
+    p.extend([0, 1, 0x40, 0, 64, 6, 0, 0]);
+    p.extend(src);
+    p.extend(dst);
+    p.extend(sp.to_be_bytes());
+    p.extend(dp.to_be_bytes());
+    p.extend(seq.to_be_bytes());
+    p.extend(ack.to_be_bytes());
+    p.extend([0x50, flags, 0xff, 0xff, 0, 0, 0, 0]);
+    p.extend(payload);
+    p
+}
+
+/// Alerts by sid when the client's `content` comes as `segments` (start, end), in that order.
+fn alerts(content: &[u8], segments: &[(usize, usize)]) -> Vec<u64> {
+    let context = OutputContext { alerts: AlertCatalog::of_sids(1..=SIDS, SIDS as usize), ..OutputContext::default() };
+    let outputs = Outputs::start(&EveConfig { enabled: false, ..EveConfig::default() }, context).unwrap();
+    let decode = DecodeConfig { verify_checksums: false, ..DecodeConfig::default() };
+    let config = WorkerConfig { decode, ..WorkerConfig::default() };
+    let mut worker = Worker::new(&config, Arc::clone(&ENGINE), Arc::default(), outputs.sender()).unwrap();
+    let (client, server) = (0xffff_ff00_u32, 7_000_u32);
+    let end = client.wrapping_add(1 + content.len() as u32);
+    let mut packets = vec![
+        segment(true, SYN, client, 0, b""),
+        segment(false, SYN | ACK, server, client.wrapping_add(1), b""),
+        segment(true, ACK, client.wrapping_add(1), server + 1, b""),
+    ];
+    for &(from, to) in segments {
+        packets.push(segment(true, ACK, client.wrapping_add(1 + from as u32), server + 1, &content[from..to]));
+    }
+    packets.push(segment(true, FIN | ACK, end, server + 1, b""));
+    packets.push(segment(false, FIN | ACK, server + 1, end.wrapping_add(1), b""));
+    packets.push(segment(true, ACK, end.wrapping_add(1), server + 2, b""));
+    for (i, data) in packets.iter().enumerate() {
+        let number = i as u64 + 1;
+        let ts = Timestamp(number * 1_000_000);
+        let wire_len = data.len() as u32;
+        worker.frame(&Frame { ts, number, interface: 0, link: LinkType(101), data, wire_len });
+    }
+    worker.finish();
+    let by_sid = outputs.handle().alerts().by_sid.iter().map(|(_, n)| *n).collect();
+    let _ = outputs.finish();
+    by_sid
+}
+
+/// Content in which the rules' words are frequent, near each other and far apart.
+fn content() -> impl Strategy<Value = Vec<u8>> {
+    let word = prop_oneof![
+        4 => prop::sample::select(vec![&b"needle"[..], b"thread", b"eye", b"needlethread", b"\0", b"\0\x03abceye", b"nee", b"dle"])
+            .prop_map(<[u8]>::to_vec),
+        4 => (0..60_usize).prop_map(|n| vec![b'.'; n]),
+        1 => (0..3000_usize).prop_map(|n| vec![b'-'; n]),
+    ];
+    prop::collection::vec(word, 0..24).prop_map(|words| words.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn alerts_do_not_depend_on_the_cut(
+        content in content(),
+        cuts in prop::collection::vec((1..1500_usize, 0..6_usize, 0..40_usize, any::<bool>()), 0..40),
+    ) {
+        let whole: Vec<_> = (0..content.len()).step_by(1460).map(|at| (at, (at + 1460).min(content.len()))).collect();
+        let mut cut = vec![];
+        let mut at = 0;
+        for (i, (len, late, back, again)) in cuts.iter().enumerate() {
+            let to = (at + len).min(content.len());
+            if at < to {
+                cut.push((i + late, (at.saturating_sub(*back), to)));
+                if *again {
+                    cut.push((i + 2 * late, (at, to)));
+                }
+            }
+            at = to;
+        }
+        while at < content.len() {
+            let to = (at + 1460).min(content.len());
+            cut.push((usize::MAX, (at, to)));
+            at = to;
+        }
+        cut.sort_by_key(|(when, _)| *when);
+        let cut: Vec<_> = cut.into_iter().map(|(_, range)| range).collect();
+        prop_assert_eq!(alerts(&content, &cut), alerts(&content, &whole), "by sid: as cut, in order");
+    }
+}
+
+#[test]
+fn the_rules_do_match() {
+    let content = [&b"..needle..thread"[..], &[b'-'; 200], b"\0\x02abeye"].concat();
+    let by_sid = alerts(&content, &[(0, content.len())]);
+    // Counted by hand: 3 nothing called eye within 30 bytes; 4 and 6 not, an eye is near and much is behind; 8 not; 11 is silent.
+    assert_eq!(by_sid[..12], [1, 1, 1, 0, 1, 0, 1, 0, 1, 1, 0, 0]);
+}
