@@ -46,7 +46,8 @@ fn main() -> ExitCode {
         Command::Status(arguments) => status::status(&arguments).map_err(Into::into),
     };
     done.unwrap_or_else(|error| {
-        eprintln!("sekisho: {error:#}");
+        // Not with its sources: each sentence holds its cause already.
+        eprintln!("sekisho: {error}");
         ExitCode::FAILURE
     })
 }

@@ -108,7 +108,9 @@ pub fn check(arguments: &CheckArguments) -> Result<ExitCode, CheckError> {
         if config_problems.is_empty() {
             println!("configuration: no errors");
         } else {
-            println!("configuration: {} errors; the rules were checked with the defaults", config_problems.len());
+            let n = config_problems.len();
+            let errors = if n == 1 { "1 error".to_owned() } else { format!("{n} errors") };
+            println!("configuration: {errors}; the rules were checked with the defaults");
         }
         println!(
             "rules: {in_use} loaded, {} failed, {} skipped, {} disabled, in {} files",

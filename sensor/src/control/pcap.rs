@@ -99,8 +99,17 @@ pub enum PcapError {
 /// What kept the files from being read at all.
 pub fn pcap(arguments: &PcapArguments) -> Result<ExitCode, PcapError> {
     let report = read_files(arguments)?;
+    for error in &report.damage {
+        if error.is_warning() {
+            tracing::warn!("{error}");
+        } else {
+            tracing::error!("{error}");
+        }
+    }
     match arguments.summary {
         Format::Json => println!("{}", serde_json::to_string(&report)?),
+        // Of files that could not be opened there is nothing more to tell.
+        Format::Text if report.packets == 0 && report.unreadable() => {}
         Format::Text => print!("{report}"),
     }
     Ok(if report.unreadable() { ExitCode::FAILURE } else { ExitCode::SUCCESS })

@@ -113,9 +113,6 @@ impl fmt::Display for PcapReport {
             self.load_seconds,
             accounts::bytes(self.max_rss_bytes)
         )?;
-        for error in &self.damage {
-            writeln!(f, "! {error}")?;
-        }
         writeln!(f, "\nPackets")?;
         f.write_str(&accounts::ledger_lines(&self.ledger))?;
         self.write_counters(f)?;
