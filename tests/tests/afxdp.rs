@@ -9,7 +9,6 @@ use sekisho::capture::afxdp_config::{AfxdpConfig, BusyPoll, HugePages, ZeroCopy}
 use sekisho::capture::afxdp_statistics::AfxdpCounters;
 use sekisho::capture::link::Link;
 use sekisho::control::interface::{AttachConfig, AttachMode, Attachment, NoSocketAction, XdpPlace};
-use sekisho::control::queue_source::kernel_source;
 use sekisho_ebpf::Verdict;
 use sekisho_tests::frames::{Sender, frame};
 use sekisho_tests::live::{Received, nothing_attached, send_and_receive, small, wait_for_queue, with_pair};
@@ -205,12 +204,12 @@ fn a_queue_without_a_socket_passes_or_drops_as_configured_and_counts_it() {
 }
 
 #[test]
-fn the_metrics_read_a_queue_while_its_worker_runs_and_when_all_is_gone() {
+fn counters_are_read_while_the_worker_runs_and_when_all_is_gone() {
     with_pair(1, 1500, || {
         let mut attachment = Attachment::attach("tap0", &AttachConfig::default()).unwrap();
         let mut socket = Socket::open("tap0", 0, &small()).unwrap();
         attachment.insert(0, &socket).unwrap();
-        let source = kernel_source(&attachment, &socket);
+        let (counters, statistics) = (attachment.counter_reader(), socket.statistics_reader());
         let worker = std::thread::scope(|scope| {
             let worker = scope.spawn(move || {
                 send_and_receive(&mut socket, 100, |_| 100);
@@ -223,15 +222,11 @@ fn the_metrics_read_a_queue_while_its_worker_runs_and_when_all_is_gone() {
             worker.join().unwrap()
         });
         let check = || {
-            let reading = source();
-            assert_eq!(
-                (reading.mode.as_str(), reading.attach.as_str(), reading.driver.as_str()),
-                ("copy", "native", "veth")
-            );
-            let redirected = reading.xdp.iter().find(|c| c.outcome == "redirected").unwrap();
-            assert_eq!((redirected.packets, redirected.bytes), (200, 20_000));
-            assert_eq!(reading.xdp.iter().map(|c| c.packets).sum::<u64>(), 200);
-            assert_eq!(reading.socket.unwrap().lost_packets(), 100 - 64, "what the rings could not hold");
+            let program = counters.read(0).unwrap();
+            assert_eq!((program.packets(Verdict::Redirected), program.bytes(Verdict::Redirected)), (200, 20_000));
+            assert_eq!(program.total_packets(), 200);
+            let socket = statistics.read();
+            assert_eq!(socket.rx_dropped + socket.rx_ring_full, 100 - 64, "what the rings could not hold");
         };
         check();
         drop((attachment, worker));

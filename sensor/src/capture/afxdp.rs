@@ -1,4 +1,5 @@
-//! AF_XDP sockets: one per (interface, queue), owned by the worker of that queue. All of AF_XDP's `unsafe` is in this file.
+//! AF_XDP sockets: one per (interface, queue), owned by the worker of that queue. AF_XDP's `unsafe` is in this file,
+//! but for the system call that reads the statistics, in `afxdp_statistics`.
 //!
 //! A frame of packet memory (UMEM) is in exactly one place: with the kernel (fill ring, NIC, RX ring), in the batch that
 //! the worker is processing, or spare. [`Socket::receive`] takes a batch from the RX ring and at once tops up the fill ring

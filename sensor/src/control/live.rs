@@ -1,11 +1,11 @@
 //! One queue of a live interface: its thread, and what others can read of it while it runs.
 //!
-//! The thread owns the socket and the worker. Everything else sees copies: the worker's ledger and counters, the socket's
-//! statistics as of the last second, and the XDP program's counters, which are the control thread's.
+//! The thread owns the socket and the worker. Everything else reads what they publish: the worker's ledger and counters,
+//! and the kernel's counters of the socket and of the XDP program, which can be read from any thread and outlive both.
 
-use super::interface::Attachment;
-use crate::capture::afxdp::{AfxdpCounters, Facts, Socket, Wake};
-use crate::counters::{CounterSet, Published, WorkerTime};
+use super::interface::{Attachment, CounterReader};
+use crate::capture::afxdp::{AfxdpCounters, Facts, Socket, StatisticsReader, Wake};
+use crate::counters::{Published, WorkerTime};
 use crate::decode::{Frame, LinkType};
 use crate::ledger::Ledger;
 use crate::output::sources::{KernelReading, SocketStatistics, WorkerSource, XdpCount};
@@ -13,19 +13,17 @@ use crate::time::Timestamp;
 use crate::worker::Worker;
 use sekisho_ebpf::{QueueCounters, Verdict};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// How long a worker with no packets sleeps at most: what a stop may take, and how coarse idle time-outs are.
 const IDLE_WAIT: Duration = Duration::from_millis(100);
-/// How often the socket's statistics are read.
-const STATISTICS_INTERVAL: Duration = Duration::from_secs(1);
 
 /// An interface that is captured from, shared by those who read its counters.
 pub struct Interface {
     /// As configured.
     pub name: String,
-    /// The driver's name; empty if it has none, as veth.
+    /// The driver's name; empty if unknown.
     pub driver: String,
     /// How the program is attached: `native` or `generic`.
     pub attach: &'static str,
@@ -33,41 +31,21 @@ pub struct Interface {
     pub attachment: Mutex<Option<Attachment>>,
     /// The interface vanished.
     pub gone: AtomicBool,
-    /// The program's counters when they were last read.
-    last: Mutex<Vec<QueueCounters>>,
+    counters: CounterReader,
 }
 
 impl Interface {
     /// With its program attached.
     #[must_use]
     pub fn new(name: &str, attachment: Attachment) -> Self {
-        let driver = std::fs::read_link(format!("/sys/class/net/{name}/device/driver"))
-            .ok()
-            .and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()))
-            .unwrap_or_default();
         Self {
             name: name.to_owned(),
-            driver,
+            driver: attachment.link().driver(),
             attach: attachment.place().as_str(),
+            counters: attachment.counter_reader(),
             attachment: Mutex::new(Some(attachment)),
             gone: AtomicBool::new(false),
-            last: Mutex::default(),
         }
-    }
-
-    /// The program's counters by queue; as they were last when it is gone.
-    pub fn counters(&self) -> Vec<QueueCounters> {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let attachment = self.attachment.lock().unwrap_or_else(PoisonError::into_inner);
-        match attachment.as_ref().map(Attachment::counters) {
-            Some(Ok(counters)) => {
-                *last = counters.queues;
-                last.push(counters.later_queues);
-            }
-            Some(Err(error)) => tracing::warn!("{error}"),
-            None => {}
-        }
-        last.clone()
     }
 }
 
@@ -89,38 +67,22 @@ pub struct Queue {
     pub counters: Arc<Published>,
     /// How the worker spends its time.
     pub time: Arc<WorkerTime>,
-    /// The socket's statistics, as [`AfxdpCounters`] has them.
-    pub socket: Arc<Published>,
+    /// The socket's statistics.
+    pub socket: StatisticsReader,
 }
 
 impl Queue {
-    /// Room for a socket's statistics.
-    #[must_use]
-    pub fn room() -> Arc<Published> {
-        Arc::new(Published::new(AfxdpCounters::INFO.len()))
-    }
-
-    /// The socket's statistics as of the last second.
+    /// The socket's statistics; as they were last when it is gone.
     #[must_use]
     pub fn socket_statistics(&self) -> AfxdpCounters {
-        let mut counters = AfxdpCounters::default();
-        if let [dropped, rx_invalid, tx_invalid, ring_full, fill_empty, tx_empty, cut, bad] = *self.socket.read() {
-            counters.rx_dropped = dropped;
-            counters.rx_invalid_descs = rx_invalid;
-            counters.tx_invalid_descs = tx_invalid;
-            counters.rx_ring_full = ring_full;
-            counters.rx_fill_ring_empty_descs = fill_empty;
-            counters.tx_ring_empty_descs = tx_empty;
-            counters.packets_cut = cut;
-            counters.bad_descs = bad;
-        }
-        counters
+        self.socket.read()
     }
 
     /// What the XDP program did with this queue's packets.
     #[must_use]
     pub fn xdp(&self) -> QueueCounters {
-        self.interface.counters().get(self.number as usize).copied().unwrap_or_default()
+        // Reading a map that is held open does not fail; if it did, nothing would be known of this queue.
+        self.interface.counters.read(self.number).unwrap_or_default()
     }
 
     /// For metrics and status.
@@ -176,7 +138,6 @@ impl Queue {
 
 /// The queue's thread: takes packets until it is told to stop or the interface vanishes, then settles everything.
 pub fn serve(queue: &Queue, mut socket: Socket, mut worker: Worker, stop: &AtomicBool) {
-    let mut statistics = Statistics { room: &queue.socket, scratch: [0; AfxdpCounters::INFO.len()], next: None };
     let mut number = 0;
     let mut before = Instant::now();
     loop {
@@ -188,7 +149,6 @@ pub fn serve(queue: &Queue, mut socket: Socket, mut worker: Worker, stop: &Atomi
                 break;
             }
             worker.batch_end(Timestamp::now());
-            statistics.publish(&socket, Instant::now());
             let asleep = Instant::now();
             let wake = socket.wait(IDLE_WAIT);
             let awake = Instant::now();
@@ -212,26 +172,6 @@ pub fn serve(queue: &Queue, mut socket: Socket, mut worker: Worker, stop: &Atomi
         let after = Instant::now();
         queue.time.add(after - before, Duration::ZERO);
         before = after;
-        statistics.publish(&socket, after);
     }
     worker.finish();
-    statistics.next = None;
-    statistics.publish(&socket, Instant::now());
-}
-
-struct Statistics<'a> {
-    room: &'a Published,
-    scratch: [u64; AfxdpCounters::INFO.len()],
-    next: Option<Instant>,
-}
-
-impl Statistics<'_> {
-    /// Reads the socket's statistics if it is time to.
-    fn publish(&mut self, socket: &Socket, now: Instant) {
-        if self.next.is_some_and(|next| now < next) {
-            return;
-        }
-        self.next = Some(now + STATISTICS_INTERVAL);
-        self.room.publish(0, &socket.statistics(), &mut self.scratch);
-    }
 }

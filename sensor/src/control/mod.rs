@@ -10,7 +10,6 @@ pub mod interface;
 pub mod live;
 pub mod pcap;
 pub mod privilege;
-pub mod queue_source;
 pub mod report;
 pub mod rules;
 pub mod run;

@@ -329,8 +329,6 @@ impl Sensor {
             queues.push(thread.queue);
         }
         for interface in &interfaces {
-            // Read for the last time, then taken off.
-            let _ = interface.counters();
             interface.attachment.lock().unwrap_or_else(PoisonError::into_inner).take();
         }
         drop((http, control));
@@ -387,7 +385,7 @@ fn set_up_queues(
                 ledger: Arc::clone(worker.ledger()),
                 counters: Arc::clone(worker.published()),
                 time: Arc::default(),
-                socket: Queue::room(),
+                socket: socket.statistics_reader(),
             });
             ready.push(Ready { queue, socket, worker });
         }

@@ -135,8 +135,14 @@ impl Detector {
             let port = if to_server { packet.dst_port } else { packet.src_port };
             flow.groups = [groups.find(class, true, port), groups.find(class, false, port)];
         }
-        let rows = if to_server { flow.rows } else { [flow.rows[1], flow.rows[0]] };
-        let group = flow.groups[direction.index()];
+        let (group, rows) = if flow.class != Some(class) {
+            // An ICMP error about the flow: a packet of its own, from whoever noticed.
+            (groups.find(class, to_server, 0), [find(src), find(dst)])
+        } else if to_server {
+            (flow.groups[0], flow.rows)
+        } else {
+            (flow.groups[1], [flow.rows[1], flow.rows[0]])
+        };
         PacketContext {
             packet,
             class,
