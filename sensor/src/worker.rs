@@ -8,7 +8,7 @@
 //! and the rules ask for. Every frame ends in exactly one line of the [`Ledger`].
 
 use crate::counters::Published;
-use crate::decode::{DecodeConfig, DecodeCounters, DecodeEvent, Decoder, EventSet, Frame, PacketSink};
+use crate::decode::{DecodeConfig, DecodeCounters, DecodeEvent, Decoder, EventSet, Frame};
 use crate::defrag::DefragCounters;
 use crate::detect::DetectConfig;
 use crate::detect::detector::Detector;
@@ -53,6 +53,7 @@ pub struct WorkerConfig {
 
 /// One worker: see the module.
 pub struct Worker {
+    engine: Arc<Engine>,
     decoder: Decoder,
     path: Path,
     ledger: Arc<Ledger>,
@@ -89,7 +90,7 @@ impl Worker {
                 flows: FlowTable::new(&config.flow, config.seed, config.number),
                 streams: StreamEngine::new(&config.stream),
                 stream_events: [0; StreamEvent::COUNT],
-                detector: Detector::new(engine, thresholds, config.detect.history_bytes)?,
+                detector: Detector::new(&engine, thresholds, config.detect.history_bytes)?,
                 sender,
                 inline: config.inline,
                 verdict: Verdict::default(),
@@ -97,6 +98,7 @@ impl Worker {
             ledger: Arc::default(),
             published: Arc::new(Published::new(len)),
             scratch: vec![0; len],
+            engine,
         })
     }
 
@@ -139,11 +141,11 @@ impl Worker {
     #[inline]
     pub fn frame(&mut self, frame: &Frame<'_>) -> Outcome {
         self.ledger.received(1, u64::from(frame.wire_len));
-        let (decoder, path) = (&mut self.decoder, &mut self.path);
+        let (engine, decoder, path) = (&*self.engine, &mut self.decoder, &mut self.path);
         path.verdict = Verdict::default();
         // A defect must not take the link down: the frame is counted, and the worker goes on with the next one.
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            let decoded = decoder.decode(frame, path);
+            let decoded = decoder.decode(frame, &mut |packet: &Packet<'_>| path.packet(engine, packet));
             path.verdict.outcome(decoded.outcome())
         }))
         .unwrap_or(Outcome::Dropped(DropReason::InternalError));
@@ -153,14 +155,14 @@ impl Worker {
 
     /// To be called once a batch, and when idle: ends flows whose time is over and publishes the counters.
     pub fn batch_end(&mut self, now: Timestamp) {
-        self.path.expire(now);
+        self.path.expire(&self.engine, now);
         self.decoder.defrag.expire(now);
         self.publish();
     }
 
     /// Ends all flows and returns all memory to its pools: the sensor stops, or the files are read.
     pub fn finish(&mut self) {
-        self.path.drain();
+        self.path.drain(&self.engine);
         self.publish();
     }
 
@@ -175,29 +177,27 @@ impl Worker {
     }
 }
 
-impl PacketSink for Path {
+impl Path {
     /// A packet's way behind the decoder.
     #[inline]
-    fn packet(&mut self, packet: &Packet<'_>) {
+    fn packet(&mut self, engine: &Engine, packet: &Packet<'_>) {
         if packet.ip.is_none() || !packet.checksum_ok {
-            return self.undecoded(packet);
+            return self.undecoded(engine, packet);
         }
         let Self { flows, streams, detector, sender, .. } = self;
-        let found = flows.lookup(packet, &mut |flow, reason| end_flow(flow, reason, streams, detector, sender));
+        let found = flows.lookup(packet, &mut |flow, reason| end_flow(engine, flow, reason, streams, detector, sender));
         match found {
-            Lookup::Flow { index, direction, .. } => self.in_flow(packet, index, direction),
-            Lookup::NoFlow => self.without_flow(packet),
+            Lookup::Flow { index, direction, .. } => self.in_flow(engine, packet, index, direction),
+            Lookup::NoFlow => self.without_flow(engine, packet),
             Lookup::Full => {
                 self.tell_decode_events(packet, None);
                 self.verdict.dropped(DropReason::FlowTableFull);
             }
         }
     }
-}
 
-impl Path {
     #[inline]
-    fn in_flow(&mut self, packet: &Packet<'_>, index: FlowIndex, direction: Direction) {
+    fn in_flow(&mut self, engine: &Engine, packet: &Packet<'_>, index: FlowIndex, direction: Direction) {
         let flow = self.flows.get_mut(index);
         let id = flow.id;
         if !packet.events.is_empty() {
@@ -212,7 +212,7 @@ impl Path {
         } else {
             self.verdict.inspected();
         }
-        let mut cx = self.detector.begin(packet, Some((&mut flow.user, id, direction)));
+        let mut cx = self.detector.begin(engine, packet, Some((&mut flow.user, id, direction)));
         if let Some(tcp) = packet.tcp() {
             self.segment(&mut cx, packet, tcp, index, direction);
         } else {
@@ -266,10 +266,10 @@ impl Path {
     }
 
     #[cold]
-    fn without_flow(&mut self, packet: &Packet<'_>) {
+    fn without_flow(&mut self, engine: &Engine, packet: &Packet<'_>) {
         self.tell_decode_events(packet, None);
         self.verdict.inspected();
-        let cx = self.detector.begin(packet, None);
+        let cx = self.detector.begin(engine, packet, None);
         self.detector.payload(&cx, None, true);
         if !packet.events.is_empty() {
             self.detector.events(&cx, None);
@@ -279,12 +279,12 @@ impl Path {
 
     /// No IP, or a wrong checksum: nothing to follow, but what was odd is told, and rules may ask for it.
     #[cold]
-    fn undecoded(&mut self, packet: &Packet<'_>) {
+    fn undecoded(&mut self, engine: &Engine, packet: &Packet<'_>) {
         if packet.events.is_empty() {
             return;
         }
         self.tell_decode_events(packet, None);
-        let cx = self.detector.begin(packet, None);
+        let cx = self.detector.begin(engine, packet, None);
         self.detector.events(&cx, None);
         self.conclude(&cx, None);
     }
@@ -315,14 +315,14 @@ impl Path {
         }
     }
 
-    fn expire(&mut self, now: Timestamp) {
+    fn expire(&mut self, engine: &Engine, now: Timestamp) {
         let Self { flows, streams, detector, sender, .. } = self;
-        flows.expire(now, EXPIRE_BUDGET, &mut |flow, reason| end_flow(flow, reason, streams, detector, sender));
+        flows.expire(now, EXPIRE_BUDGET, &mut |flow, reason| end_flow(engine, flow, reason, streams, detector, sender));
     }
 
-    fn drain(&mut self) {
+    fn drain(&mut self, engine: &Engine) {
         let Self { flows, streams, detector, sender, .. } = self;
-        flows.drain(&mut |flow, reason| end_flow(flow, reason, streams, detector, sender));
+        flows.drain(&mut |flow, reason| end_flow(engine, flow, reason, streams, detector, sender));
     }
 }
 
@@ -365,6 +365,7 @@ impl StreamSink for Inspect<'_, '_> {
 
 /// A flow is over: what its streams still hold is inspected, and its record written.
 fn end_flow(
+    engine: &Engine,
     flow: &mut Flow<FlowDetect>,
     reason: FlowEndReason,
     streams: &mut StreamEngine,
@@ -373,7 +374,7 @@ fn end_flow(
 ) {
     if flow.proto() == IpProto::TCP {
         let packet = stand_in(flow);
-        let cx = detector.begin(&packet, Some((&mut flow.user, flow.id, Direction::ToServer)));
+        let cx = detector.begin(engine, &packet, Some((&mut flow.user, flow.id, Direction::ToServer)));
         let cx = PacketContext { established: flow.established(), headers: false, ..cx };
         streams.close(&mut flow.tcp, &mut Inspect { detector, cx: &cx, flow: &mut flow.user });
         detector.finish();
@@ -458,7 +459,7 @@ fn tell_alerts(
             flow: flow.as_deref().map(Flow::summary),
             direction,
             signature: alert.signature,
-            ruleset: Arc::clone(&detector.engine().ruleset),
+            ruleset: Arc::clone(&cx.engine.ruleset),
             action: if blocked { AlertAction::Blocked } else { AlertAction::Allowed },
             in_stream: alert.in_stream,
         }));

@@ -28,7 +28,6 @@ use std::sync::Arc;
 
 /// One worker's detection.
 pub struct Detector {
-    pub(super) engine: Arc<Engine>,
     pub(super) thresholds: Arc<Thresholds>,
     /// What was counted so far.
     pub counters: DetectCounters,
@@ -50,11 +49,11 @@ pub struct Detector {
 }
 
 impl Detector {
-    /// For one worker. `history_bytes` bounds the memory for looking behind segment edges.
+    /// For one worker, and for rules of `engine`. `history_bytes` bounds the memory for looking behind segment edges.
     ///
     /// # Errors
     /// Hyperscan has no memory for its scratch space.
-    pub fn new(engine: Arc<Engine>, thresholds: Arc<Thresholds>, history_bytes: usize) -> Result<Self, HyperscanError> {
+    pub fn new(engine: &Engine, thresholds: Arc<Thresholds>, history_bytes: usize) -> Result<Self, HyperscanError> {
         let mut scratch = ScanScratch::default();
         let mut spare_scans = vec![];
         for group in &engine.groups {
@@ -85,19 +84,13 @@ impl Detector {
             hits: Vec::with_capacity(MAX_HITS),
             candidates: Vec::with_capacity(MAX_HITS),
             window: Vec::with_capacity(1 << 17),
-            engine,
         })
     }
 
-    /// The ruleset in use.
-    #[must_use]
-    pub fn engine(&self) -> &Arc<Engine> {
-        &self.engine
-    }
-
-    /// Begins a packet and finds what rules will ask about it.
+    /// Begins a packet and finds what rules will ask about it. `engine` is the one that the detector was made for.
     pub fn begin<'a>(
         &mut self,
+        engine: &'a Engine,
         packet: &'a Packet<'a>,
         flow: Option<(&mut FlowDetect, u64, Direction)>,
     ) -> PacketContext<'a> {
@@ -105,16 +98,16 @@ impl Detector {
         self.ruling = Ruling::default();
         self.headers_judged = false;
         let class = class_of(packet);
-        let find =
-            |addr: Option<(Addr, u8)>| addr.map_or_else(Default::default, |(a, v)| self.engine.addresses.find(a, v));
+        let find = |addr: Option<(Addr, u8)>| addr.map_or_else(Default::default, |(a, v)| engine.addresses.find(a, v));
         let src = packet.ip.map(|ip| (ip.src, ip.version));
         let dst = packet.ip.map(|ip| (ip.dst, ip.version));
-        let groups = &self.engine.ruleset.groups;
+        let groups = &engine.ruleset.groups;
         let stream_events = StreamEventSet::default();
         let Some((flow, flow_id, direction)) = flow else {
             let group = groups.find(class, true, packet.dst_port);
             let rows = [find(src), find(dst)];
             return PacketContext {
+                engine,
                 packet,
                 class,
                 group,
@@ -144,6 +137,7 @@ impl Detector {
             (flow.groups[1], [flow.rows[1], flow.rows[0]])
         };
         PacketContext {
+            engine,
             packet,
             class,
             group,
@@ -162,12 +156,13 @@ impl Detector {
     #[must_use]
     pub fn reversed<'a>(
         &self,
-        cx: &PacketContext<'_>,
+        cx: &PacketContext<'a>,
         packet: &'a Packet<'a>,
         flow: &FlowDetect,
         direction: Direction,
     ) -> PacketContext<'a> {
         PacketContext {
+            engine: cx.engine,
             packet,
             class: cx.class,
             group: flow.groups[direction.index()],
@@ -187,7 +182,7 @@ impl Detector {
         if flow.passed {
             return;
         }
-        let engine = Arc::clone(&self.engine);
+        let engine = cx.engine;
         self.turn(cx, flow, direction);
         let Some(group) = engine.group(cx.group) else { return };
         let state = &mut flow.streams[direction.index()];
@@ -201,11 +196,11 @@ impl Detector {
         let scan_start = state.scan_start;
         let mut candidates = std::mem::take(&mut self.candidates);
         candidates.clear();
-        self.header_candidates(cx, flow, group, &mut candidates);
+        self.header_candidates(cx, Some(flow), group, &mut candidates);
         for hit in &self.hits {
             let end = scan_start + hit.to;
             for guarded in group.guarded(hit.literal) {
-                add_stream_candidates(&engine, guarded, end, position, whole, &mut candidates);
+                add_stream_candidates(engine, guarded, end, position, whole, &mut candidates);
             }
         }
         if whole {
@@ -224,9 +219,9 @@ impl Detector {
         } else {
             Stretch { data: bytes, start: position }
         };
-        self.judge_parked(&engine, cx, flow, direction, stretch, false);
+        self.judge_parked(cx, flow, direction, stretch, false);
         candidates.sort_unstable();
-        self.judge_all(&engine, cx, Some(flow), &candidates, stretch);
+        self.judge_all(cx, Some(flow), &candidates, stretch);
         self.candidates = candidates;
         self.window = window;
         let state = &mut flow.streams[direction.index()];
@@ -251,22 +246,21 @@ impl Detector {
         if state.pending == NO_PENDING || flow.passed {
             return;
         }
-        let engine = Arc::clone(&self.engine);
         let mut window = std::mem::take(&mut self.window);
         window.clear();
         window.extend_from_slice(self.history.get(state.history));
         let stretch = Stretch { data: &window, start: state.next - window.len() as u64 };
-        self.judge_parked(&engine, cx, flow, direction, stretch, true);
+        self.judge_parked(cx, flow, direction, stretch, true);
         self.window = window;
     }
 
     /// The payload of a single packet: all but TCP in order. `stream_rules`: rules for the stream are judged here as well,
     /// since no stream takes these bytes.
-    pub fn payload(&mut self, cx: &PacketContext<'_>, flow: Option<&mut FlowDetect>, stream_rules: bool) {
+    pub fn payload(&mut self, cx: &PacketContext<'_>, mut flow: Option<&mut FlowDetect>, stream_rules: bool) {
         if flow.as_ref().is_some_and(|f| f.passed) {
             return;
         }
-        let engine = Arc::clone(&self.engine);
+        let engine = cx.engine;
         let Some(group) = engine.group(cx.group) else { return };
         let payload = cx.packet.payload;
         self.hits.clear();
@@ -275,12 +269,7 @@ impl Detector {
         }
         let mut candidates = std::mem::take(&mut self.candidates);
         candidates.clear();
-        let mut flow = flow;
-        if let Some(flow) = flow.as_deref_mut() {
-            self.header_candidates(cx, flow, group, &mut candidates);
-        } else {
-            self.flowless_candidates(cx, group, &mut candidates);
-        }
+        self.header_candidates(cx, flow.as_deref_mut(), group, &mut candidates);
         for hit in &self.hits {
             for guarded in group.guarded(hit.literal) {
                 let Some(rule) = engine.rule(guarded.rule) else { continue };
@@ -292,39 +281,34 @@ impl Detector {
         }
         add_sized(group, payload.len(), &mut candidates);
         candidates.sort_unstable();
-        self.judge_all(&engine, cx, flow, &candidates, Stretch { data: &[], start: 0 });
+        self.judge_all(cx, flow, &candidates, Stretch { data: &[], start: 0 });
         self.candidates = candidates;
     }
 
     /// Rules that need no payload, where neither [`Self::stream`] nor [`Self::payload`] was called for the packet.
-    pub fn headers(&mut self, cx: &PacketContext<'_>, flow: Option<&mut FlowDetect>) {
+    pub fn headers(&mut self, cx: &PacketContext<'_>, mut flow: Option<&mut FlowDetect>) {
         if self.headers_judged || flow.as_ref().is_some_and(|f| f.passed) {
             return;
         }
-        let engine = Arc::clone(&self.engine);
+        let engine = cx.engine;
         let Some(group) = engine.group(cx.group) else { return };
         let mut candidates = std::mem::take(&mut self.candidates);
         candidates.clear();
-        let mut flow = flow;
-        if let Some(flow) = flow.as_deref_mut() {
-            self.header_candidates(cx, flow, group, &mut candidates);
-        } else {
-            self.flowless_candidates(cx, group, &mut candidates);
-        }
+        self.header_candidates(cx, flow.as_deref_mut(), group, &mut candidates);
         candidates.sort_unstable();
-        self.judge_all(&engine, cx, flow, &candidates, Stretch { data: &[], start: 0 });
+        self.judge_all(cx, flow, &candidates, Stretch { data: &[], start: 0 });
         self.candidates = candidates;
     }
 
     /// Rules that ask for an event. To be called for packets about which something was odd, after all else.
     #[cold]
     pub fn events(&mut self, cx: &PacketContext<'_>, flow: Option<&mut FlowDetect>) {
-        let engine = Arc::clone(&self.engine);
+        let engine = cx.engine;
         let Some(group) = engine.group(cx.group) else { return };
         let mut candidates = std::mem::take(&mut self.candidates);
         candidates.clear();
         candidates.extend(group.events.iter().map(|&rule| Candidate { rule, at: 0, place: Where::Header }));
-        self.judge_all(&engine, cx, flow, &candidates, Stretch { data: &[], start: 0 });
+        self.judge_all(cx, flow, &candidates, Stretch { data: &[], start: 0 });
         self.candidates = candidates;
     }
 
@@ -408,19 +392,11 @@ impl Detector {
         self.counters.scanned_bytes += payload.len() as u64;
     }
 
-    fn flowless_candidates(&mut self, cx: &PacketContext<'_>, group: &GroupEngine, out: &mut Vec<Candidate>) {
-        self.headers_judged = true;
-        let header = |rule: &u32| Candidate { rule: *rule, at: 0, place: Where::Header };
-        out.extend(group.headers.iter().map(header));
-        out.extend(self.engine.rules_of_row(cx.rows[0]).iter().map(header));
-        out.extend(self.engine.rules_of_row(cx.rows[1]).iter().map(header));
-    }
-
     /// Rules without a literal, once a packet; those on addresses alone, once a flow and direction.
     fn header_candidates(
         &mut self,
         cx: &PacketContext<'_>,
-        flow: &mut FlowDetect,
+        flow: Option<&mut FlowDetect>,
         group: &GroupEngine,
         out: &mut Vec<Candidate>,
     ) {
@@ -429,10 +405,13 @@ impl Detector {
         }
         let header = |rule: &u32| Candidate { rule: *rule, at: 0, place: Where::Header };
         out.extend(group.headers.iter().map(header));
-        let judged = cx.direction.is_some_and(|d| std::mem::replace(&mut flow.addresses_judged[d.index()], true));
+        let judged = match (flow, cx.direction) {
+            (Some(flow), Some(d)) => std::mem::replace(&mut flow.addresses_judged[d.index()], true),
+            _ => false,
+        };
         for row in cx.rows {
-            let rules = self.engine.rules_of_row(row).iter();
-            let wanted = |rule: &&u32| !judged || self.engine.rule(**rule).is_some_and(|r| !r.is_address_only());
+            let rules = cx.engine.rules_of_row(row).iter();
+            let wanted = |rule: &&u32| !judged || cx.engine.rule(**rule).is_some_and(|r| !r.is_address_only());
             out.extend(rules.filter(wanted).map(header));
         }
     }

@@ -2,7 +2,6 @@
 
 use super::candidate::{Candidate, Stretch, Where};
 use super::detector::Detector;
-use super::engine::Engine;
 use super::evaluate::{Buffer, End, Judgement, judge};
 use super::history::REACH;
 use super::pending::Parked;
@@ -16,7 +15,6 @@ impl Detector {
     /// Judges sorted candidates in order.
     pub(super) fn judge_all(
         &mut self,
-        engine: &Engine,
         cx: &PacketContext<'_>,
         mut flow: Option<&mut FlowDetect>,
         candidates: &[Candidate],
@@ -28,9 +26,9 @@ impl Detector {
             let many = candidates[i..].iter().take_while(|c| c.rule == index).count();
             let same = &candidates[i..i + many];
             i += many;
-            let Some(rule) = engine.rule(index) else { continue };
+            let Some(rule) = cx.engine.rule(index) else { continue };
             self.counters.candidates += 1;
-            if !rule.admits(cx, &engine.addresses) {
+            if !rule.admits(cx, &cx.engine.addresses) {
                 continue;
             }
             let mut matched = false;
@@ -98,7 +96,6 @@ impl Detector {
     /// Judges again what is parked on a direction; `last`: as it stands.
     pub(super) fn judge_parked(
         &mut self,
-        engine: &Engine,
         cx: &PacketContext<'_>,
         flow: &mut FlowDetect,
         direction: Direction,
@@ -108,7 +105,7 @@ impl Detector {
         let state = direction.index();
         let mut i = 0;
         while let Some(parked) = self.pending.parked(flow.streams[state].pending, i) {
-            let Some(rule) = engine.rule(parked.rule) else {
+            let Some(rule) = cx.engine.rule(parked.rule) else {
                 self.pending.unpark(flow.streams[state].pending, i);
                 continue;
             };

@@ -1,6 +1,7 @@
 //! One signature, compiled: the conditions that are not about the payload, cheapest first, and what a match does.
 
 use super::address::{AddressIndex, AddressLists, ListId, RowId};
+use super::engine::Engine;
 use super::flowbits::FlowbitOps;
 use super::program::{Program, ProgramError};
 use crate::decode::DecodeEvent;
@@ -14,8 +15,10 @@ use sekisho_signatures::ruleset::Inspection;
 use std::collections::HashMap;
 
 /// What rules ask of a packet beside its bytes; made once a packet.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct PacketContext<'a> {
+    /// The rules.
+    pub engine: &'a Engine,
     /// The packet.
     pub packet: &'a Packet<'a>,
     /// Its class.
