@@ -31,10 +31,12 @@ impl Detector {
             if !rule.admits(cx, &cx.engine.addresses) {
                 continue;
             }
-            let mut matched = false;
+            // On the packet the answer is the same for every occurrence; a match in the stream stands for the packet.
+            let mut packet_settled = false;
             for candidate in same {
-                if candidate.place != Where::Stream && matched {
-                    break;
+                let in_stream = candidate.place == Where::Stream;
+                if !in_stream && std::mem::replace(&mut packet_settled, true) {
+                    continue;
                 }
                 let bits = flow.as_deref().map(|f| &f.bits);
                 if !rule.flowbits.is_empty() && !bits.is_some_and(|b| rule.flowbits.hold(b)) {
@@ -45,8 +47,7 @@ impl Detector {
                     _ => self.judge_packet(rule, cx),
                 };
                 if judgement == Judgement::Match {
-                    matched = true;
-                    let in_stream = candidate.place == Where::Stream;
+                    packet_settled = true;
                     self.matched(rule, index, cx, flow.as_deref_mut(), in_stream, cx.reversed);
                 }
             }
