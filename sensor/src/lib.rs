@@ -17,6 +17,7 @@ pub mod flow;
 pub mod ledger;
 pub mod output;
 pub mod packet;
+pub mod protocols;
 pub mod stream;
 pub mod time;
 pub mod verdict;

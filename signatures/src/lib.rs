@@ -4,6 +4,8 @@
 //! doc, checker, tests together); [`check`] walks the tree and fills a [`model::Signature`]; [`load`] does it for files and
 //! says what was wrong, where, in words. Rule text is bytes: nothing here needs it to be UTF-8, and nothing panics on it.
 
+pub mod app;
+pub mod buffers;
 pub mod check;
 pub mod classification;
 pub mod error;

@@ -1,0 +1,65 @@
+//! Application protocols: one folder each, the same file names in all.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `mod.rs` | the protocol in short: what is read, what is bounded and by how much |
+//! | `parser.rs` | [`Parser`]: bytes to transactions, resynchronising or giving up on bad input |
+//! | `transaction.rs` | [`Transaction`]: one exchange and what rules may look at of it |
+//! | `record.rs` | its EVE record ([`Record`]) |
+//! | `event.rs` | what can be odd about it, under Suricata's names |
+//! | `probe.rs` | how it is recognised by its first bytes |
+//! | `tests/` | cases as bytes, property tests |
+//!
+//! A parser takes the bytes of both directions in order, cut anywhere, and tells an [`Observer`] what it made of them. It knows
+//! nothing of rules, flows or outputs; it never panics, and what it keeps per flow is bounded.
+
+mod transaction;
+
+pub use transaction::{Part, Record, Transaction, TransactionState};
+
+use crate::packet::Direction;
+use sekisho_signatures::app::Protocol;
+use sekisho_signatures::buffers::Progress;
+
+/// Reads one flow.
+pub trait Parser: Send {
+    /// What it reads.
+    fn protocol(&self) -> Protocol;
+
+    /// The next bytes of one direction; for protocols over datagrams, one datagram.
+    fn data(&mut self, direction: Direction, bytes: &[u8], observer: &mut dyn Observer) -> Status;
+
+    /// `len` bytes of one direction are missing here.
+    fn gap(&mut self, direction: Direction, len: u64, observer: &mut dyn Observer) -> Status;
+
+    /// One direction is over, or the flow is: what is unfinished there is told as it stands. May be called twice.
+    fn end(&mut self, direction: Direction, observer: &mut dyn Observer);
+}
+
+/// What a parser wants next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// More bytes.
+    More,
+    /// Nothing: from here on both directions are encrypted, and no rule on payload can hold.
+    Encrypted,
+    /// Nothing: it could not make sense of the bytes, and has said so. Inspection of the raw payload goes on.
+    GaveUp,
+    /// The bytes from here on are of another protocol, which is to be recognised anew (STARTTLS, CONNECT), or is this one.
+    Changed(Option<Protocol>),
+}
+
+/// Whom a parser tells what it made of the bytes.
+pub trait Observer {
+    /// The transaction got as far as `progress` in `direction`: what that level brings is there. Told in rising order, each level
+    /// that has buffers at least once; [`Progress::Body`] again each time that more of the body is there;
+    /// [`Progress::Complete`] once for each direction that the protocol has, also if it ended early.
+    fn progress(&mut self, transaction: &mut dyn Transaction, direction: Direction, progress: Progress);
+
+    /// Something was odd: Suricata's name of it, without the protocol (`gzip_decompression_failed`). `transaction` is None where
+    /// it is about the flow.
+    fn event(&mut self, transaction: Option<&mut dyn Transaction>, direction: Direction, event: &'static str);
+
+    /// An EVE record is due: both directions are complete, or whatever else the protocol logs on.
+    fn log(&mut self, transaction: &mut dyn Transaction, direction: Direction);
+}

@@ -1,0 +1,77 @@
+//! One exchange of a protocol (a request and its answer, a handshake): what rules may look at, and what is logged.
+
+use crate::packet::Direction;
+use sekisho_signatures::buffers::Buffer;
+use std::fmt;
+use std::io;
+
+/// A run of bytes that rules look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part<'a> {
+    /// What is there.
+    pub data: &'a [u8],
+    /// Nothing comes after it.
+    pub complete: bool,
+}
+
+impl<'a> Part<'a> {
+    /// Bytes that are all there.
+    #[must_use]
+    pub fn whole(data: &'a [u8]) -> Self {
+        Self { data, complete: true }
+    }
+}
+
+/// One exchange.
+pub trait Transaction {
+    /// What the engine keeps of it.
+    fn state(&mut self) -> &mut TransactionState;
+
+    /// The same, to read.
+    fn state_ref(&self) -> &TransactionState;
+
+    /// Run number `index` (from 0) of a buffer in messages of `direction`; None where there is none. What does not lie in the
+    /// transaction as it is asked for is made in `scratch`, which is empty.
+    fn bytes<'a>(
+        &'a self,
+        buffer: Buffer,
+        direction: Direction,
+        index: usize,
+        scratch: &'a mut Vec<u8>,
+    ) -> Option<Part<'a>>;
+
+    /// Integer number `index` of a buffer that holds integers; None where there is none.
+    fn number(&self, buffer: Buffer, direction: Direction, index: usize) -> Option<u64>;
+
+    /// What EVE says of it, in its own record (`alert`: false) or inside an alert; None if nothing.
+    fn record(&self, direction: Direction, alert: bool) -> Option<Box<dyn Record>>;
+}
+
+/// A protocol's part of an EVE record.
+pub trait Record: Send + Sync + fmt::Debug {
+    /// The EVE `event_type`, which is the key of its object as well.
+    fn kind(&self) -> &'static str;
+
+    /// Writes the value of that key as JSON.
+    ///
+    /// # Errors
+    /// The writer's.
+    fn write(&self, out: &mut dyn io::Write) -> serde_json::Result<()>;
+}
+
+/// What the engine keeps with a transaction; parsers only make it.
+#[derive(Debug, Default)]
+pub struct TransactionState {
+    /// Counts the flow's transactions, from 0: EVE's `tx_id`.
+    pub id: u64,
+    /// Odd things seen, by Suricata's names without the protocol.
+    pub events: Vec<&'static str>,
+}
+
+impl TransactionState {
+    /// For the transaction of this number.
+    #[must_use]
+    pub fn new(id: u64) -> Self {
+        Self { id, ..Self::default() }
+    }
+}

@@ -1,0 +1,346 @@
+//! The buffers: every part of a packet, of a stream or of a protocol's message that rules can look at, each a name with a
+//! type, declared here and nowhere else. Keywords, checks, the compiler, the engine and the reference page read this table.
+//!
+//! A protocol's parser hands a buffer out under its [`Buffer`]; the engine asks for it when the parser says that it got
+//! as far as the buffer's [`Progress`].
+
+use crate::app::Protocols;
+
+/// What a buffer holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// One run of bytes.
+    Bytes,
+    /// Any number of runs of bytes: a rule's conditions must all hold on the same one.
+    Many,
+    /// Bytes that come over time, as bodies and files do, any number of them.
+    Grows,
+    /// Any number of integers.
+    Number,
+}
+
+/// Whose messages have the buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Side {
+    ToServer,
+    ToClient,
+    Both,
+}
+
+impl Side {
+    /// Whether messages to the server (or to the client) have it.
+    #[must_use]
+    pub fn has(self, to_server: bool) -> bool {
+        match self {
+            Self::Both => true,
+            Self::ToServer => to_server,
+            Self::ToClient => !to_server,
+        }
+    }
+}
+
+/// How far a parser got with one direction of a transaction. What a level brings is there from then on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub enum Progress {
+    /// Nothing is known yet.
+    #[default]
+    Start,
+    /// The first part: a request or status line, a hello.
+    Line,
+    /// What describes the rest: headers, certificates.
+    Headers,
+    /// Bytes of the body; more may come.
+    Body,
+    /// All of it.
+    Complete,
+}
+
+/// Where a buffer comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// The packet at hand.
+    Packet,
+    /// The rule itself makes it.
+    Rule,
+    /// A transaction, from this progress on.
+    Transaction(Progress),
+}
+
+/// What the table says of a buffer.
+#[derive(Clone, Copy, Debug)]
+pub struct Declaration {
+    /// The sticky keyword.
+    pub name: &'static str,
+    /// Older names of it.
+    pub aliases: &'static [&'static str],
+    /// Keywords that move the content before them to this buffer.
+    pub modifiers: &'static [&'static str],
+    /// The application protocols that have it; none for those of packets.
+    pub protocols: Protocols,
+    /// Whose messages.
+    pub side: Side,
+    /// What it holds.
+    pub kind: Kind,
+    /// Where it comes from.
+    pub source: Source,
+    /// What it is, in words.
+    pub doc: &'static str,
+}
+
+macro_rules! source {
+    (Packet) => {
+        Source::Packet
+    };
+    (Rule) => {
+        Source::Rule
+    };
+    ($progress:ident) => {
+        Source::Transaction(Progress::$progress)
+    };
+}
+
+macro_rules! buffers {
+    ($($variant:ident: $name:literal, $aliases:expr, $modifiers:expr, $protocols:expr, $side:ident, $kind:ident, $source:ident, $doc:literal;)*) => {
+        /// A buffer that rules can look at. The raw payload is not among them: it is what a rule looks at before it names one.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u16)]
+        #[expect(missing_docs, reason = "each has its words in the table")]
+        pub enum Buffer { $($variant),* }
+
+        impl Buffer {
+            /// All, in the table's order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+        }
+
+        static TABLE: &[Declaration] = &[$(Declaration {
+            name: $name, aliases: $aliases, modifiers: $modifiers, protocols: $protocols, side: Side::$side,
+            kind: Kind::$kind, source: source!($source), doc: $doc,
+        }),*];
+    };
+}
+
+buffers! {
+    // name: keyword, older names, modifiers, protocols, side, kind, from when on, what it is
+    HttpAccept: "http.accept", &["http_accept"], &[], Protocols::HTTP, ToServer, Bytes, Headers, "the request's Accept header.";
+    HttpAcceptEnc: "http.accept_enc", &["http_accept_enc"], &[], Protocols::HTTP, ToServer, Bytes, Headers, "the request's Accept-Encoding header.";
+    HttpAcceptLang: "http.accept_lang", &["http_accept_lang"], &[], Protocols::HTTP, ToServer, Bytes, Headers, "the request's Accept-Language header.";
+    HttpConnection: "http.connection", &["http_connection"], &[], Protocols::HTTP, Both, Bytes, Headers, "the Connection header.";
+    HttpContentLen: "http.content_len", &["http_content_len"], &[], Protocols::HTTP, Both, Bytes, Headers, "the Content-Length header.";
+    HttpContentType: "http.content_type", &["http_content_type"], &[], Protocols::HTTP, Both, Bytes, Headers, "the Content-Type header.";
+    HttpCookie: "http.cookie", &[], &["http_cookie"], Protocols::HTTP, Both, Bytes, Headers, "the Cookie or Set-Cookie header.";
+    HttpHeader: "http.header", &[], &["http_header"], Protocols::HTTP, Both, Bytes, Headers, "the headers, normalised.";
+    HttpHeaderRaw: "http.header.raw", &[], &["http_raw_header"], Protocols::HTTP, Both, Bytes, Headers, "the headers as they were sent.";
+    HttpHeaderNames: "http.header_names", &["http_header_names"], &[], Protocols::HTTP, Both, Bytes, Headers, "the names of the headers.";
+    HttpHost: "http.host", &[], &["http_host"], Protocols::HTTP, ToServer, Bytes, Headers, "the host, normalised.";
+    HttpHostRaw: "http.host.raw", &[], &["http_raw_host"], Protocols::HTTP, ToServer, Bytes, Headers, "the host as it was sent.";
+    HttpLocation: "http.location", &[], &[], Protocols::HTTP, ToClient, Bytes, Headers, "the response's Location header.";
+    HttpMethod: "http.method", &[], &["http_method"], Protocols::HTTP, ToServer, Bytes, Line, "the request's method.";
+    HttpProtocol: "http.protocol", &["http_protocol"], &[], Protocols::HTTP, Both, Bytes, Line, "the protocol field of the first line.";
+    HttpReferer: "http.referer", &["http_referer"], &[], Protocols::HTTP, ToServer, Bytes, Headers, "the request's Referer header.";
+    HttpRequestBody: "http.request_body", &[], &["http_client_body"], Protocols::HTTP, ToServer, Grows, Body, "the request's body.";
+    HttpRequestHeader: "http.request_header", &[], &[], Protocols::HTTP, ToServer, Many, Headers, "each header of the request, as name: value.";
+    HttpRequestLine: "http.request_line", &["http_request_line"], &[], Protocols::HTTP, ToServer, Bytes, Line, "the request's first line.";
+    HttpResponseBody: "http.response_body", &[], &["http_server_body"], Protocols::HTTP, ToClient, Grows, Body, "the response's body.";
+    HttpResponseHeader: "http.response_header", &[], &[], Protocols::HTTP, ToClient, Many, Headers, "each header of the response, as name: value.";
+    HttpResponseLine: "http.response_line", &["http_response_line"], &[], Protocols::HTTP, ToClient, Bytes, Line, "the response's first line.";
+    HttpServer: "http.server", &[], &[], Protocols::HTTP, ToClient, Bytes, Headers, "the response's Server header.";
+    HttpStart: "http.start", &["http_start"], &[], Protocols::HTTP, Both, Bytes, Headers, "the first line and the headers.";
+    HttpStatCode: "http.stat_code", &[], &["http_stat_code"], Protocols::HTTP, ToClient, Bytes, Line, "the response's status code.";
+    HttpStatMsg: "http.stat_msg", &[], &["http_stat_msg"], Protocols::HTTP, ToClient, Bytes, Line, "the response's status message.";
+    HttpUri: "http.uri", &[], &["http_uri"], Protocols::HTTP, ToServer, Bytes, Line, "the request's URI, normalised.";
+    HttpUriRaw: "http.uri.raw", &[], &["http_raw_uri"], Protocols::HTTP, ToServer, Bytes, Line, "the request's URI as it was sent.";
+    HttpUserAgent: "http.user_agent", &[], &["http_user_agent"], Protocols::HTTP, ToServer, Bytes, Headers, "the request's User-Agent header.";
+    Http2HeaderName: "http2.header_name", &[], &[], Protocols::HTTP2, Both, Many, Complete, "each header name of an HTTP/2 stream.";
+    FileData: "file.data", &["file_data"], &[], Protocols::FILES, Both, Grows, Body, "the contents of a file in transfer.";
+    FileName: "file.name", &[], &[], Protocols::FILES, Both, Many, Headers, "the name of a file in transfer.";
+    FileMagic: "file.magic", &[], &[], Protocols::FILES, Both, Many, Body, "what libmagic says of a file in transfer.";
+    DnsQuery: "dns.query", &["dns_query"], &[], Protocols::DNS, ToServer, Many, Complete, "each name asked for.";
+    DnsQueryName: "dns.query.name", &[], &[], Protocols::DNS, Both, Many, Complete, "each name asked for or answered about.";
+    DnsQueriesRrname: "dns.queries.rrname", &[], &[], Protocols::DNS, Both, Many, Complete, "each name of the question section.";
+    DnsAnswersRrname: "dns.answers.rrname", &[], &[], Protocols::DNS, Both, Many, Complete, "each name of the answer section.";
+    DnsAuthoritiesRrname: "dns.authorities.rrname", &[], &[], Protocols::DNS, Both, Many, Complete, "each name of the authority section.";
+    DnsAdditionalsRrname: "dns.additionals.rrname", &[], &[], Protocols::DNS, Both, Many, Complete, "each name of the additional section.";
+    DnsAnswerName: "dns.answer.name", &[], &[], Protocols::DNS, Both, Many, Complete, "each name of the answer section.";
+    DnsResponseRrname: "dns.response.rrname", &[], &[], Protocols::DNS, Both, Many, Complete, "each name of any section of a response.";
+    MdnsQueriesRrname: "mdns.queries.rrname", &[], &[], Protocols::MDNS, Both, Many, Complete, "each name of the question section.";
+    MdnsAnswersRrname: "mdns.answers.rrname", &[], &[], Protocols::MDNS, Both, Many, Complete, "each name of the answer section.";
+    MdnsAuthoritiesRrname: "mdns.authorities.rrname", &[], &[], Protocols::MDNS, Both, Many, Complete, "each name of the authority section.";
+    MdnsAdditionalsRrname: "mdns.additionals.rrname", &[], &[], Protocols::MDNS, Both, Many, Complete, "each name of the additional section.";
+    MdnsResponseRrname: "mdns.response.rrname", &[], &[], Protocols::MDNS, Both, Many, Complete, "each name of any section of a response.";
+    TlsSni: "tls.sni", &["tls_sni"], &[], Protocols::TLS, ToServer, Bytes, Line, "the server name that the client asks for.";
+    TlsAlpn: "tls.alpn", &[], &[], Protocols::TLS, Both, Many, Line, "each application protocol offered or chosen.";
+    TlsCertSubject: "tls.cert_subject", &["tls_cert_subject"], &[], Protocols::TLS, Both, Bytes, Headers, "the subject of the server's certificate.";
+    TlsCertIssuer: "tls.cert_issuer", &["tls_cert_issuer"], &[], Protocols::TLS, Both, Bytes, Headers, "the issuer of the server's certificate.";
+    TlsCertSerial: "tls.cert_serial", &["tls_cert_serial"], &[], Protocols::TLS, Both, Bytes, Headers, "the serial number of the server's certificate.";
+    TlsCertFingerprint: "tls.cert_fingerprint", &["tls_cert_fingerprint"], &[], Protocols::TLS, Both, Bytes, Headers, "the SHA-1 of the server's certificate.";
+    TlsCerts: "tls.certs", &[], &[], Protocols::TLS, Both, Many, Headers, "each certificate of the server, whole.";
+    TlsSubjectaltname: "tls.subjectaltname", &[], &[], Protocols::TLS, Both, Many, Headers, "each alternative name of the server's certificate.";
+    TlsRandom: "tls.random", &[], &[], Protocols::TLS, Both, Bytes, Line, "the random bytes of a hello.";
+    TlsRandomTime: "tls.random_time", &[], &[], Protocols::TLS, Both, Bytes, Line, "the first 4 random bytes of a hello.";
+    TlsRandomBytes: "tls.random_bytes", &[], &[], Protocols::TLS, Both, Bytes, Line, "the last 28 random bytes of a hello.";
+    Ja3Hash: "ja3.hash", &["ja3_hash"], &[], Protocols::TLS_OR_QUIC, ToServer, Bytes, Line, "the JA3 hash of the client.";
+    Ja3String: "ja3.string", &["ja3_string"], &[], Protocols::TLS_OR_QUIC, ToServer, Bytes, Line, "the JA3 string of the client.";
+    Ja3sHash: "ja3s.hash", &["ja3s_hash"], &[], Protocols::TLS_OR_QUIC, ToClient, Bytes, Line, "the JA3S hash of the server.";
+    Ja3sString: "ja3s.string", &["ja3s_string"], &[], Protocols::TLS_OR_QUIC, ToClient, Bytes, Line, "the JA3S string of the server.";
+    Ja4Hash: "ja4.hash", &["ja4_hash"], &[], Protocols::TLS_OR_QUIC, ToServer, Bytes, Line, "the JA4 hash of the client.";
+    SshProto: "ssh.proto", &["ssh_proto"], &[], Protocols::SSH, Both, Bytes, Complete, "the protocol version of the banner.";
+    SshSoftware: "ssh.software", &["ssh_software"], &[], Protocols::SSH, Both, Bytes, Complete, "the software version of the banner.";
+    SshHassh: "ssh.hassh", &[], &[], Protocols::SSH, ToServer, Bytes, Complete, "the HASSH of the client.";
+    SshHasshString: "ssh.hassh.string", &[], &[], Protocols::SSH, ToServer, Bytes, Complete, "the HASSH string of the client.";
+    SshHasshServer: "ssh.hassh.server", &[], &[], Protocols::SSH, ToClient, Bytes, Complete, "the HASSH of the server.";
+    SshHasshServerString: "ssh.hassh.server.string", &[], &[], Protocols::SSH, ToClient, Bytes, Complete, "the HASSH string of the server.";
+    SmbNamedPipe: "smb.named_pipe", &["smb_named_pipe"], &[], Protocols::SMB, ToServer, Bytes, Complete, "the named pipe of a tree connect.";
+    SmbShare: "smb.share", &["smb_share"], &[], Protocols::SMB, ToServer, Bytes, Complete, "the share of a tree connect.";
+    SmbNtlmsspUser: "smb.ntlmssp_user", &[], &[], Protocols::SMB, Both, Bytes, Complete, "the user of an NTLMSSP exchange.";
+    SmbNtlmsspDomain: "smb.ntlmssp_domain", &[], &[], Protocols::SMB, Both, Bytes, Complete, "the domain of an NTLMSSP exchange.";
+    DcerpcStubData: "dcerpc.stub_data", &["dce_stub_data"], &[], Protocols::DCERPC_OR_SMB, Both, Grows, Body, "the stub data of a request or response.";
+    SmtpHelo: "smtp.helo", &[], &[], Protocols::SMTP, ToServer, Bytes, Complete, "the HELO or EHLO parameter.";
+    SmtpMailFrom: "smtp.mail_from", &[], &[], Protocols::SMTP, ToServer, Bytes, Complete, "the MAIL FROM parameter.";
+    SmtpRcptTo: "smtp.rcpt_to", &[], &[], Protocols::SMTP, ToServer, Many, Complete, "each RCPT TO parameter.";
+    EmailFrom: "email.from", &[], &[], Protocols::SMTP, ToServer, Bytes, Complete, "the From header of a mail.";
+    EmailTo: "email.to", &[], &[], Protocols::SMTP, ToServer, Bytes, Complete, "the To header of a mail.";
+    EmailCc: "email.cc", &[], &[], Protocols::SMTP, ToServer, Bytes, Complete, "the Cc header of a mail.";
+    EmailSubject: "email.subject", &[], &[], Protocols::SMTP, ToServer, Bytes, Complete, "the Subject header of a mail.";
+    EmailDate: "email.date", &[], &[], Protocols::SMTP, ToServer, Bytes, Complete, "the Date header of a mail.";
+    EmailMessageId: "email.message_id", &[], &[], Protocols::SMTP, ToServer, Bytes, Complete, "the Message-ID header of a mail.";
+    EmailXMailer: "email.x_mailer", &[], &[], Protocols::SMTP, ToServer, Bytes, Complete, "the X-Mailer header of a mail.";
+    EmailUrl: "email.url", &[], &[], Protocols::SMTP, ToServer, Many, Complete, "each URL in a mail's text.";
+    EmailReceived: "email.received", &[], &[], Protocols::SMTP, ToServer, Many, Complete, "each Received header of a mail.";
+    EmailBodyMd5: "email.body_md5", &[], &[], Protocols::SMTP, ToServer, Bytes, Complete, "the MD5 of a mail's body.";
+    FtpCommand: "ftp.command", &[], &[], Protocols::FTP, ToServer, Bytes, Complete, "the command's name.";
+    FtpCommandData: "ftp.command_data", &[], &[], Protocols::FTP, ToServer, Bytes, Complete, "the command's argument.";
+    FtpCompletionCode: "ftp.completion_code", &[], &[], Protocols::FTP, ToClient, Many, Complete, "each completion code of the reply.";
+    FtpReply: "ftp.reply", &[], &[], Protocols::FTP, ToClient, Many, Complete, "each line of the reply.";
+    Krb5Cname: "krb5.cname", &["krb5_cname"], &[], Protocols::KRB5, Both, Many, Complete, "the client's name.";
+    Krb5Sname: "krb5.sname", &["krb5_sname"], &[], Protocols::KRB5, Both, Many, Complete, "the server's name.";
+    SipMethod: "sip.method", &[], &[], Protocols::SIP, ToServer, Bytes, Complete, "the request's method.";
+    SipUri: "sip.uri", &[], &[], Protocols::SIP, ToServer, Bytes, Complete, "the request's URI.";
+    SipProtocol: "sip.protocol", &[], &[], Protocols::SIP, Both, Bytes, Complete, "the protocol of the first line.";
+    SipStatCode: "sip.stat_code", &[], &[], Protocols::SIP, ToClient, Bytes, Complete, "the response's status code.";
+    SipStatMsg: "sip.stat_msg", &[], &[], Protocols::SIP, ToClient, Bytes, Complete, "the response's status message.";
+    SipRequestLine: "sip.request_line", &[], &[], Protocols::SIP, ToServer, Bytes, Complete, "the request's first line.";
+    SipResponseLine: "sip.response_line", &[], &[], Protocols::SIP, ToClient, Bytes, Complete, "the response's first line.";
+    SipFrom: "sip.from", &[], &[], Protocols::SIP, Both, Many, Complete, "the From header.";
+    SipTo: "sip.to", &[], &[], Protocols::SIP, Both, Many, Complete, "the To header.";
+    SipVia: "sip.via", &[], &[], Protocols::SIP, Both, Many, Complete, "the Via header.";
+    SipUserAgent: "sip.user_agent", &[], &[], Protocols::SIP, Both, Many, Complete, "the User-Agent header.";
+    SipContentType: "sip.content_type", &[], &[], Protocols::SIP, Both, Many, Complete, "the Content-Type header.";
+    SipContentLength: "sip.content_length", &[], &[], Protocols::SIP, Both, Many, Complete, "the Content-Length header.";
+    SdpSessionName: "sdp.session_name", &[], &[], Protocols::SIP, Both, Bytes, Complete, "the s= line.";
+    SdpSessionInfo: "sdp.session_info", &[], &[], Protocols::SIP, Both, Bytes, Complete, "the i= line.";
+    SdpOrigin: "sdp.origin", &[], &[], Protocols::SIP, Both, Bytes, Complete, "the o= line.";
+    SdpUri: "sdp.uri", &[], &[], Protocols::SIP, Both, Bytes, Complete, "the u= line.";
+    SdpEmail: "sdp.email", &[], &[], Protocols::SIP, Both, Bytes, Complete, "the e= line.";
+    SdpPhoneNumber: "sdp.phone_number", &[], &[], Protocols::SIP, Both, Bytes, Complete, "the p= line.";
+    SdpConnectionData: "sdp.connection_data", &[], &[], Protocols::SIP, Both, Bytes, Complete, "the c= line.";
+    SdpBandwidth: "sdp.bandwidth", &[], &[], Protocols::SIP, Both, Many, Complete, "each b= line.";
+    SdpTime: "sdp.time", &[], &[], Protocols::SIP, Both, Many, Complete, "each t= line.";
+    SdpRepeatTime: "sdp.repeat_time", &[], &[], Protocols::SIP, Both, Many, Complete, "each r= line.";
+    SdpTimezone: "sdp.timezone", &[], &[], Protocols::SIP, Both, Bytes, Complete, "the z= line.";
+    SdpEncryptionKey: "sdp.encryption_key", &[], &[], Protocols::SIP, Both, Bytes, Complete, "the k= line.";
+    SdpAttribute: "sdp.attribute", &[], &[], Protocols::SIP, Both, Many, Complete, "each a= line.";
+    SdpMediaMedia: "sdp.media.media", &[], &[], Protocols::SIP, Both, Many, Complete, "the m= line.";
+    SdpMediaMediaInfo: "sdp.media.media_info", &[], &[], Protocols::SIP, Both, Many, Complete, "the i= line of a medium.";
+    SdpMediaConnectionData: "sdp.media.connection_data", &[], &[], Protocols::SIP, Both, Many, Complete, "the c= line of a medium.";
+    SdpMediaEncryptionKey: "sdp.media.encryption_key", &[], &[], Protocols::SIP, Both, Many, Complete, "the k= line of a medium.";
+    SdpMediaBandwidth: "sdp.media.bandwidth", &[], &[], Protocols::SIP, Both, Many, Complete, "the b= lines of a medium.";
+    SdpMediaAttribute: "sdp.media.attribute", &[], &[], Protocols::SIP, Both, Many, Complete, "the a= lines of a medium.";
+    SnmpCommunity: "snmp.community", &[], &[], Protocols::SNMP, Both, Bytes, Complete, "the community.";
+    SnmpUsm: "snmp.usm", &[], &[], Protocols::SNMP, Both, Bytes, Complete, "the user of the USM header.";
+    RfbName: "rfb.name", &[], &[], Protocols::RFB, ToClient, Bytes, Complete, "the desktop's name.";
+    IkeInitSpi: "ike.init_spi", &[], &[], Protocols::IKE, Both, Bytes, Complete, "the initiator's SPI.";
+    IkeRespSpi: "ike.resp_spi", &[], &[], Protocols::IKE, Both, Bytes, Complete, "the responder's SPI.";
+    IkeVendor: "ike.vendor", &[], &[], Protocols::IKE, Both, Many, Complete, "each vendor id.";
+    IkeNoncePayload: "ike.nonce_payload", &[], &[], Protocols::IKE, Both, Bytes, Complete, "the nonce.";
+    IkeKeyExchangePayload: "ike.key_exchange_payload", &[], &[], Protocols::IKE, Both, Bytes, Complete, "the public key.";
+    MqttProtocolVersionString: "mqtt.protocol_version_string", &[], &[], Protocols::MQTT, Both, Bytes, Complete, "the protocol's name as text.";
+    MqttConnectClientid: "mqtt.connect.clientid", &[], &[], Protocols::MQTT, ToServer, Bytes, Complete, "the client's id.";
+    MqttConnectUsername: "mqtt.connect.username", &[], &[], Protocols::MQTT, ToServer, Bytes, Complete, "the user's name.";
+    MqttConnectPassword: "mqtt.connect.password", &[], &[], Protocols::MQTT, ToServer, Bytes, Complete, "the password.";
+    MqttConnectWilltopic: "mqtt.connect.willtopic", &[], &[], Protocols::MQTT, ToServer, Bytes, Complete, "the will's topic.";
+    MqttConnectWillmessage: "mqtt.connect.willmessage", &[], &[], Protocols::MQTT, ToServer, Bytes, Complete, "the will's message.";
+    MqttConnectProtocolString: "mqtt.connect.protocol_string", &[], &[], Protocols::MQTT, ToServer, Bytes, Complete, "the protocol's name.";
+    MqttPublishTopic: "mqtt.publish.topic", &[], &[], Protocols::MQTT, Both, Bytes, Complete, "the topic.";
+    MqttPublishMessage: "mqtt.publish.message", &[], &[], Protocols::MQTT, Both, Bytes, Complete, "the message.";
+    MqttSubscribeTopic: "mqtt.subscribe.topic", &[], &[], Protocols::MQTT, Both, Many, Complete, "each topic.";
+    MqttUnsubscribeTopic: "mqtt.unsubscribe.topic", &[], &[], Protocols::MQTT, Both, Many, Complete, "each topic.";
+    QuicSni: "quic.sni", &[], &[], Protocols::QUIC, Both, Bytes, Complete, "the server name that the client asks for.";
+    QuicUa: "quic.ua", &[], &[], Protocols::QUIC, ToServer, Bytes, Complete, "the user agent.";
+    QuicVersion: "quic.version", &[], &[], Protocols::QUIC, Both, Bytes, Complete, "the version.";
+    QuicCyuHash: "quic.cyu.hash", &[], &[], Protocols::QUIC, Both, Bytes, Complete, "the CYU hash.";
+    QuicCyuString: "quic.cyu.string", &[], &[], Protocols::QUIC, Both, Bytes, Complete, "the CYU string.";
+    WebsocketPayload: "websocket.payload", &[], &[], Protocols::WEBSOCKET, Both, Bytes, Complete, "the payload, unmasked.";
+    LdapRequestDn: "ldap.request.dn", &[], &[], Protocols::LDAP, ToServer, Bytes, Complete, "the request's distinguished name.";
+    LdapResponsesDn: "ldap.responses.dn", &[], &[], Protocols::LDAP, ToClient, Many, Complete, "each response's distinguished name.";
+    LdapResponsesMessage: "ldap.responses.message", &[], &[], Protocols::LDAP, ToClient, Many, Complete, "each response's diagnostic message.";
+    LdapRequestAttributeType: "ldap.request.attribute_type", &[], &[], Protocols::LDAP, ToServer, Many, Complete, "each attribute of the request.";
+    LdapResponsesAttributeType: "ldap.responses.attribute_type", &[], &[], Protocols::LDAP, ToClient, Many, Complete, "each attribute of the responses.";
+    PgsqlQuery: "pgsql.query", &[], &[], Protocols::PGSQL, Both, Bytes, Complete, "the query.";
+    NfsFilename: "nfs.filename", &[], &[], Protocols::NFS, Both, Bytes, Complete, "the file's name.";
+    DhcpHostname: "dhcp.hostname", &[], &[], Protocols::DHCP, Both, Bytes, Complete, "the host name option.";
+    Dnp3Data: "dnp3.data", &["dnp3_data"], &[], Protocols::DNP3, Both, Bytes, Complete, "the reassembled data.";
+    EnipProductName: "enip.product_name", &[], &[], Protocols::ENIP, ToClient, Bytes, Complete, "the product's name.";
+    EnipServiceName: "enip.service_name", &[], &[], Protocols::ENIP, ToClient, Bytes, Complete, "the service's name.";
+    ModbusData: "modbus.data", &[], &[], Protocols::MODBUS, Both, Bytes, Complete, "the data.";
+    TftpFile: "tftp.file", &[], &[], Protocols::TFTP, ToServer, Bytes, Complete, "the file's name.";
+    TftpMode: "tftp.mode", &[], &[], Protocols::TFTP, ToServer, Bytes, Complete, "the mode.";
+    TcpHdr: "tcp.hdr", &[], &[], Protocols::NONE, Both, Bytes, Packet, "the TCP header, options included.";
+    UdpHdr: "udp.hdr", &[], &[], Protocols::NONE, Both, Bytes, Packet, "the UDP header.";
+    Ipv4Hdr: "ipv4.hdr", &[], &[], Protocols::NONE, Both, Bytes, Packet, "the IPv4 header, options included.";
+    Ipv6Hdr: "ipv6.hdr", &[], &[], Protocols::NONE, Both, Bytes, Packet, "the IPv6 header, extension headers included.";
+    Icmpv4Hdr: "icmpv4.hdr", &[], &[], Protocols::NONE, Both, Bytes, Packet, "the ICMP header.";
+    Icmpv6Hdr: "icmpv6.hdr", &[], &[], Protocols::NONE, Both, Bytes, Packet, "the ICMPv6 header.";
+    Base64Data: "base64_data", &[], &[], Protocols::NONE, Both, Bytes, Rule, "what base64_decode made.";
+    Filesize: "filesize", &[], &[], Protocols::FILES, Both, Number, Complete, "a file's size in bytes.";
+    DnsOpcode: "dns.opcode", &[], &[], Protocols::DNS, Both, Number, Complete, "the operation of a message.";
+    DnsRcode: "dns.rcode", &[], &[], Protocols::DNS, Both, Number, Complete, "the response code of a message.";
+    DnsRrtype: "dns.rrtype", &[], &[], Protocols::DNS, Both, Number, Complete, "the type of each question and record.";
+    TlsCertChainLen: "tls.cert_chain_len", &[], &[], Protocols::TLS, ToClient, Number, Headers, "how many certificates the server sent.";
+}
+
+impl Buffer {
+    /// What the table says of it.
+    #[must_use]
+    pub fn declaration(self) -> &'static Declaration {
+        &TABLE[self as usize]
+    }
+
+    /// Its keyword.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.declaration().name
+    }
+
+    /// The buffer of this keyword, by any of its sticky names.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        let named = |b: &&Self| b.name() == name || b.declaration().aliases.contains(&name);
+        Self::ALL.iter().find(named).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_in_order_and_says_what_things_are() {
+        assert_eq!(Buffer::ALL.len(), TABLE.len());
+        for (i, buffer) in Buffer::ALL.iter().enumerate() {
+            let declaration = buffer.declaration();
+            assert_eq!(*buffer as usize, i);
+            assert!(declaration.doc.ends_with('.'), "{}", declaration.name);
+            assert_eq!(Buffer::from_name(declaration.name), Some(*buffer));
+            let of_transaction = matches!(declaration.source, Source::Transaction(_));
+            assert_eq!(of_transaction, !declaration.protocols.is_empty(), "{}", declaration.name);
+        }
+    }
+
+    #[test]
+    fn older_names_lead_to_the_same_buffer() {
+        assert_eq!(Buffer::from_name("file_data"), Some(Buffer::FileData));
+        assert_eq!(Buffer::from_name("dns_query"), Some(Buffer::DnsQuery));
+        assert_eq!(Buffer::from_name("content"), None);
+    }
+}
