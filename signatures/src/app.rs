@@ -74,6 +74,9 @@ impl fmt::Display for Protocol {
     }
 }
 
+/// Protocols that the engine reads. Rules about others are checked and left out.
+pub const BUILT: Protocols = Protocols::of(&[]);
+
 /// A set of application protocols.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]
 pub struct Protocols(u64);
@@ -166,6 +169,11 @@ impl Protocols {
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self(self.0 & other.0)
+    }
+
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
     }
 
     /// Its members.

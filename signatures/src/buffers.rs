@@ -4,7 +4,7 @@
 //! A protocol's parser hands a buffer out under its [`Buffer`]; the engine asks for it when the parser says that it got
 //! as far as the buffer's [`Progress`].
 
-use crate::app::Protocols;
+use crate::app::{BUILT, Protocols};
 
 /// What a buffer holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -299,11 +299,34 @@ buffers! {
     TlsCertChainLen: "tls.cert_chain_len", &[], &[], Protocols::TLS, ToClient, Number, Headers, "how many certificates the server sent.";
 }
 
+/// Buffers of protocols that are read, or of packets, which the engine does not hand out yet.
+const NOT_BUILT: &[Buffer] = &[
+    Buffer::TcpHdr,
+    Buffer::UdpHdr,
+    Buffer::Ipv4Hdr,
+    Buffer::Ipv6Hdr,
+    Buffer::Icmpv4Hdr,
+    Buffer::Icmpv6Hdr,
+    Buffer::Base64Data,
+    Buffer::FileName,
+    Buffer::FileMagic,
+    Buffer::Filesize,
+];
+
 impl Buffer {
     /// What the table says of it.
     #[must_use]
     pub fn declaration(self) -> &'static Declaration {
         &TABLE[self as usize]
+    }
+
+    /// Whether the engine hands it out for one of its protocols at least.
+    #[must_use]
+    pub fn is_built(self) -> bool {
+        match self.declaration().source {
+            Source::Transaction(_) => self.declaration().protocols.intersects(BUILT) && !NOT_BUILT.contains(&self),
+            Source::Packet | Source::Rule => !NOT_BUILT.contains(&self),
+        }
     }
 
     /// Its keyword.

@@ -4,13 +4,15 @@
 //! A rule that uses a known keyword which the engine does not evaluate yet comes out as [`Checked::Skipped`]; all its other
 //! options are checked all the same, so a malformed rule is an error whatever else it uses.
 
+use crate::app::{BUILT, Protocol, Protocols};
+use crate::buffers::{Buffer, Kind as BufferKind};
 use crate::classification::Classifications;
 use crate::error::{RuleError, RuleErrorKind as Kind};
 use crate::header;
 use crate::keywords::{self, Effect, Keyword, Quotes, Support};
 use crate::model::{
-    Action, AddressSet, BufferCondition, Content, FlowCondition, Header, HeaderProto, PacketCondition, Place, PortSet,
-    RejectTo, Signature, Value,
+    Action, AddressSet, BufferCondition, BufferConditions, Content, FlowCondition, Header, HeaderProto,
+    PacketCondition, Place, PortSet, RejectTo, Signature, Value,
 };
 use crate::syntax::{Direction, Group, GroupKind, OptionValue, Rule, RuleOption, Span, Text};
 use crate::variables::{Variables, nearest};
@@ -87,59 +89,8 @@ const PROTOCOLS: &[(&str, HeaderProto, Option<u8>)] = &[
     ("pkthdr", HeaderProto::PacketHeader, None),
 ];
 
-/// Protocols that Suricata 8 knows and the engine does not evaluate yet.
-const PROTOCOLS_NOT_BUILT: &[&str] = &[
-    "ah",
-    "arp",
-    "bittorrent-dht",
-    "dccp",
-    "dcerpc",
-    "dhcp",
-    "dnp3",
-    "dns",
-    "doh2",
-    "enip",
-    "esp",
-    "ether",
-    "ftp",
-    "ftp-data",
-    "gre",
-    "http",
-    "http1",
-    "http2",
-    "igmp",
-    "ike",
-    "ikev2",
-    "imap",
-    "ipip",
-    "irc",
-    "jabber",
-    "krb5",
-    "ldap",
-    "mdns",
-    "modbus",
-    "mqtt",
-    "msn",
-    "nfs",
-    "nntp",
-    "ntp",
-    "pgsql",
-    "pop3",
-    "quic",
-    "rdp",
-    "rfb",
-    "sip",
-    "smb",
-    "smtp",
-    "snmp",
-    "ssh",
-    "ssl",
-    "telnet",
-    "tftp",
-    "tls",
-    "udplite",
-    "websocket",
-];
+/// Names of headers that are no application protocol, which the engine does not evaluate yet.
+const PROTOCOLS_NOT_BUILT: &[&str] = &["ah", "arp", "dccp", "esp", "ether", "gre", "igmp", "ipip", "udplite"];
 
 /// Header parts that were resolved before; rules repeat them a lot.
 #[derive(Default)]
@@ -149,9 +100,9 @@ pub struct Resolved {
 }
 
 /// Conditions on one buffer, as they are collected.
-pub(crate) struct Buffer {
-    /// The keyword that chose it; empty for the raw payload.
-    pub(crate) name: &'static str,
+pub(crate) struct Collected {
+    /// Which buffer; none for the raw payload.
+    pub(crate) chosen: Option<Buffer>,
     /// Where it was chosen last.
     pub(crate) span: Span,
     /// Since then something looked at it.
@@ -160,16 +111,24 @@ pub(crate) struct Buffer {
     pub(crate) conditions: Vec<BufferCondition>,
 }
 
+impl Collected {
+    fn new(chosen: Option<Buffer>, span: Span) -> Self {
+        Self { chosen, span, used: true, conditions: Vec::new() }
+    }
+}
+
 /// A rule on its way to a signature; what the keywords' checkers fill.
 pub(crate) struct Checker<'a> {
     pub(crate) signature: Signature,
     pub(crate) classifications: &'a Classifications,
     /// Where the header's protocol stands.
     pub(crate) protocol: Span,
+    /// Its name.
+    pub(crate) protocol_name: Box<str>,
     /// Given once and set: sid, rev, gid, msg, priority …
     pub(crate) given: Vec<(&'static str, Span)>,
     /// Collected conditions; the first is the raw payload.
-    pub(crate) buffers: Vec<Buffer>,
+    pub(crate) buffers: Vec<Collected>,
     /// The buffer that conditions go to.
     pub(crate) current: usize,
     /// Buffer and index of the content that a modifier changes.
@@ -215,42 +174,91 @@ impl Checker<'_> {
         }
     }
 
-    /// Makes a buffer the one that conditions go to from here on.
-    pub(crate) fn choose(&mut self, name: &'static str, span: Span) -> Result<(), RuleError> {
+    /// The buffer that conditions go to.
+    pub(crate) fn current_buffer(&self) -> &Collected {
+        &self.buffers[self.current]
+    }
+
+    /// Makes a buffer the one that conditions go to from here on. `None` is the raw payload.
+    pub(crate) fn choose(
+        &mut self,
+        chosen: Option<Buffer>,
+        keyword: &'static str,
+        span: Span,
+    ) -> Result<(), RuleError> {
         self.check_used()?;
-        self.current = self.buffer_index(name, span);
+        self.needs(chosen, keyword, span);
+        // Each mention of a buffer that is there many times is about another one of them.
+        let again = chosen.is_some_and(|b| b.declaration().kind == BufferKind::Many);
+        self.current = match self.index_of(chosen) {
+            Some(known) if !again => known,
+            _ => {
+                self.buffers.push(Collected::new(chosen, span));
+                self.buffers.len() - 1
+            }
+        };
         let buffer = &mut self.buffers[self.current];
         buffer.span = span;
-        buffer.used = name.is_empty();
+        buffer.used = chosen.is_none();
         self.last_content = None;
         Ok(())
+    }
+
+    /// Adds a condition to a buffer without choosing it for what follows.
+    pub(crate) fn beside(&mut self, chosen: Buffer, condition: BufferCondition, span: Span) {
+        self.needs(Some(chosen), chosen.name(), span);
+        let index = self.find_or_add(chosen, span);
+        self.buffers[index].conditions.push(condition);
+    }
+
+    /// Notes that a keyword needs a buffer that may not be built.
+    pub(crate) fn needs(&mut self, buffer: Option<Buffer>, keyword: &'static str, span: Span) {
+        if buffer.is_some_and(|b| !b.is_built()) {
+            self.skip(keyword, span);
+        }
+    }
+
+    /// Notes that a keyword needs protocols that may not be built.
+    pub(crate) fn needs_protocols(&mut self, protocols: Protocols, keyword: &'static str, span: Span) {
+        if !protocols.is_empty() && !protocols.intersects(BUILT) {
+            let names: Vec<&str> = protocols.iter().map(Protocol::name).collect();
+            self.skip(
+                if keyword == "protocol" { names.join(", ") } else { format!("{keyword} of {}", names.join(", ")) },
+                span,
+            );
+        }
     }
 
     /// The current buffer was chosen in vain if nothing looks at it.
     fn check_used(&self) -> Result<(), RuleError> {
         let buffer = &self.buffers[self.current];
-        if buffer.used {
-            return Ok(());
+        match buffer.chosen {
+            Some(chosen) if !buffer.used => {
+                Err(RuleError::new(Kind::UnusedBuffer { buffer: chosen.name() }, buffer.span))
+            }
+            _ => Ok(()),
         }
-        Err(RuleError::new(Kind::UnusedBuffer { buffer: buffer.name }, buffer.span))
     }
 
-    pub(crate) fn buffer_index(&mut self, name: &'static str, span: Span) -> usize {
-        match self.buffers.iter().position(|b| b.name == name) {
-            Some(index) => index,
-            None => {
-                self.buffers.push(Buffer { name, span, used: true, conditions: Vec::new() });
-                self.buffers.len() - 1
-            }
-        }
+    fn index_of(&self, chosen: Option<Buffer>) -> Option<usize> {
+        self.buffers.iter().position(|b| b.chosen == chosen)
+    }
+
+    /// Where the conditions of a buffer are collected that is not chosen for what follows.
+    pub(crate) fn find_or_add(&mut self, chosen: Buffer, span: Span) -> usize {
+        self.index_of(Some(chosen)).unwrap_or_else(|| {
+            self.buffers.push(Collected::new(Some(chosen), span));
+            self.buffers.len() - 1
+        })
     }
 
     /// Moves the last content to another buffer, as `http_uri` and its kin do.
-    fn move_content(&mut self, keyword: &'static str, buffer: &'static str, span: Span) -> Result<(), RuleError> {
+    pub(crate) fn move_content(&mut self, keyword: &'static str, buffer: Buffer, span: Span) -> Result<(), RuleError> {
+        self.needs(Some(buffer), keyword, span);
         let Some((from, index)) = self.last_content else {
             return Err(RuleError::new(Kind::NoContent { keyword }, span));
         };
-        let to = self.buffer_index(buffer, span);
+        let to = self.find_or_add(buffer, span);
         if to != from {
             if from != 0 {
                 let other = "a buffer that was chosen before the content";
@@ -331,13 +339,14 @@ pub fn check(
     }
     let mut not_built = None;
     let action = action(rule, &mut not_built)?;
-    let header = header_of(rule, text, variables, resolved, &mut not_built)?;
+    let (header, app) = header_of(rule, text, variables, resolved, &mut not_built)?;
     let mut checker = Checker {
-        signature: empty(place, action, header),
+        signature: Signature { app, ..empty(place, action, header) },
         classifications,
         protocol: rule.protocol.span(),
+        protocol_name: rule.protocol.to_lossy(),
         given: Vec::new(),
-        buffers: vec![Buffer { name: "", span: Span::default(), used: true, conditions: Vec::new() }],
+        buffers: vec![Collected::new(None, Span::default())],
         current: 0,
         last_content: None,
         not_built,
@@ -376,7 +385,11 @@ pub fn check(
             span,
         }));
     }
-    signature.payload = checker.buffers.swap_remove(0).conditions;
+    let mut collected = checker.buffers.into_iter();
+    signature.payload = collected.next().map(|raw| raw.conditions).unwrap_or_default();
+    let used = collected.filter(|b| !b.conditions.is_empty());
+    signature.buffers =
+        used.filter_map(|b| b.chosen.map(|buffer| BufferConditions { buffer, conditions: b.conditions })).collect();
     signature.text = String::from_utf8_lossy(text.trim_ascii()).into();
     Ok(Checked::Signature(signature))
 }
@@ -414,16 +427,13 @@ fn apply(checker: &mut Checker<'_>, keyword: &'static Keyword, option: &RuleOpti
     }
     match keyword.support {
         Support::Built(check) => check(checker, name, option),
+        Support::Sticky(buffer) => checker.choose(Some(buffer), name, option.name.span()),
+        Support::Modifier(buffer) => checker.move_content(name, buffer, option.name.span()),
+        Support::Number(buffer) => keywords::app::integer(checker, name, buffer, option),
         Support::NotBuilt(effect) => {
             checker.skip(name, option.name.span());
             match effect {
                 Effect::None => Ok(()),
-                Effect::Buffer => checker.choose(keyword.name, option.name.span()),
-                Effect::Modifier(buffer) => checker.move_content(name, buffer, option.name.span()),
-                Effect::Content(buffer) => {
-                    keywords::content::content(checker, name, option)?;
-                    checker.move_content(name, buffer, option.name.span())
-                }
                 Effect::Checked(check) => check(checker, name, option),
                 Effect::Looks => {
                     let current = checker.current;
@@ -454,6 +464,9 @@ fn empty(place: Place, action: Action, header: Header) -> Signature {
         flow: FlowCondition::default(),
         packet: Vec::new(),
         payload: Vec::new(),
+        buffers: Vec::new(),
+        app: Protocols::NONE,
+        app_conditions: Vec::new(),
         flowbits: Vec::new(),
         threshold: None,
         detection_filter: None,
@@ -485,26 +498,34 @@ fn header_of(
     variables: &Variables,
     resolved: &mut Resolved,
     not_built: &mut NotBuiltYet,
-) -> Result<Header, RuleError> {
+) -> Result<(Header, Protocols), RuleError> {
     let name = rule.protocol;
     let known = PROTOCOLS.iter().find(|p| p.0.as_bytes() == name.bytes);
-    let (proto, ip_version) = match known {
-        Some(&(_, proto, version)) => (proto, version),
-        None => {
+    let mut app = Protocols::NONE;
+    let (proto, ip_version) = match (known, Protocols::from_name(name.bytes)) {
+        (Some(&(_, proto, version)), _) => (proto, version),
+        (None, Some(protocols)) => {
+            app = protocols;
+            (HeaderProto::App, None)
+        }
+        (None, None) => {
             let lossy = name.to_lossy();
             if !PROTOCOLS_NOT_BUILT.contains(&&*lossy) {
                 let all = PROTOCOLS.iter().map(|p| p.0).chain(PROTOCOLS_NOT_BUILT.iter().copied());
-                let nearest = nearest(&lossy, all);
+                let nearest = nearest(&lossy, all.chain(Protocol::names()));
                 return Err(RuleError::new(Kind::UnknownProtocol { name: name.show(), nearest }, name.span()));
             }
             not_built.get_or_insert_with(|| (lossy, name.span()));
             (HeaderProto::Ip, None)
         }
     };
+    if !app.is_empty() && !app.intersects(BUILT) {
+        not_built.get_or_insert_with(|| (name.to_lossy(), name.span()));
+    }
     if rule.direction == Direction::Transaction {
         not_built.get_or_insert_with(|| ("=>".into(), rule.direction_span));
     }
-    Ok(Header {
+    let header = Header {
         proto,
         ip_version,
         src: addresses(&rule.source, text, variables, resolved)?,
@@ -512,7 +533,8 @@ fn header_of(
         dst: addresses(&rule.destination, text, variables, resolved)?,
         dst_ports: ports(&rule.destination_ports, text, variables, resolved)?,
         bidirectional: rule.direction == Direction::Both,
-    })
+    };
+    Ok((header, app))
 }
 
 fn is_any(group: &Group<'_>) -> bool {

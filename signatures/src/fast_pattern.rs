@@ -1,10 +1,11 @@
 //! Which literal of a signature stands guard for it.
 //!
 //! The rule: `fast_pattern` is obeyed. Otherwise, of all contents that must be present, the one that is rarest in traffic
-//! is taken, by an estimate of how many bits of surprise its bytes carry. Of a long content only the most telling
+//! is taken, by an estimate of how many bits of surprise its bytes carry; one in a body only where no other is rare enough. Of a long content only the most telling
 //! [`MAX_LEN`] bytes are searched for, since the whole rule is judged anyway where they occur, and short
 //! literals keep the search's tables in the cache.
 
+use crate::buffers::{Kind, Source};
 use crate::model::{BufferCondition, Content, FastPattern as Asked, Signature};
 
 /// Longest literal that is searched for, in bytes.
@@ -13,7 +14,9 @@ pub const MAX_LEN: usize = 16;
 /// A part of one of the signature's contents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FastPattern {
-    /// Index of the content in [`Signature::payload`].
+    /// Index in [`Signature::buffers`]; none for the raw payload.
+    pub buffer: Option<usize>,
+    /// Index of the content in the buffer's conditions, or in [`Signature::payload`].
     pub condition: usize,
     /// Where the part starts within the content's pattern.
     pub from: usize,
@@ -24,33 +27,77 @@ pub struct FastPattern {
 }
 
 impl FastPattern {
+    /// The content that it is a part of.
+    ///
+    /// # Panics
+    /// If `signature` is not the one that it was chosen for.
+    #[must_use]
+    pub fn content<'a>(&self, signature: &'a Signature) -> &'a Content {
+        let conditions = match self.buffer {
+            None => &signature.payload,
+            Some(buffer) => &signature.buffers[buffer].conditions,
+        };
+        match &conditions[self.condition] {
+            BufferCondition::Content(c) => c,
+            other => unreachable!("the fast pattern is a content, not {other:?}"),
+        }
+    }
+
     /// The bytes to search for, and whether in either case.
     ///
     /// # Panics
     /// If `signature` is not the one that it was chosen for.
     #[must_use]
     pub fn literal<'a>(&self, signature: &'a Signature) -> (&'a [u8], bool) {
-        match &signature.payload[self.condition] {
-            BufferCondition::Content(c) => (&c.pattern[self.from..self.from + self.len], c.nocase),
-            other => unreachable!("the fast pattern is a content, not {other:?}"),
-        }
+        let content = self.content(signature);
+        (&content.pattern[self.from..self.from + self.len], content.nocase)
     }
 }
 
-/// Chooses for one signature.
-#[must_use]
-pub fn choose(signature: &Signature) -> Option<FastPattern> {
-    let contents = || {
-        signature.payload.iter().enumerate().filter_map(|(i, c)| match c {
-            BufferCondition::Content(c) if !c.negated => Some((i, c)),
+/// A content that could stand guard.
+#[derive(Clone, Copy)]
+struct Choice<'a> {
+    buffer: Option<usize>,
+    condition: usize,
+    content: &'a Content,
+    /// Bodies are long, and searched as they grow: another buffer is better if it is rare enough.
+    body: bool,
+}
+
+/// Bits from which on a literal is rare enough for a short buffer.
+const ENOUGH_BITS: u32 = 24;
+
+impl<'a> Choice<'a> {
+    fn all(conditions: &'a [BufferCondition], buffer: Option<usize>, body: bool) -> impl Iterator<Item = Self> {
+        conditions.iter().enumerate().filter_map(move |(condition, c)| match c {
+            BufferCondition::Content(content) if !content.negated => Some(Self { buffer, condition, content, body }),
             _ => None,
         })
-    };
-    let asked = contents().find(|(_, c)| c.fast_pattern != Asked::Unspecified);
-    let (condition, content) = match asked {
-        Some(found) => found,
-        None => contents().max_by_key(|(i, c)| (best_part(c, 0, c.pattern.len()).2, std::cmp::Reverse(*i)))?,
-    };
+    }
+
+    fn rank(&self) -> (bool, u32, std::cmp::Reverse<(Option<usize>, usize)>) {
+        let bits = best_part(self.content, 0, self.content.pattern.len()).2;
+        (!self.body && bits >= ENOUGH_BITS, bits, std::cmp::Reverse((self.buffer, self.condition)))
+    }
+}
+
+/// Chooses for one signature: of the raw payload's contents, or of the transactions' if it looks at these.
+#[must_use]
+pub fn choose(signature: &Signature) -> Option<FastPattern> {
+    let transactions = signature.inspects_transactions();
+    let mut choices: Vec<Choice<'_>> = vec![];
+    if !transactions {
+        choices.extend(Choice::all(&signature.payload, None, false));
+    }
+    for (i, buffer) in signature.buffers.iter().enumerate() {
+        let optional = matches!(buffer.conditions.first(), Some(BufferCondition::Absent { .. }));
+        if !optional && matches!(buffer.buffer.declaration().source, Source::Transaction(_)) {
+            let body = buffer.buffer.declaration().kind == Kind::Grows;
+            choices.extend(Choice::all(&buffer.conditions, Some(i), body));
+        }
+    }
+    let asked = choices.iter().find(|c| c.content.fast_pattern != Asked::Unspecified);
+    let Choice { buffer, condition, content, .. } = *asked.or_else(|| choices.iter().max_by_key(|c| c.rank()))?;
     let (from, len) = match content.fast_pattern {
         Asked::Part(from, len) if usize::from(from) + usize::from(len) <= content.pattern.len() && len > 0 => {
             (usize::from(from), usize::from(len))
@@ -58,7 +105,7 @@ pub fn choose(signature: &Signature) -> Option<FastPattern> {
         _ => (0, content.pattern.len()),
     };
     let (from, len, bits) = best_part(content, from, len);
-    Some(FastPattern { condition, from, len, bits })
+    Some(FastPattern { buffer, condition, from, len, bits })
 }
 
 /// The most telling stretch of at most [`MAX_LEN`] bytes of `pattern[from..from + len]`: (from, len, bits).

@@ -6,6 +6,7 @@
 //! the many narrow rest is one group, which keeps the number of compiled databases small. Groups only narrow the search:
 //! a rule's own ports are still tested.
 
+use crate::app::{BUILT, Protocol};
 use crate::model::{Header, HeaderProto, PortSet, Signature};
 use std::collections::HashMap;
 
@@ -45,6 +46,7 @@ impl PacketClass {
             HeaderProto::Icmpv4 => self == Self::Icmp,
             HeaderProto::Icmpv6 => self == Self::Icmpv6,
             HeaderProto::Sctp => self == Self::Sctp,
+            HeaderProto::App => matches!(self, Self::Tcp | Self::Udp),
         }
     }
 
@@ -72,6 +74,18 @@ pub struct GroupTable {
     groups: Vec<Group>,
     /// By class and direction (to server first): one group, or one for each port.
     index: Vec<Ports>,
+    app: Vec<AppGroup>,
+}
+
+/// Signatures on the transactions of one protocol, as seen in one direction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppGroup {
+    /// The protocol.
+    pub protocol: Protocol,
+    /// Messages to the server, or to the client.
+    pub to_server: bool,
+    /// Indices of signatures, ascending.
+    pub rules: Vec<u32>,
 }
 
 #[derive(Debug)]
@@ -91,7 +105,20 @@ impl GroupTable {
                 table.index.push(ports);
             }
         }
+        for protocol in BUILT.iter() {
+            for to_server in [true, false] {
+                let rules = signatures.iter().enumerate();
+                let rules = rules.filter(|(_, s)| inspects(s, protocol, to_server)).map(|(i, _)| i as u32).collect();
+                table.app.push(AppGroup { protocol, to_server, rules });
+            }
+        }
         table
+    }
+
+    /// The groups of signatures on transactions: one for each protocol that is read, and each direction.
+    #[must_use]
+    pub fn app_groups(&self) -> &[AppGroup] {
+        &self.app
     }
 
     /// The groups; numbers elsewhere are indices into this.
@@ -124,7 +151,11 @@ impl GroupTable {
     }
 
     fn add(&mut self, signatures: &[Signature], class: PacketClass, to_server: bool) -> Ports {
-        let applies = |s: &Signature| class.admits(s.header.proto) && s.flow.to_server.is_none_or(|t| t == to_server);
+        let applies = |s: &Signature| {
+            class.admits(s.header.proto)
+                && s.flow.to_server.is_none_or(|t| t == to_server)
+                && !s.inspects_transactions()
+        };
         let rules = || signatures.iter().enumerate().filter(|(_, s)| applies(s)).map(|(i, s)| (i as u32, s));
         if !class.has_ports() {
             let rules = rules().map(|(i, _)| i).collect();
@@ -164,6 +195,17 @@ impl GroupTable {
         }
         Ports::Table(table)
     }
+}
+
+/// Whether a signature looks at what transactions of `protocol` have in this direction.
+fn inspects(signature: &Signature, protocol: Protocol, to_server: bool) -> bool {
+    let buffers = || signature.buffers.iter().map(|b| b.buffer.declaration()).filter(|d| !d.protocols.is_empty());
+    let has = match signature.flow.to_server {
+        Some(wanted) => wanted == to_server,
+        // Conditions on both sides are held against the transaction whenever either side goes on.
+        None => buffers().next().is_none() || buffers().any(|d| d.side.has(to_server)),
+    };
+    has && signature.inspects_transactions() && (signature.app.is_empty() || signature.app.contains(protocol))
 }
 
 /// The port sets that the server's port must be in one of, for a packet of this direction.

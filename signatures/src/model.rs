@@ -3,6 +3,8 @@
 //! Everything here is plain data. Positions and lengths are in bytes. Meanings are Suricata 8's, as its user guide
 //! states them; where the guide is silent, the field's comment says what was decided.
 
+use crate::app::Protocols;
+use crate::buffers::{Buffer, Source};
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
@@ -51,6 +53,8 @@ pub enum HeaderProto {
     Sctp,
     /// `pkthdr`: any packet, also one whose IP header could not be decoded.
     PacketHeader,
+    /// An application protocol ([`Signature::app`] says which), over TCP or UDP.
+    App,
 }
 
 /// The set of addresses that a header's side accepts, variables and groups resolved to prefixes.
@@ -366,6 +370,53 @@ pub enum BufferCondition {
     ByteMath(ByteMath),
     IsDataAt(IsDataAt),
     Size(NumberTest),
+    /// On a buffer of integers: one of them is accepted.
+    Number(NumberTest),
+    /// `absent`: the buffer is not there at all; with `or_else`, or the conditions behind it hold.
+    Absent {
+        or_else: bool,
+    },
+}
+
+/// Conditions on one buffer, in the rule's order. Where the buffer is there several times, all must hold on the same one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct BufferConditions {
+    pub buffer: Buffer,
+    pub conditions: Vec<BufferCondition>,
+}
+
+/// A condition on the application protocol of a flow, or on what was odd about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AppCondition {
+    /// `app-layer-protocol`: the protocol recognised, in the direction that the rule says (none: this one, or of the flow).
+    Protocol {
+        /// Which; the empty set stands for `failed` or `unknown`.
+        protocols: Protocols,
+        /// It must be another.
+        negated: bool,
+        /// Asked about which direction.
+        mode: ProtocolMode,
+    },
+    /// `app-layer-event:PROTOCOL.NAME`: Suricata's name without the protocol.
+    Event {
+        /// Whose; none for the events of recognition itself (`applayer_…`).
+        protocols: Protocols,
+        /// `gzip_decompression_failed`, for instance.
+        name: Box<str>,
+    },
+}
+
+/// Which recognition `app-layer-protocol` asks about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the keyword's own words")]
+pub enum ProtocolMode {
+    Direction,
+    Final,
+    Either,
+    ToServer,
+    ToClient,
+    Original,
 }
 
 /// TCP flags: `flags:[modifier]FSRPAU,mask`.
@@ -548,6 +599,11 @@ pub struct Signature {
     pub packet: Vec<PacketCondition>,
     /// Conditions on the raw payload (`pkt_data`), in the rule's order.
     pub payload: Vec<BufferCondition>,
+    /// Conditions on other buffers, in the order in which the rule names them first.
+    pub buffers: Vec<BufferConditions>,
+    /// The application protocols that the flow must be of; none: any, recognised or not.
+    pub app: Protocols,
+    pub app_conditions: Vec<AppCondition>,
     pub flowbits: Vec<Flowbits>,
     pub threshold: Option<Threshold>,
     pub detection_filter: Option<Threshold>,
@@ -555,4 +611,13 @@ pub struct Signature {
     pub variables: Vec<Box<str>>,
     /// The rule as it stands in the file.
     pub text: Box<str>,
+}
+
+impl Signature {
+    /// Some condition is about a transaction of an application protocol: the rule is judged on these, not on packets.
+    #[must_use]
+    pub fn inspects_transactions(&self) -> bool {
+        self.buffers.iter().any(|b| matches!(b.buffer.declaration().source, Source::Transaction(_)))
+            || self.app_conditions.iter().any(|c| matches!(c, AppCondition::Event { .. }))
+    }
 }

@@ -26,9 +26,9 @@ impl Inspection {
     pub fn of(signature: &Signature) -> Self {
         let tcp = matches!(
             signature.header.proto,
-            HeaderProto::Ip | HeaderProto::Tcp | HeaderProto::TcpPacket | HeaderProto::TcpStream
+            HeaderProto::Ip | HeaderProto::Tcp | HeaderProto::TcpPacket | HeaderProto::TcpStream | HeaderProto::App
         );
-        if signature.payload.is_empty() {
+        if signature.payload.is_empty() || signature.inspects_transactions() {
             return Self::default();
         }
         if !tcp || signature.header.proto == HeaderProto::TcpPacket || signature.flow.stream == Some(false) {

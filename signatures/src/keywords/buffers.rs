@@ -1,16 +1,30 @@
-//! Buffers other than the raw payload: sticky ones, the older modifiers that move the content before them, and transforms.
-//! None is evaluated yet; what stands around them in a rule is checked all the same.
+//! Buffers other than the raw payload, from the table in [`crate::buffers`]: sticky keywords, the older ones that move the
+//! content before them, tests of integers; and transforms.
 
-use super::{ANYTHING, Effect, Keyword, NO_VALUE};
+use super::{ANYTHING, Effect, Keyword, NO_VALUE, PLAIN, Support};
+use crate::buffers::{Buffer, Kind};
 
-/// A keyword that chooses a buffer for what follows.
-const fn sticky(name: &'static str, doc: &'static str) -> Keyword {
-    Keyword::later(name, NO_VALUE, Effect::Buffer, doc)
-}
-
-/// A keyword that moves the content before it.
-const fn modifier(name: &'static str, buffer: &'static str, doc: &'static str) -> Keyword {
-    Keyword::later(name, NO_VALUE, Effect::Modifier(buffer), doc)
+/// The keywords of all buffers.
+pub(super) fn keywords() -> &'static [Keyword] {
+    let mut all = vec![];
+    for &buffer in Buffer::ALL {
+        let declaration = buffer.declaration();
+        let name = declaration.name;
+        let (support, value, form) = match declaration.kind {
+            Kind::Number => (Support::Number(buffer), PLAIN, format!("{name}:[op]N")),
+            _ => (Support::Sticky(buffer), NO_VALUE, name.to_owned()),
+        };
+        // Made once, the first time that a keyword is looked up; the table lives as long as the program, and so does this.
+        let doc = |text: String| -> &'static str { Box::leak(text.into_boxed_str()) };
+        let sentence = doc(format!("`{form}`: {}", declaration.doc));
+        all.push(Keyword { name, aliases: declaration.aliases, doc: sentence, value, support });
+        for &modifier in declaration.modifiers {
+            let sentence = doc(format!("`{modifier}`: the content before it is looked for in `{name}`."));
+            let support = Support::Modifier(buffer);
+            all.push(Keyword { name: modifier, aliases: &[], doc: sentence, value: NO_VALUE, support });
+        }
+    }
+    Box::leak(all.into_boxed_slice())
 }
 
 /// A keyword that changes what later conditions see of the buffer.
@@ -18,221 +32,7 @@ const fn transform(name: &'static str, doc: &'static str) -> Keyword {
     Keyword::later(name, ANYTHING, Effect::None, doc)
 }
 
-pub(super) const KEYWORDS: &[Keyword] = &[
-    sticky("http.accept", "`http.accept`: the request's Accept header.").or(&["http_accept"]),
-    sticky("http.accept_enc", "`http.accept_enc`: the request's Accept-Encoding header.").or(&["http_accept_enc"]),
-    sticky("http.accept_lang", "`http.accept_lang`: the request's Accept-Language header.").or(&["http_accept_lang"]),
-    sticky("http.connection", "`http.connection`: the Connection header.").or(&["http_connection"]),
-    sticky("http.content_len", "`http.content_len`: the Content-Length header.").or(&["http_content_len"]),
-    sticky("http.content_type", "`http.content_type`: the Content-Type header.").or(&["http_content_type"]),
-    sticky("http.cookie", "`http.cookie`: the Cookie or Set-Cookie header."),
-    sticky("http.header", "`http.header`: the headers, normalised."),
-    sticky("http.header.raw", "`http.header.raw`: the headers as they were sent."),
-    sticky("http.header_names", "`http.header_names`: the names of the headers.").or(&["http_header_names"]),
-    sticky("http.host", "`http.host`: the host, normalised."),
-    sticky("http.host.raw", "`http.host.raw`: the host as it was sent."),
-    sticky("http.location", "`http.location`: the response's Location header."),
-    sticky("http.method", "`http.method`: the request's method."),
-    sticky("http.protocol", "`http.protocol`: the protocol field of the first line.").or(&["http_protocol"]),
-    sticky("http.referer", "`http.referer`: the request's Referer header.").or(&["http_referer"]),
-    sticky("http.request_body", "`http.request_body`: the request's body."),
-    sticky("http.request_header", "`http.request_header`: each header of the request, as name: value."),
-    sticky("http.request_line", "`http.request_line`: the request's first line.").or(&["http_request_line"]),
-    sticky("http.response_body", "`http.response_body`: the response's body."),
-    sticky("http.response_header", "`http.response_header`: each header of the response, as name: value."),
-    sticky("http.response_line", "`http.response_line`: the response's first line.").or(&["http_response_line"]),
-    sticky("http.server", "`http.server`: the response's Server header."),
-    sticky("http.start", "`http.start`: the first line and the headers.").or(&["http_start"]),
-    sticky("http.stat_code", "`http.stat_code`: the response's status code."),
-    sticky("http.stat_msg", "`http.stat_msg`: the response's status message."),
-    sticky("http.uri", "`http.uri`: the request's URI, normalised."),
-    sticky("http.uri.raw", "`http.uri.raw`: the request's URI as it was sent."),
-    sticky("http.user_agent", "`http.user_agent`: the request's User-Agent header."),
-    sticky("http2.header_name", "`http2.header_name`: each header name of an HTTP/2 stream."),
-    sticky("file.data", "`file.data`: the contents of a file in transfer.").or(&["file_data"]),
-    sticky("file.name", "`file.name`: the name of a file in transfer."),
-    sticky("file.magic", "`file.magic`: what libmagic says of a file in transfer."),
-    sticky("dns.query", "`dns.query`: each name asked for.").or(&["dns_query"]),
-    sticky("dns.query.name", "`dns.query.name`: each name asked for or answered about."),
-    sticky("dns.queries.rrname", "`dns.queries.rrname`: each name of the question section."),
-    sticky("dns.answers.rrname", "`dns.answers.rrname`: each name of the answer section."),
-    sticky("dns.authorities.rrname", "`dns.authorities.rrname`: each name of the authority section."),
-    sticky("dns.additionals.rrname", "`dns.additionals.rrname`: each name of the additional section."),
-    sticky("dns.answer.name", "`dns.answer.name`: each name of the answer section."),
-    sticky("dns.response.rrname", "`dns.response.rrname`: each name of any section of a response."),
-    sticky("mdns.queries.rrname", "`mdns.queries.rrname`: each name of the question section."),
-    sticky("mdns.answers.rrname", "`mdns.answers.rrname`: each name of the answer section."),
-    sticky("mdns.authorities.rrname", "`mdns.authorities.rrname`: each name of the authority section."),
-    sticky("mdns.additionals.rrname", "`mdns.additionals.rrname`: each name of the additional section."),
-    sticky("mdns.response.rrname", "`mdns.response.rrname`: each name of any section of a response."),
-    sticky("tls.sni", "`tls.sni`: the server name that the client asks for.").or(&["tls_sni"]),
-    sticky("tls.alpn", "`tls.alpn`: each application protocol offered or chosen."),
-    sticky("tls.cert_subject", "`tls.cert_subject`: the subject of the server's certificate.")
-        .or(&["tls_cert_subject"]),
-    sticky("tls.cert_issuer", "`tls.cert_issuer`: the issuer of the server's certificate.").or(&["tls_cert_issuer"]),
-    sticky("tls.cert_serial", "`tls.cert_serial`: the serial number of the server's certificate.")
-        .or(&["tls_cert_serial"]),
-    sticky("tls.cert_fingerprint", "`tls.cert_fingerprint`: the SHA-1 of the server's certificate.")
-        .or(&["tls_cert_fingerprint"]),
-    sticky("tls.certs", "`tls.certs`: each certificate of the server, whole."),
-    sticky("tls.subjectaltname", "`tls.subjectaltname`: each alternative name of the server's certificate."),
-    sticky("tls.random", "`tls.random`: the random bytes of a hello."),
-    sticky("tls.random_time", "`tls.random_time`: the first 4 random bytes of a hello."),
-    sticky("tls.random_bytes", "`tls.random_bytes`: the last 28 random bytes of a hello."),
-    sticky("ja3.hash", "`ja3.hash`: the JA3 hash of the client.").or(&["ja3_hash"]),
-    sticky("ja3.string", "`ja3.string`: the JA3 string of the client.").or(&["ja3_string"]),
-    sticky("ja3s.hash", "`ja3s.hash`: the JA3S hash of the server.").or(&["ja3s_hash"]),
-    sticky("ja3s.string", "`ja3s.string`: the JA3S string of the server.").or(&["ja3s_string"]),
-    sticky("ja4.hash", "`ja4.hash`: the JA4 hash of the client.").or(&["ja4_hash"]),
-    sticky("ssh.proto", "`ssh.proto`: the protocol version of the banner.").or(&["ssh_proto"]),
-    sticky("ssh.software", "`ssh.software`: the software version of the banner.").or(&["ssh_software"]),
-    sticky("ssh.hassh", "`ssh.hassh`: the HASSH of the client."),
-    sticky("ssh.hassh.string", "`ssh.hassh.string`: the HASSH string of the client."),
-    sticky("ssh.hassh.server", "`ssh.hassh.server`: the HASSH of the server."),
-    sticky("ssh.hassh.server.string", "`ssh.hassh.server.string`: the HASSH string of the server."),
-    sticky("smb.named_pipe", "`smb.named_pipe`: the named pipe of a tree connect.").or(&["smb_named_pipe"]),
-    sticky("smb.share", "`smb.share`: the share of a tree connect.").or(&["smb_share"]),
-    sticky("smb.ntlmssp_user", "`smb.ntlmssp_user`: the user of an NTLMSSP exchange."),
-    sticky("smb.ntlmssp_domain", "`smb.ntlmssp_domain`: the domain of an NTLMSSP exchange."),
-    sticky("dcerpc.stub_data", "`dcerpc.stub_data`: the stub data of a request or response.").or(&["dce_stub_data"]),
-    sticky("smtp.helo", "`smtp.helo`: the HELO or EHLO parameter."),
-    sticky("smtp.mail_from", "`smtp.mail_from`: the MAIL FROM parameter."),
-    sticky("smtp.rcpt_to", "`smtp.rcpt_to`: each RCPT TO parameter."),
-    sticky("email.from", "`email.from`: the From header of a mail."),
-    sticky("email.to", "`email.to`: the To header of a mail."),
-    sticky("email.cc", "`email.cc`: the Cc header of a mail."),
-    sticky("email.subject", "`email.subject`: the Subject header of a mail."),
-    sticky("email.date", "`email.date`: the Date header of a mail."),
-    sticky("email.message_id", "`email.message_id`: the Message-ID header of a mail."),
-    sticky("email.x_mailer", "`email.x_mailer`: the X-Mailer header of a mail."),
-    sticky("email.url", "`email.url`: each URL in a mail's text."),
-    sticky("email.received", "`email.received`: each Received header of a mail."),
-    sticky("email.body_md5", "`email.body_md5`: the MD5 of a mail's body."),
-    sticky("ftp.command", "`ftp.command`: the command's name."),
-    sticky("ftp.command_data", "`ftp.command_data`: the command's argument."),
-    sticky("ftp.completion_code", "`ftp.completion_code`: each completion code of the reply."),
-    sticky("ftp.reply", "`ftp.reply`: each line of the reply."),
-    sticky("krb5.cname", "`krb5.cname`: the client's name.").or(&["krb5_cname"]),
-    sticky("krb5.sname", "`krb5.sname`: the server's name.").or(&["krb5_sname"]),
-    sticky("sip.method", "`sip.method`: the request's method."),
-    sticky("sip.uri", "`sip.uri`: the request's URI."),
-    sticky("sip.protocol", "`sip.protocol`: the protocol of the first line."),
-    sticky("sip.stat_code", "`sip.stat_code`: the response's status code."),
-    sticky("sip.stat_msg", "`sip.stat_msg`: the response's status message."),
-    sticky("sip.request_line", "`sip.request_line`: the request's first line."),
-    sticky("sip.response_line", "`sip.response_line`: the response's first line."),
-    sticky("sip.from", "`sip.from`: the From header."),
-    sticky("sip.to", "`sip.to`: the To header."),
-    sticky("sip.via", "`sip.via`: the Via header."),
-    sticky("sip.user_agent", "`sip.user_agent`: the User-Agent header."),
-    sticky("sip.content_type", "`sip.content_type`: the Content-Type header."),
-    sticky("sip.content_length", "`sip.content_length`: the Content-Length header."),
-    sticky("sdp.session_name", "`sdp.session_name`: the s= line."),
-    sticky("sdp.session_info", "`sdp.session_info`: the i= line."),
-    sticky("sdp.origin", "`sdp.origin`: the o= line."),
-    sticky("sdp.uri", "`sdp.uri`: the u= line."),
-    sticky("sdp.email", "`sdp.email`: the e= line."),
-    sticky("sdp.phone_number", "`sdp.phone_number`: the p= line."),
-    sticky("sdp.connection_data", "`sdp.connection_data`: the c= line."),
-    sticky("sdp.bandwidth", "`sdp.bandwidth`: each b= line."),
-    sticky("sdp.time", "`sdp.time`: each t= line."),
-    sticky("sdp.repeat_time", "`sdp.repeat_time`: each r= line."),
-    sticky("sdp.timezone", "`sdp.timezone`: the z= line."),
-    sticky("sdp.encryption_key", "`sdp.encryption_key`: the k= line."),
-    sticky("sdp.attribute", "`sdp.attribute`: each a= line."),
-    sticky("sdp.media.media", "`sdp.media.media`: the m= line."),
-    sticky("sdp.media.media_info", "`sdp.media.media_info`: the i= line of a medium."),
-    sticky("sdp.media.connection_data", "`sdp.media.connection_data`: the c= line of a medium."),
-    sticky("sdp.media.encryption_key", "`sdp.media.encryption_key`: the k= line of a medium."),
-    sticky("sdp.media.bandwidth", "`sdp.media.bandwidth`: the b= lines of a medium."),
-    sticky("sdp.media.attribute", "`sdp.media.attribute`: the a= lines of a medium."),
-    sticky("snmp.community", "`snmp.community`: the community."),
-    sticky("snmp.usm", "`snmp.usm`: the user of the USM header."),
-    sticky("rfb.name", "`rfb.name`: the desktop's name."),
-    sticky("ike.init_spi", "`ike.init_spi`: the initiator's SPI."),
-    sticky("ike.resp_spi", "`ike.resp_spi`: the responder's SPI."),
-    sticky("ike.vendor", "`ike.vendor`: each vendor id."),
-    sticky("ike.nonce_payload", "`ike.nonce_payload`: the nonce."),
-    sticky("ike.key_exchange_payload", "`ike.key_exchange_payload`: the public key."),
-    sticky("mqtt.protocol_version_string", "`mqtt.protocol_version_string`: the protocol's name as text."),
-    sticky("mqtt.connect.clientid", "`mqtt.connect.clientid`: the client's id."),
-    sticky("mqtt.connect.username", "`mqtt.connect.username`: the user's name."),
-    sticky("mqtt.connect.password", "`mqtt.connect.password`: the password."),
-    sticky("mqtt.connect.willtopic", "`mqtt.connect.willtopic`: the will's topic."),
-    sticky("mqtt.connect.willmessage", "`mqtt.connect.willmessage`: the will's message."),
-    sticky("mqtt.connect.protocol_string", "`mqtt.connect.protocol_string`: the protocol's name."),
-    sticky("mqtt.publish.topic", "`mqtt.publish.topic`: the topic."),
-    sticky("mqtt.publish.message", "`mqtt.publish.message`: the message."),
-    sticky("mqtt.subscribe.topic", "`mqtt.subscribe.topic`: each topic."),
-    sticky("mqtt.unsubscribe.topic", "`mqtt.unsubscribe.topic`: each topic."),
-    sticky("quic.sni", "`quic.sni`: the server name that the client asks for."),
-    sticky("quic.ua", "`quic.ua`: the user agent."),
-    sticky("quic.version", "`quic.version`: the version."),
-    sticky("quic.cyu.hash", "`quic.cyu.hash`: the CYU hash."),
-    sticky("quic.cyu.string", "`quic.cyu.string`: the CYU string."),
-    sticky("websocket.payload", "`websocket.payload`: the payload, unmasked."),
-    sticky("ldap.request.dn", "`ldap.request.dn`: the request's distinguished name."),
-    sticky("ldap.responses.dn", "`ldap.responses.dn`: each response's distinguished name."),
-    sticky("ldap.responses.message", "`ldap.responses.message`: each response's diagnostic message."),
-    sticky("ldap.request.attribute_type", "`ldap.request.attribute_type`: each attribute of the request."),
-    sticky("ldap.responses.attribute_type", "`ldap.responses.attribute_type`: each attribute of the responses."),
-    sticky("pgsql.query", "`pgsql.query`: the query."),
-    sticky("nfs.filename", "`nfs.filename`: the file's name."),
-    sticky("dhcp.hostname", "`dhcp.hostname`: the host name option."),
-    sticky("dnp3.data", "`dnp3.data`: the reassembled data.").or(&["dnp3_data"]),
-    sticky("enip.product_name", "`enip.product_name`: the product's name."),
-    sticky("enip.service_name", "`enip.service_name`: the service's name."),
-    sticky("modbus.data", "`modbus.data`: the data."),
-    sticky("tftp.file", "`tftp.file`: the file's name."),
-    sticky("tftp.mode", "`tftp.mode`: the mode."),
-    sticky("tcp.hdr", "`tcp.hdr`: the TCP header, options included."),
-    sticky("udp.hdr", "`udp.hdr`: the UDP header."),
-    sticky("ipv4.hdr", "`ipv4.hdr`: the IPv4 header, options included."),
-    sticky("ipv6.hdr", "`ipv6.hdr`: the IPv6 header, extension headers included."),
-    sticky("icmpv4.hdr", "`icmpv4.hdr`: the ICMP header."),
-    sticky("icmpv6.hdr", "`icmpv6.hdr`: the ICMPv6 header."),
-    sticky("base64_data", "`base64_data`: what base64_decode made."),
-    modifier("http_cookie", "http.cookie", "`http_cookie`: the content before it is looked for in `http.cookie`."),
-    modifier("http_header", "http.header", "`http_header`: the content before it is looked for in `http.header`."),
-    modifier(
-        "http_raw_header",
-        "http.header.raw",
-        "`http_raw_header`: the content before it is looked for in `http.header.raw`.",
-    ),
-    modifier("http_host", "http.host", "`http_host`: the content before it is looked for in `http.host`."),
-    modifier(
-        "http_raw_host",
-        "http.host.raw",
-        "`http_raw_host`: the content before it is looked for in `http.host.raw`.",
-    ),
-    modifier("http_method", "http.method", "`http_method`: the content before it is looked for in `http.method`."),
-    modifier(
-        "http_client_body",
-        "http.request_body",
-        "`http_client_body`: the content before it is looked for in `http.request_body`.",
-    ),
-    modifier(
-        "http_server_body",
-        "http.response_body",
-        "`http_server_body`: the content before it is looked for in `http.response_body`.",
-    ),
-    modifier(
-        "http_stat_code",
-        "http.stat_code",
-        "`http_stat_code`: the content before it is looked for in `http.stat_code`.",
-    ),
-    modifier(
-        "http_stat_msg",
-        "http.stat_msg",
-        "`http_stat_msg`: the content before it is looked for in `http.stat_msg`.",
-    ),
-    modifier("http_uri", "http.uri", "`http_uri`: the content before it is looked for in `http.uri`."),
-    modifier("http_raw_uri", "http.uri.raw", "`http_raw_uri`: the content before it is looked for in `http.uri.raw`."),
-    modifier(
-        "http_user_agent",
-        "http.user_agent",
-        "`http_user_agent`: the content before it is looked for in `http.user_agent`.",
-    ),
+pub(super) const TRANSFORMS: &[Keyword] = &[
     transform("dotprefix", "`dotprefix`: puts a dot before the buffer."),
     transform("domain", "`domain`: leaves the registered domain of a name."),
     transform("tld", "`tld`: leaves the top-level domain of a name."),

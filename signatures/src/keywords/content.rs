@@ -272,7 +272,7 @@ pub(super) fn whole_rule(checker: &mut Checker<'_>) -> Outcome {
                 return Err(RuleError::new(kind, checker.given_at("fast_pattern").unwrap_or_default()));
             }
         }
-        fits(&buffer.conditions, checker, buffer.name.is_empty())?;
+        fits(&buffer.conditions, checker, buffer.chosen.is_none())?;
     }
     Ok(())
 }

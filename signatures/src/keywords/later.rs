@@ -1,7 +1,7 @@
 //! Keywords of Suricata 8 that are not evaluated yet and do not choose a buffer. A rule that uses one is left out, with a
 //! note; it is not an error.
 
-use super::{ANYTHING, Check, Effect, Keyword, PATTERN, PLAIN, shape};
+use super::{ANYTHING, Check, Effect, Keyword, PLAIN, shape};
 
 /// Known by name, and no more.
 const fn later(name: &'static str, doc: &'static str) -> Keyword {
@@ -19,8 +19,6 @@ const fn looks(name: &'static str, doc: &'static str) -> Keyword {
 }
 
 pub(super) const KEYWORDS: &[Keyword] = &[
-    Keyword::later("uricontent", PATTERN, Effect::Content("http.uri"), "`uricontent:\"…\"`: a content in `http.uri`."),
-    shaped("urilen", shape::urilen, "`urilen:[op]N[,norm|raw]`: the length of the URI."),
     shaped("stream_size", shape::stream_size, "`stream_size:server|client|both|either,op,N`: bytes seen on a stream."),
     shaped("flowint", shape::flowint, "`flowint:name,op,value`: a number kept on the flow."),
     shaped(
@@ -38,7 +36,6 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         shape::tag,
         "`tag:session|host,N,packets|seconds|bytes[,src|dst]`: keeps later packets of the flow or host.",
     ),
-    shaped("filesize", shape::number64, "`filesize:[op]N`: a file's size."),
     shaped("flow.age", shape::number32, "`flow.age:[op]N`: age of the flow in seconds."),
     shaped("flow.pkts", shape::either_way, "`flow.pkts:toserver|toclient|both|either,[op]N`: packets of the flow."),
     shaped("flow.pkts_toserver", shape::number32, "`flow.pkts_toserver:[op]N`: packets to the server."),
@@ -46,7 +43,6 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     shaped("flow.bytes", shape::either_way, "`flow.bytes:toserver|toclient|both|either,[op]N`: bytes of the flow."),
     shaped("flow.bytes_toserver", shape::number64, "`flow.bytes_toserver:[op]N`: bytes to the server."),
     shaped("flow.bytes_toclient", shape::number64, "`flow.bytes_toclient:[op]N`: bytes to the client."),
-    looks("absent", "`absent`: the buffer is not there."),
     looks("dataset", "`dataset`: the buffer is in a set of values."),
     looks("datarep", "`datarep`: the buffer has a reputation."),
     looks("entropy", "`entropy`: how random the buffer is."),
@@ -82,8 +78,6 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     later("igmp.type", "`igmp.type`: the IGMP type."),
     later("l3_proto", "`l3_proto`: the network protocol."),
     later("vxlan_vni", "`vxlan_vni`: the VXLAN network's number."),
-    later("app-layer-protocol", "`app-layer-protocol`: the protocol that was recognised."),
-    later("app-layer-event", "`app-layer-event`: something odd that a protocol's parser saw."),
     later("app-layer-state", "`app-layer-state`: how far a transaction is."),
     later("frame", "`frame`: a part of a protocol's message."),
     later("fileext", "`fileext`: the extension of a file's name."),
@@ -98,9 +92,6 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     later("http2.settings", "`http2.settings`: the settings."),
     later("http2.size_update", "`http2.size_update`: the table size."),
     later("http2.window", "`http2.window`: the window."),
-    later("dns.opcode", "`dns.opcode`: the operation."),
-    later("dns.rcode", "`dns.rcode`: the response code."),
-    later("dns.rrtype", "`dns.rrtype`: the record's type."),
     later("ssl_state", "`ssl_state`: how far a handshake is."),
     later("ssl_version", "`ssl_version`: the version of SSL or TLS."),
     later("tls.version", "`tls.version`: the version of TLS."),
@@ -111,7 +102,6 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     later("tls_cert_notafter", "`tls_cert_notafter`: when the certificate ends."),
     later("tls_cert_expired", "`tls_cert_expired`: the certificate has expired."),
     later("tls_cert_valid", "`tls_cert_valid`: the certificate is in its time."),
-    later("tls.cert_chain_len", "`tls.cert_chain_len`: how long the chain of certificates is."),
     later("ssh.protoversion", "`ssh.protoversion`: the protocol version."),
     later("ssh.softwareversion", "`ssh.softwareversion`: the software version."),
     later("dcerpc.iface", "`dcerpc.iface`: the interface.").or(&["dce_iface"]),

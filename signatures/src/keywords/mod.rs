@@ -1,12 +1,14 @@
 //! The keywords, one entry each: names, what they take, a line of documentation, and the function that checks them. A file
 //! is a family; everything (look-up, near misses, the reference page) comes from these tables.
 
+use crate::buffers::Buffer;
 use crate::check::Checker;
 use crate::error::RuleError;
 use crate::syntax::RuleOption;
 use rustc_hash::FxHashMap;
 use std::sync::OnceLock;
 
+pub(crate) mod app;
 mod buffers;
 mod bytes;
 pub(crate) mod content;
@@ -59,6 +61,12 @@ pub(crate) enum Quotes {
 pub(crate) enum Support {
     Built(Check),
     NotBuilt(Effect),
+    /// It chooses a buffer for what follows.
+    Sticky(Buffer),
+    /// It moves the content before it to a buffer.
+    Modifier(Buffer),
+    /// It tests a buffer of integers.
+    Number(Buffer),
 }
 
 /// What a keyword that is not built does to the options around it.
@@ -66,14 +74,8 @@ pub(crate) enum Support {
 pub(crate) enum Effect {
     /// Nothing.
     None,
-    /// It chooses the buffer of its name.
-    Buffer,
-    /// It moves the content before it to a buffer.
-    Modifier(&'static str),
     /// It looks at the current buffer.
     Looks,
-    /// It is a content in this buffer.
-    Content(&'static str),
     /// Its value is held against its form.
     Checked(Check),
 }
@@ -102,7 +104,11 @@ impl Keyword {
     /// Whether the engine evaluates it; a rule with one that it does not is left out, with a note.
     #[must_use]
     pub fn is_built(&self) -> bool {
-        matches!(self.support, Support::Built(_))
+        match self.support {
+            Support::Built(_) => true,
+            Support::NotBuilt(_) => false,
+            Support::Sticky(buffer) | Support::Modifier(buffer) | Support::Number(buffer) => buffer.is_built(),
+        }
     }
 
     /// The name by which the rule calls it.
@@ -120,25 +126,33 @@ pub struct Family {
 }
 
 /// All families.
-pub static FAMILIES: &[Family] = &[
-    Family { name: "About the rule", keywords: meta::KEYWORDS },
-    Family { name: "Patterns", keywords: content::KEYWORDS },
-    Family { name: "Regular expressions", keywords: pcre::KEYWORDS },
-    Family { name: "Numbers in the payload", keywords: bytes::KEYWORDS },
-    Family { name: "Sizes", keywords: size::KEYWORDS },
-    Family { name: "IP, ICMP and VLAN headers", keywords: ip::KEYWORDS },
-    Family { name: "TCP headers", keywords: tcp::KEYWORDS },
-    Family { name: "Events", keywords: event::KEYWORDS },
-    Family { name: "Flows", keywords: flow::KEYWORDS },
-    Family { name: "How often", keywords: threshold::KEYWORDS },
-    Family { name: "Buffers", keywords: buffers::KEYWORDS },
-    Family { name: "Other", keywords: later::KEYWORDS },
-];
+pub fn families() -> &'static [Family] {
+    static ALL: OnceLock<Vec<Family>> = OnceLock::new();
+    ALL.get_or_init(|| {
+        let family = |name, keywords: &'static [Keyword]| Family { name, keywords };
+        vec![
+            family("About the rule", meta::KEYWORDS),
+            family("Patterns", content::KEYWORDS),
+            family("Regular expressions", pcre::KEYWORDS),
+            family("Numbers in the payload", bytes::KEYWORDS),
+            family("Sizes", size::KEYWORDS),
+            family("IP, ICMP and VLAN headers", ip::KEYWORDS),
+            family("TCP headers", tcp::KEYWORDS),
+            family("Events", event::KEYWORDS),
+            family("Flows", flow::KEYWORDS),
+            family("Application protocols", app::KEYWORDS),
+            family("How often", threshold::KEYWORDS),
+            family("Buffers", buffers::keywords()),
+            family("Transforms", buffers::TRANSFORMS),
+            family("Other", later::KEYWORDS),
+        ]
+    })
+}
 
 fn table() -> &'static FxHashMap<&'static [u8], &'static Keyword> {
     static TABLE: OnceLock<FxHashMap<&'static [u8], &'static Keyword>> = OnceLock::new();
     TABLE.get_or_init(|| {
-        let all = FAMILIES.iter().flat_map(|f| f.keywords);
+        let all = families().iter().flat_map(|f| f.keywords.iter());
         all.flat_map(|k| std::iter::once(&k.name).chain(k.aliases).map(move |name| (name.as_bytes(), k))).collect()
     })
 }
@@ -150,7 +164,7 @@ pub(crate) fn find(name: &[u8]) -> Option<&'static Keyword> {
 
 /// All names, other names included.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-    let all = FAMILIES.iter().flat_map(|f| f.keywords);
+    let all = families().iter().flat_map(|f| f.keywords.iter());
     all.flat_map(|k| std::iter::once(&k.name).chain(k.aliases).copied())
 }
 
@@ -158,6 +172,7 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
 pub(crate) fn whole_rule(checker: &mut Checker<'_>) -> Result<(), RuleError> {
     content::whole_rule(checker)?;
     threshold::whole_rule(checker)?;
+    app::whole_rule(checker)?;
     ip::whole_rule(checker);
     Ok(())
 }
@@ -223,7 +238,7 @@ mod tests {
         assert!(
             names().all(|n| n.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b)))
         );
-        assert!(FAMILIES.iter().flat_map(|f| f.keywords).all(|k| !k.doc.is_empty()));
+        assert!(families().iter().flat_map(|f| f.keywords.iter()).all(|k| !k.doc.is_empty()));
     }
 
     #[test]

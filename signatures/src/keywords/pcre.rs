@@ -2,6 +2,7 @@
 
 use super::meta::{invalid, text};
 use super::{Keyword, PATTERN};
+use crate::buffers::Buffer;
 use crate::check::Checker;
 use crate::error::{RuleError, RuleErrorKind as Kind};
 use crate::model::{BufferCondition, Pcre};
@@ -14,21 +15,21 @@ pub(super) const KEYWORDS: &[Keyword] = &[Keyword::new(
     "`pcre:[!]\"/regex/flags\"`: the expression matches; flags `ismxAEG`, `R` relative, `UIPQHDMCSYVWZ` choose an HTTP buffer.",
 )];
 
-/// The letters that choose a buffer, with the name of that buffer's sticky keyword.
-const BUFFERS: [(u8, &str); 13] = [
-    (b'U', "http.uri"),
-    (b'I', "http.uri.raw"),
-    (b'P', "http.request_body"),
-    (b'Q', "http.response_body"),
-    (b'H', "http.header"),
-    (b'D', "http.header.raw"),
-    (b'M', "http.method"),
-    (b'C', "http.cookie"),
-    (b'S', "http.stat_code"),
-    (b'Y', "http.stat_msg"),
-    (b'V', "http.user_agent"),
-    (b'W', "http.host"),
-    (b'Z', "http.host.raw"),
+/// The letters that choose a buffer, with that buffer.
+const BUFFERS: [(u8, Buffer); 13] = [
+    (b'U', Buffer::HttpUri),
+    (b'I', Buffer::HttpUriRaw),
+    (b'P', Buffer::HttpRequestBody),
+    (b'Q', Buffer::HttpResponseBody),
+    (b'H', Buffer::HttpHeader),
+    (b'D', Buffer::HttpHeaderRaw),
+    (b'M', Buffer::HttpMethod),
+    (b'C', Buffer::HttpCookie),
+    (b'S', Buffer::HttpStatCode),
+    (b'Y', Buffer::HttpStatMsg),
+    (b'V', Buffer::HttpUserAgent),
+    (b'W', Buffer::HttpHost),
+    (b'Z', Buffer::HttpHostRaw),
 ];
 
 fn pcre(checker: &mut Checker<'_>, name: &'static str, option: &RuleOption<'_>) -> Result<(), RuleError> {
@@ -89,13 +90,12 @@ fn pcre(checker: &mut Checker<'_>, name: &'static str, option: &RuleOption<'_>) 
     }
     match buffer {
         Some(buffer) => {
-            checker.skip(format!("pcre on {buffer}"), option.name.span());
-            let kept = checker.current;
-            let used = checker.buffers[kept].used || checker.buffers[kept].name == buffer;
-            checker.current = checker.buffer_index(buffer, option.name.span());
-            checker.buffer(BufferCondition::Pcre(pcre));
-            checker.current = kept;
-            checker.buffers[kept].used = used;
+            let current = checker.current_buffer();
+            if current.chosen == Some(buffer) {
+                checker.buffer(BufferCondition::Pcre(pcre));
+            } else {
+                checker.beside(buffer, BufferCondition::Pcre(pcre), option.name.span());
+            }
         }
         None => checker.buffer(BufferCondition::Pcre(pcre)),
     }
@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn buffer_letters_need_what_is_not_built() {
-        assert_eq!(skipped("pcre:\"/a/Ui\";").as_deref(), Some("pcre on http.uri"));
+        assert_eq!(skipped("pcre:\"/a/Ui\";").as_deref(), Some("http.uri"));
         assert_eq!(skipped("http.host; pcre:\"/a/W\";").as_deref(), Some("http.host"));
         assert!(matches!(bad("http.uri; pcre:\"/a/W\";").0, Kind::UnusedBuffer { .. }));
         assert_eq!(skipped("pcre:\"/a(b)/R,flow:x\";").as_deref(), Some("pcre that keeps what it captures"));

@@ -18,14 +18,6 @@ pub(super) fn number64(_: &mut Checker<'_>, name: &'static str, option: &RuleOpt
     number::test(name, text(option), u64::MAX).map(drop)
 }
 
-/// `[op]N[,norm|raw]`.
-pub(super) fn urilen(_: &mut Checker<'_>, name: &'static str, option: &RuleOption<'_>) -> Outcome {
-    let value = text(option);
-    let (length, which) = value.split_once(b',').unwrap_or((value, value.from(value.bytes.len())));
-    one_of(name, which, &[b"", b"norm", b"raw"], "norm or raw after the comma")?;
-    number::test(name, length, u64::from(u16::MAX)).map(drop)
-}
-
 /// `side,op,N`.
 pub(super) fn stream_size(_: &mut Checker<'_>, name: &'static str, option: &RuleOption<'_>) -> Outcome {
     let parts = parts::<3>(name, text(option), "a side, an operator and a number, as in server,>,100")?;

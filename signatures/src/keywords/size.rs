@@ -37,8 +37,8 @@ fn bsize(checker: &mut Checker<'_>, name: &'static str, option: &RuleOption<'_>)
     Ok(())
 }
 
-fn pkt_data(checker: &mut Checker<'_>, _: &'static str, option: &RuleOption<'_>) -> Result<(), RuleError> {
-    checker.choose("", option.name.span())
+fn pkt_data(checker: &mut Checker<'_>, name: &'static str, option: &RuleOption<'_>) -> Result<(), RuleError> {
+    checker.choose(None, name, option.name.span())
 }
 
 #[cfg(test)]
