@@ -18,4 +18,5 @@ pub mod model;
 pub mod report;
 pub mod ruleset;
 pub mod syntax;
+pub mod transform;
 pub mod variables;

@@ -64,8 +64,8 @@ fn not_within(keyword: &'static str, text: Text<'_>, min: i64, max: i64) -> Rule
     RuleError::new(kind, text.span())
 }
 
-/// A number with a unit such as `kb` or `MiB`.
-fn with_unit(keyword: &'static str, text: Text<'_>, max: u64) -> Result<u64, RuleError> {
+/// A number from 0 to `max`, perhaps with a unit such as `kb` or `MiB`.
+pub(crate) fn with_unit(keyword: &'static str, text: Text<'_>, max: u64) -> Result<u64, RuleError> {
     const UNITS: [(&[u8], u64); 6] =
         [(b"kib", 1 << 10), (b"kb", 1 << 10), (b"mib", 1 << 20), (b"mb", 1 << 20), (b"gib", 1 << 30), (b"gb", 1 << 30)];
     let text = text.trim();
