@@ -15,6 +15,7 @@ use crate::model::{
     PacketCondition, Place, PortSet, RejectTo, Signature, Value,
 };
 use crate::syntax::{Direction, Group, GroupKind, OptionValue, Rule, RuleOption, Span, Text};
+use crate::transform::Transform;
 use crate::variables::{Variables, nearest};
 use rustc_hash::FxHashMap;
 
@@ -107,13 +108,15 @@ pub(crate) struct Collected {
     pub(crate) span: Span,
     /// Since then something looked at it.
     pub(crate) used: bool,
+    /// What is done to its bytes before.
+    pub(crate) transforms: Vec<Transform>,
     /// In the rule's order.
     pub(crate) conditions: Vec<BufferCondition>,
 }
 
 impl Collected {
     fn new(chosen: Option<Buffer>, span: Span) -> Self {
-        Self { chosen, span, used: true, conditions: Vec::new() }
+        Self { chosen, span, used: true, transforms: Vec::new(), conditions: Vec::new() }
     }
 }
 
@@ -204,6 +207,32 @@ impl Checker<'_> {
         Ok(())
     }
 
+    /// Appends a transform to the buffer that was chosen last.
+    pub(crate) fn transform(
+        &mut self,
+        keyword: &'static str,
+        transform: Transform,
+        span: Span,
+    ) -> Result<(), RuleError> {
+        let buffer = &self.buffers[self.current];
+        let Some(chosen) = buffer.chosen else {
+            let other = "the raw payload: it stands behind the keyword of a buffer";
+            return Err(RuleError::new(Kind::Conflict { keyword, other }, span));
+        };
+        if chosen.declaration().kind == BufferKind::Number || self.last_content.is_some() {
+            let other = "conditions before it: transforms stand right behind the buffer's keyword";
+            return Err(RuleError::new(Kind::Conflict { keyword, other }, span));
+        }
+        if !buffer.conditions.is_empty() {
+            // An earlier mention of the same buffer, as it is without transforms.
+            let at = buffer.span;
+            self.buffers.push(Collected { used: false, ..Collected::new(Some(chosen), at) });
+            self.current = self.buffers.len() - 1;
+        }
+        self.buffers[self.current].transforms.push(transform);
+        Ok(())
+    }
+
     /// Adds a condition to a buffer without choosing it for what follows.
     pub(crate) fn beside(&mut self, chosen: Buffer, condition: BufferCondition, span: Span) {
         self.needs(Some(chosen), chosen.name(), span);
@@ -241,7 +270,7 @@ impl Checker<'_> {
     }
 
     fn index_of(&self, chosen: Option<Buffer>) -> Option<usize> {
-        self.buffers.iter().position(|b| b.chosen == chosen)
+        self.buffers.iter().position(|b| b.chosen == chosen && b.transforms.is_empty())
     }
 
     /// Where the conditions of a buffer are collected that is not chosen for what follows.
@@ -388,8 +417,11 @@ pub fn check(
     let mut collected = checker.buffers.into_iter();
     signature.payload = collected.next().map(|raw| raw.conditions).unwrap_or_default();
     let used = collected.filter(|b| !b.conditions.is_empty());
-    signature.buffers =
-        used.filter_map(|b| b.chosen.map(|buffer| BufferConditions { buffer, conditions: b.conditions })).collect();
+    signature.buffers = used
+        .filter_map(|b| {
+            Some(BufferConditions { buffer: b.chosen?, transforms: b.transforms, conditions: b.conditions })
+        })
+        .collect();
     signature.text = String::from_utf8_lossy(text.trim_ascii()).into();
     Ok(Checked::Signature(signature))
 }

@@ -5,6 +5,7 @@
 
 use crate::app::Protocols;
 use crate::buffers::{Buffer, Source};
+use crate::transform::Transform;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
@@ -383,6 +384,8 @@ pub enum BufferCondition {
 #[expect(missing_docs, reason = "the names say it")]
 pub struct BufferConditions {
     pub buffer: Buffer,
+    /// What is done to its bytes before.
+    pub transforms: Vec<Transform>,
     pub conditions: Vec<BufferCondition>,
 }
 

@@ -2,7 +2,11 @@
 //! content before them, tests of integers; and transforms.
 
 use super::{ANYTHING, Effect, Keyword, NO_VALUE, PLAIN, Support};
-use crate::buffers::{Buffer, Kind};
+use crate::buffers::{Buffer, Kind as BufferKind};
+use crate::check::Checker;
+use crate::error::{RuleError, RuleErrorKind as Kind};
+use crate::syntax::RuleOption;
+use crate::transform::Transform;
 
 /// The keywords of all buffers.
 pub(super) fn keywords() -> &'static [Keyword] {
@@ -11,7 +15,7 @@ pub(super) fn keywords() -> &'static [Keyword] {
         let declaration = buffer.declaration();
         let name = declaration.name;
         let (support, value, form) = match declaration.kind {
-            Kind::Number => (Support::Number(buffer), PLAIN, format!("{name}:[op]N")),
+            BufferKind::Number => (Support::Number(buffer), PLAIN, format!("{name}:[op]N")),
             _ => (Support::Sticky(buffer), NO_VALUE, name.to_owned()),
         };
         // Made once, the first time that a keyword is looked up; the table lives as long as the program, and so does this.
@@ -29,7 +33,16 @@ pub(super) fn keywords() -> &'static [Keyword] {
 
 /// A keyword that changes what later conditions see of the buffer.
 const fn transform(name: &'static str, doc: &'static str) -> Keyword {
-    Keyword::later(name, ANYTHING, Effect::None, doc)
+    Keyword { name, aliases: &[], doc, value: ANYTHING, support: Support::Built(change) }
+}
+
+fn change(checker: &mut Checker<'_>, name: &'static str, option: &RuleOption<'_>) -> Result<(), RuleError> {
+    let end = option.name.from(option.name.bytes.len());
+    let value = option.value.map_or(end, |v| v.text);
+    match Transform::parse(name, value) {
+        Some(transform) => checker.transform(name, transform?, option.name.span()),
+        None => Err(RuleError::new(Kind::UnknownKeyword { name: name.to_owned(), nearest: None }, option.name.span())),
+    }
 }
 
 pub(super) const TRANSFORMS: &[Keyword] = &[
@@ -49,7 +62,8 @@ pub(super) const TRANSFORMS: &[Keyword] = &[
     transform("header_lowercase", "`header_lowercase`: makes header names small."),
     transform("strip_pseudo_headers", "`strip_pseudo_headers`: takes HTTP/2 pseudo headers out."),
     transform("from_base64", "`from_base64`: decodes base64."),
-    transform("luaxform", "`luaxform`: lets a script change the buffer."),
+    Keyword::later("luaxform", ANYTHING, Effect::None, "`luaxform`: lets a script change the buffer."),
     transform("gunzip", "`gunzip`: unpacks gzip."),
     transform("zlib_deflate", "`zlib_deflate`: unpacks zlib."),
+    transform("subslice", "`subslice:offset[,bytes][,truncate]`: leaves a part."),
 ];
