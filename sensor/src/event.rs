@@ -3,9 +3,12 @@
 //! is lost silently).
 
 use crate::decode::DecodeEvent;
+use crate::detect::state::TransactionNote;
 use crate::packet::{Addr, Direction, IpProto, Packet, Transport, Vlans};
+use crate::protocols::Record;
 use crate::stream::StreamEvent;
 use crate::time::Timestamp;
+use sekisho_signatures::app::Protocol;
 use sekisho_signatures::ruleset::Ruleset;
 use std::sync::Arc;
 
@@ -125,6 +128,10 @@ pub struct AlertEvent {
     pub action: AlertAction,
     /// The match was in the reassembled stream rather than in the packet.
     pub in_stream: bool,
+    /// The flow's application protocol, if it is known.
+    pub app: Option<Protocol>,
+    /// The transaction that matched, if it was one.
+    pub transaction: Option<TransactionNote>,
 }
 
 /// Why a flow record was written.
@@ -207,6 +214,8 @@ pub struct FlowEvent {
     pub interface: u16,
     /// TCP only.
     pub tcp: Option<TcpSummary>,
+    /// The application protocol, if it was recognised; Some(None) if none was.
+    pub app: Option<Option<Protocol>>,
 }
 
 /// What was odd.
@@ -216,6 +225,28 @@ pub enum Anomaly {
     Decode(DecodeEvent),
     /// The stream engine met a malformed or surprising segment.
     Stream(StreamEvent),
+    /// A protocol's parser met something odd.
+    App {
+        /// Whose.
+        protocol: Protocol,
+        /// Suricata's name of it, without the protocol.
+        event: &'static str,
+        /// The transaction, if it is about one.
+        tx_id: Option<u64>,
+    },
+}
+
+/// An application protocol's record.
+#[derive(Clone, Debug)]
+pub struct AppEvent {
+    /// The packet that completed it.
+    pub packet: PacketSummary,
+    /// Its flow's `flow_id`.
+    pub flow_id: u64,
+    /// The transaction's number in the flow.
+    pub tx_id: Option<u64>,
+    /// What it says.
+    pub record: Arc<dyn Record>,
 }
 
 /// A decoder or stream event.
@@ -236,4 +267,5 @@ pub enum Event {
     Alert(AlertEvent),
     Flow(FlowEvent),
     Anomaly(AnomalyEvent),
+    App(AppEvent),
 }

@@ -17,12 +17,18 @@ use crate::detect::hyperscan::HyperscanError;
 use crate::detect::rule::PacketContext;
 use crate::detect::state::{DetectCounters, FlowDetect};
 use crate::detect::threshold::Thresholds;
-use crate::event::{AlertAction, AlertEvent, Anomaly, AnomalyEvent, Event, FlowEndReason, PacketSource, PacketSummary};
+use crate::detect::transaction::{AppLog, AppLogEntry, Judge};
+use crate::event::{
+    AlertAction, AlertEvent, Anomaly, AnomalyEvent, AppEvent, Event, FlowEndReason, FlowEvent, PacketSource,
+    PacketSummary, TcpState,
+};
 use crate::flow::{Flow, FlowConfig, FlowCounters, FlowIndex, FlowTable, Lookup};
 use crate::ledger::{DropReason, Ledger, Outcome};
 use crate::output::sources::Block;
 use crate::output::{EventSender, EventType};
 use crate::packet::{Direction, Ip, IpProto, Packet, Tcp, TcpFlags, Transport};
+use crate::protocols::registry::Transport as AppTransport;
+use crate::protocols::{FlowApp, Recognition};
 use crate::stream::{PayloadFate, StreamConfig, StreamCounters, StreamEngine, StreamEvent, StreamSink};
 use crate::time::Timestamp;
 use crate::verdict::Verdict;
@@ -84,13 +90,16 @@ impl Worker {
         sender: EventSender,
     ) -> Result<Self, HyperscanError> {
         let len = Self::layout().iter().map(Block::len).sum();
+        let mut detector = Detector::new(&engine, thresholds, config.detect.history_bytes)?;
+        detector.logs_records = EventType::RECORDS.iter().any(|kind| sender.wants(*kind));
+        detector.logs_anomalies = sender.wants(EventType::Anomaly);
         Ok(Self {
             decoder: Decoder::new(config.decode.clone()),
             path: Path {
                 flows: FlowTable::new(&config.flow, config.seed, config.number),
                 streams: StreamEngine::new(&config.stream),
                 stream_events: [0; StreamEvent::COUNT],
-                detector: Detector::new(&engine, thresholds, config.detect.history_bytes)?,
+                detector,
                 sender,
                 inline: config.inline,
                 verdict: Verdict::default(),
@@ -217,7 +226,7 @@ impl Path {
             self.segment(&mut cx, packet, tcp, index, direction);
         } else {
             cx.established = flow.established();
-            self.detector.payload(&cx, Some(&mut flow.user), true);
+            Inspect { detector: &mut self.detector, cx: &mut cx, flow: &mut flow.user }.datagram();
         }
         if !packet.events.is_empty() || !cx.stream_events.is_empty() {
             self.detector.events(&cx, Some(&mut self.flows.get_mut(index).user));
@@ -301,6 +310,9 @@ impl Path {
             let blocked = ruling.drop && self.inline;
             tell_alerts(&self.detector, cx, flow, blocked, &self.sender);
         }
+        if !self.detector.logs.is_empty() {
+            tell_logs(&mut self.detector, cx, &self.sender);
+        }
     }
 
     fn tell_decode_events(&self, packet: &Packet<'_>, flow_id: Option<u64>) {
@@ -326,14 +338,48 @@ impl Path {
     }
 }
 
-/// Hands a stream's bytes to detection, in the context of the packet at hand.
+/// Hands a flow's bytes to detection and to the protocol's parser, in the context of the packet at hand.
 struct Inspect<'a, 'p> {
     detector: &'a mut Detector,
-    cx: &'a PacketContext<'p>,
+    cx: &'a mut PacketContext<'p>,
     flow: &'a mut FlowDetect,
 }
 
 impl Inspect<'_, '_> {
+    /// The payload of a packet that is part of no stream.
+    fn datagram(&mut self) {
+        let (packet, direction) = (self.cx.packet, self.cx.direction);
+        let Some(direction) = direction.filter(|_| matches!(packet.transport, Transport::Udp)) else {
+            return self.detector.payload(self.cx, Some(self.flow), true);
+        };
+        let absorbed = self.recognise(AppTransport::Datagram, direction, packet.payload);
+        self.detector.payload(self.cx, Some(self.flow), true);
+        self.parse(|app, judge| app.parse(direction, packet.payload, absorbed, judge));
+    }
+
+    /// Which protocol is it? To be asked before rules look at the bytes.
+    fn recognise(&mut self, transport: AppTransport, direction: Direction, bytes: &[u8]) -> usize {
+        if self.flow.app.is_idle(direction) || bytes.is_empty() {
+            return 0;
+        }
+        let (packet, along) = (self.cx.packet, self.cx.direction == Some(Direction::ToServer));
+        let ports = if along { [packet.src_port, packet.dst_port] } else { [packet.dst_port, packet.src_port] };
+        let absorbed = self.flow.app.recognise(transport, direction, ports, bytes);
+        self.cx.app = self.flow.app.view();
+        absorbed
+    }
+
+    /// Lets the parser go on, and has what it tells judged.
+    fn parse(&mut self, f: impl FnOnce(&mut FlowApp, &mut Judge<'_, '_>)) {
+        let Some(protocol) = self.flow.app.view().protocol.protocol().filter(|_| self.flow.app.is_read()) else {
+            return;
+        };
+        let mut app = std::mem::take(&mut self.flow.app);
+        f(&mut app, &mut Judge { protocol, detector: self.detector, cx: self.cx, flow: self.flow });
+        self.flow.app = app;
+        self.cx.app = self.flow.app.view();
+    }
+
     /// Runs `f` in the context of `direction`: bytes that had waited for the other side's acknowledgement come with its packet.
     #[inline]
     fn facing(&mut self, direction: Direction, f: impl FnOnce(&mut Detector, &PacketContext<'_>, &mut FlowDetect)) {
@@ -349,17 +395,24 @@ impl Inspect<'_, '_> {
 impl StreamSink for Inspect<'_, '_> {
     #[inline]
     fn data(&mut self, direction: Direction, position: u64, bytes: &[u8], from_segment: bool) {
+        if self.flow.app.encrypted {
+            return;
+        }
         let whole = from_segment && bytes.len() == self.cx.packet.payload.len();
+        let absorbed = self.recognise(AppTransport::Stream, direction, bytes);
         self.facing(direction, |detector, cx, flow| detector.stream(cx, flow, position, bytes, whole));
+        self.parse(|app, judge| app.parse(direction, bytes, absorbed, judge));
     }
 
     fn gap(&mut self, direction: Direction, position: u64, len: u64) {
         let behind = position.saturating_add(len);
         self.facing(direction, |detector, cx, flow| detector.stream_gap(cx, flow, direction, behind));
+        self.parse(|app, judge| app.gap(direction, len, judge));
     }
 
     fn end(&mut self, direction: Direction) {
         self.facing(direction, |detector, cx, flow| detector.stream_end(cx, flow, direction));
+        self.parse(|app, judge| app.end(direction, judge));
     }
 }
 
@@ -372,19 +425,32 @@ fn end_flow(
     detector: &mut Detector,
     sender: &EventSender,
 ) {
-    if flow.proto() == IpProto::TCP {
+    if flow.proto() == IpProto::TCP || flow.user.app.is_read() {
         let packet = stand_in(flow);
         let cx = detector.begin(engine, &packet, Some((&mut flow.user, flow.id, Direction::ToServer)));
-        let cx = PacketContext { established: flow.established(), headers: false, ..cx };
-        streams.close(&mut flow.tcp, &mut Inspect { detector, cx: &cx, flow: &mut flow.user });
+        let mut cx = PacketContext { established: flow.established(), headers: false, ..cx };
+        let mut inspect = Inspect { detector, cx: &mut cx, flow: &mut flow.user };
+        if flow.tcp.state() != TcpState::None {
+            streams.close(&mut flow.tcp, &mut inspect);
+        }
+        inspect.parse(|app, judge| {
+            app.end(Direction::ToServer, judge);
+            app.end(Direction::ToClient, judge);
+        });
         detector.finish();
         if !detector.alerts.is_empty() {
             tell_alerts(detector, &cx, Some(flow), false, sender);
         }
+        tell_logs(detector, &cx, sender);
     }
     detector.release(&mut flow.user);
     if sender.wants(EventType::Flow) {
-        sender.send(Event::Flow(flow.event(reason)));
+        let app = match flow.user.app.view().protocol {
+            Recognition::Unknown => None,
+            Recognition::Failed => Some(None),
+            Recognition::Known(protocol) => Some(Some(protocol)),
+        };
+        sender.send(Event::Flow(FlowEvent { app, ..flow.event(reason) }));
     }
 }
 
@@ -418,18 +484,22 @@ fn stand_in<'a>(flow: &Flow<FlowDetect>) -> Packet<'a> {
         }),
         src_port,
         dst_port,
-        transport: Transport::Tcp(Tcp {
-            seq: 0,
-            ack: 0,
-            flags: TcpFlags(0),
-            window: 0,
-            urgent: 0,
-            options: &[],
-            mss: None,
-            window_scale: None,
-            sack_permitted: false,
-            timestamps: None,
-        }),
+        transport: if flow.proto() != IpProto::TCP {
+            Transport::Udp
+        } else {
+            Transport::Tcp(Tcp {
+                seq: 0,
+                ack: 0,
+                flags: TcpFlags(0),
+                window: 0,
+                urgent: 0,
+                options: &[],
+                mss: None,
+                window_scale: None,
+                sack_permitted: false,
+                timestamps: None,
+            })
+        },
         payload: &[],
         checksum_ok: true,
         events: EventSet::default(),
@@ -462,6 +532,27 @@ fn tell_alerts(
             ruleset: Arc::clone(&cx.engine.ruleset),
             action: if blocked { AlertAction::Blocked } else { AlertAction::Allowed },
             in_stream: alert.in_stream,
+            app: cx.app.protocol.protocol(),
+            transaction: alert.transaction.clone(),
         }));
+    }
+}
+
+/// Tells what transactions want logged.
+fn tell_logs(detector: &mut Detector, cx: &PacketContext<'_>, sender: &EventSender) {
+    for AppLog { protocol, tx_id, direction, entry } in detector.logs.drain(..) {
+        let packet = if cx.direction == Some(direction) { *cx.packet } else { cx.packet.reversed() };
+        let mut packet = PacketSummary::of(&packet);
+        if !cx.headers {
+            packet.source = PacketSource::FlowTimeout;
+        }
+        let flow_id = cx.flow_id;
+        sender.send(match entry {
+            AppLogEntry::Record(record) => Event::App(AppEvent { packet, flow_id, tx_id, record }),
+            AppLogEntry::Anomaly(event) => {
+                let anomaly = Anomaly::App { protocol, event, tx_id };
+                Event::Anomaly(AnomalyEvent { packet, flow_id: Some(flow_id), anomaly })
+            }
+        });
     }
 }

@@ -11,6 +11,7 @@
 //! the stream goes on; when the other side answers, or the stream ends, as it stands. A rule that has matched is
 //! silent on that direction for the next [`REACH`](super::history::REACH) bytes.
 
+use super::buffer::BufferScratch;
 use super::candidate::{
     Candidate, Hit, MAX_HITS, Stretch, Where, add_sized, add_stream_candidates, in_range, take_hit,
 };
@@ -21,7 +22,9 @@ use super::pending::{NO_PENDING, PendingPool};
 use super::rule::PacketContext;
 use super::state::{Alert, DetectCounters, FlowDetect, NO_STREAM, Ruling, StreamState};
 use super::threshold::Thresholds;
+use super::transaction::AppLog;
 use crate::packet::{Addr, Direction, Packet};
+use crate::protocols::AppView;
 use crate::stream::StreamEventSet;
 use sekisho_signatures::group::PacketClass;
 use std::sync::Arc;
@@ -46,6 +49,14 @@ pub struct Detector {
     pub(super) hits: Vec<Hit>,
     pub(super) candidates: Vec<Candidate>,
     pub(super) window: Vec<u8>,
+    /// What transactions want logged, of the packet at hand.
+    pub logs: Vec<AppLog>,
+    /// Whether protocols' records are wanted.
+    pub logs_records: bool,
+    /// Whether anomalies are wanted.
+    pub logs_anomalies: bool,
+    pub(super) app_candidates: Vec<u32>,
+    pub(super) buffer_scratch: BufferScratch,
 }
 
 impl Detector {
@@ -69,6 +80,9 @@ impl Detector {
                 }
             });
         }
+        for set in engine.buffer_sets() {
+            scratch.cover_block(set)?;
+        }
         Ok(Self {
             thresholds,
             counters: DetectCounters::default(),
@@ -84,6 +98,11 @@ impl Detector {
             hits: Vec::with_capacity(MAX_HITS),
             candidates: Vec::with_capacity(MAX_HITS),
             window: Vec::with_capacity(1 << 17),
+            logs: vec![],
+            logs_records: false,
+            logs_anomalies: false,
+            app_candidates: vec![],
+            buffer_scratch: BufferScratch::default(),
         })
     }
 
@@ -95,6 +114,7 @@ impl Detector {
         flow: Option<(&mut FlowDetect, u64, Direction)>,
     ) -> PacketContext<'a> {
         self.alerts.clear();
+        self.logs.clear();
         self.ruling = Ruling::default();
         self.headers_judged = false;
         let class = class_of(packet);
@@ -118,6 +138,7 @@ impl Detector {
                 reversed: false,
                 headers: true,
                 stream_events,
+                app: AppView::default(),
             };
         };
         let to_server = direction == Direction::ToServer;
@@ -148,6 +169,7 @@ impl Detector {
             reversed: false,
             headers: true,
             stream_events,
+            app: flow.app.view(),
         }
     }
 
@@ -173,6 +195,7 @@ impl Detector {
             reversed: !cx.reversed,
             headers: false,
             stream_events: StreamEventSet::default(),
+            app: cx.app,
         }
     }
 
@@ -227,7 +250,7 @@ impl Detector {
         let state = &mut flow.streams[direction.index()];
         state.next = position + bytes.len() as u64;
         state.next_seq = state.next_seq.wrapping_add(bytes.len() as u32);
-        if group.streams {
+        if group.streams || engine.looks_back {
             self.history.append(&mut state.history, bytes);
         }
     }

@@ -2,11 +2,14 @@
 //! all workers share one.
 
 use super::address::{AddressIndex, AddressLists, RowId};
+use super::app_engine::AppEngine;
 use super::hyperscan::{BlockSet, HyperscanError, Literal, StreamSet};
 use super::program::ProgramError;
 use super::rule::Rule;
+use crate::packet::Direction;
+use sekisho_signatures::app::Protocol;
 use sekisho_signatures::group::{Group, PacketClass};
-use sekisho_signatures::model::{AddressSet, BufferCondition, Content, PacketCondition, Signature, Value};
+use sekisho_signatures::model::{AddressSet, Content, PacketCondition, Signature, Value};
 use sekisho_signatures::ruleset::Ruleset;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -89,6 +92,10 @@ pub struct Engine {
     pub(super) groups: Vec<GroupEngine>,
     /// By row: rules without literals whose addresses are few, and that this row's addresses are among.
     by_row: Vec<Box<[u32]>>,
+    /// By protocol and direction (to server first): what is run on transactions.
+    apps: Vec<[AppEngine; 2]>,
+    /// Some rule asks something of the raw stream beside a transaction's buffers.
+    pub(super) looks_back: bool,
     /// Signatures left out.
     pub refused: Vec<Refused>,
 }
@@ -110,7 +117,9 @@ impl Engine {
         let addresses = lists.build();
         let by_row = rules_by_row(&ruleset, &rules, &addresses);
         let groups = build_groups(&ruleset, &rules)?;
-        Ok(Self { ruleset, rules, addresses, groups, by_row, refused })
+        let apps = build_apps(&ruleset, &rules)?;
+        let looks_back = rules.iter().flatten().any(|r| !r.program.is_empty() && !r.buffers.is_empty());
+        Ok(Self { ruleset, rules, addresses, groups, by_row, apps, looks_back, refused })
     }
 
     pub(super) fn rule(&self, index: u32) -> Option<&Rule> {
@@ -119,6 +128,18 @@ impl Engine {
 
     pub(super) fn group(&self, index: u16) -> Option<&GroupEngine> {
         self.groups.get(usize::from(index))
+    }
+
+    /// What is run on transactions of a protocol in one direction; None if nothing.
+    pub(super) fn app(&self, protocol: Protocol, direction: Direction) -> Option<&AppEngine> {
+        let [to_server, to_client] = self.apps.get(protocol as usize)?;
+        let app = if direction == Direction::ToServer { to_server } else { to_client };
+        Some(app).filter(|app| !app.is_empty())
+    }
+
+    /// All sets of literals of buffers.
+    pub(super) fn buffer_sets(&self) -> impl Iterator<Item = &BlockSet> {
+        self.apps.iter().flatten().flat_map(|app| app.sets.iter().map(|set| &set.literals))
     }
 
     pub(super) fn rules_of_row(&self, row: RowId) -> &[u32] {
@@ -152,6 +173,17 @@ fn rules_by_row(ruleset: &Ruleset, rules: &[Option<Rule>], addresses: &AddressIn
         }
     }
     by_row.into_iter().map(Into::into).collect()
+}
+
+fn build_apps(ruleset: &Ruleset, rules: &[Option<Rule>]) -> Result<Vec<[AppEngine; 2]>, HyperscanError> {
+    let mut apps: Vec<[AppEngine; 2]> = Protocol::ALL.iter().map(|_| Default::default()).collect();
+    for group in ruleset.groups.app_groups() {
+        let app = AppEngine::build(ruleset, rules, group)?;
+        if let Some(both) = apps.get_mut(group.protocol as usize) {
+            both[usize::from(!group.to_server)] = app;
+        }
+    }
+    Ok(apps)
 }
 
 fn build_groups(ruleset: &Ruleset, rules: &[Option<Rule>]) -> Result<Vec<GroupEngine>, HyperscanError> {
@@ -216,7 +248,7 @@ fn build_group(ruleset: &Ruleset, rules: &[Option<Rule>], group: &Group) -> Resu
             literals.push(Literal { bytes, nocase });
             (literals.len() - 1) as u32
         });
-        let starts = possible_starts(signature, pattern.condition);
+        let starts = possible_starts(pattern.content(signature));
         found.push((literal, Guarded { rule: i, content_to_end: (pattern.from + pattern.len) as u32, starts }));
     }
     found.sort_by_key(|(literal, _)| *literal);
@@ -256,8 +288,7 @@ fn few_sizes(signature: &Signature) -> Option<Vec<usize>> {
 }
 
 /// Where a content may start, as far as the rule says it in numbers.
-fn possible_starts(signature: &Signature, condition: usize) -> (u32, u32) {
-    let BufferCondition::Content(content) = &signature.payload[condition] else { return (0, u32::MAX) };
+pub(super) fn possible_starts(content: &Content) -> (u32, u32) {
     if content.is_relative() {
         return (0, u32::MAX);
     }

@@ -6,10 +6,20 @@ use super::evaluate::{Buffer, End, Judgement, judge};
 use super::history::REACH;
 use super::pending::Parked;
 use super::rule::{PacketContext, Rule};
-use super::state::{Alert, FlowDetect};
+use super::state::{Alert, FlowDetect, TransactionNote};
 use super::threshold::{Parties, Thresholds};
 use crate::packet::{Addr, Direction};
+use crate::protocols::Transaction;
 use sekisho_signatures::model::{Action, Threshold};
+use std::sync::Arc;
+
+/// Where a rule matched.
+#[derive(Clone, Copy)]
+pub(super) enum Found<'a> {
+    Packet,
+    Stream,
+    Transaction(&'a dyn Transaction),
+}
 
 impl Detector {
     /// Judges sorted candidates in order.
@@ -48,7 +58,8 @@ impl Detector {
                 };
                 if judgement == Judgement::Match {
                     packet_settled = true;
-                    self.matched(rule, index, cx, flow.as_deref_mut(), in_stream, cx.reversed);
+                    let found = if in_stream { Found::Stream } else { Found::Packet };
+                    self.matched(rule, index, cx, flow.as_deref_mut(), found, cx.reversed);
                 }
             }
             if flow.as_deref().is_some_and(|f| f.passed) || self.ruling.pass {
@@ -122,29 +133,30 @@ impl Detector {
                 let until = parked.at + REACH as u64;
                 self.pending.silence(&mut flow.streams[state].pending, parked.rule, until);
                 let reversed = cx.reversed != (cx.direction != Some(direction));
-                self.matched(rule, parked.rule, cx, Some(flow), true, reversed);
+                self.matched(rule, parked.rule, cx, Some(flow), Found::Stream, reversed);
             }
         }
         self.pending.release_if_empty(&mut flow.streams[state].pending);
     }
 
-    fn judge(&mut self, rule: &Rule, buffer: Buffer<'_>) -> Judgement {
+    pub(super) fn judge(&mut self, rule: &Rule, buffer: Buffer<'_>) -> Judgement {
         self.counters.judgements += 1;
         let judgement = judge(&rule.program, buffer);
         self.counters.out_of_steps += u64::from(judgement == Judgement::OutOfSteps);
         judgement
     }
 
-    fn matched(
+    pub(super) fn matched(
         &mut self,
         rule: &Rule,
         index: u32,
         cx: &PacketContext<'_>,
         flow: Option<&mut FlowDetect>,
-        in_stream: bool,
+        found: Found<'_>,
         reversed: bool,
     ) {
         self.counters.matches += 1;
+        let in_stream = !matches!(found, Found::Packet);
         let ip = cx.packet.ip.as_ref();
         let (src, dst) = ip.map_or((Addr(0), Addr(0)), |ip| (ip.src, ip.dst));
         let (src, dst) = if reversed != cx.reversed { (dst, src) } else { (src, dst) };
@@ -177,6 +189,13 @@ impl Detector {
         if !in_stream && self.alerts.iter().any(|a| a.signature == index) {
             return;
         }
-        self.alerts.push(Alert { signature: index, in_stream, reversed });
+        let transaction = match found {
+            Found::Transaction(t) => {
+                let direction = cx.direction.unwrap_or(Direction::ToServer);
+                Some(TransactionNote { id: t.state_ref().id, record: t.record(direction, true).map(Arc::from) })
+            }
+            Found::Packet | Found::Stream => None,
+        };
+        self.alerts.push(Alert { signature: index, in_stream, reversed, transaction });
     }
 }

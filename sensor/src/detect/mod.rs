@@ -4,12 +4,14 @@
 //! literal set built for each group of rules ([`hyperscan`]). [`detector`] is a worker's part: it scans, finds
 //! candidates and has them judged (`judging`, [`evaluate`]), with the help of each stream's last bytes ([`history`]), of what waits for more
 //! of a stream ([`pending`]), of the flow's bits ([`flowbits`]) and of the counts by which rules are held back
-//! ([`threshold`]).
+//! ([`threshold`]). What application protocols' parsers take apart is judged by transaction (`app_engine`, [`buffer`], `transaction`).
 //!
 //! Tiers, by what a packet meets and what it costs: no rules for its group, nothing; a scan, from 1 ns for each 4 bytes; an
 //! occurrence, 10 ns; a rule's gate, 5 to 20 ns; a payload judgement, 50 ns and more.
 
 pub mod address;
+mod app_engine;
+pub mod buffer;
 mod candidate;
 pub mod detector;
 pub mod engine;
@@ -23,6 +25,7 @@ pub mod program;
 pub mod rule;
 pub mod state;
 pub mod threshold;
+pub mod transaction;
 
 use serde::Deserialize;
 

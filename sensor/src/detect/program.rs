@@ -28,6 +28,9 @@ pub enum ProgramError {
     /// The ruleset has more different address lists than there are numbers for.
     #[error("more than 65,534 different address lists in the rules")]
     TooManyAddressLists,
+    /// `absent`, or a test of an integer, where there are bytes.
+    #[error("a test of a whole buffer where bytes are looked at")]
+    NotAboutBytes,
     /// `decode-event` or `stream-event` names none that there is.
     #[error("there is no event \"{0}\"")]
     UnknownEvent(String),
@@ -260,6 +263,10 @@ impl Program {
                 BufferCondition::ByteMath(m) => Op::ByteMath(*m),
                 BufferCondition::IsDataAt(d) => Op::IsDataAt(*d),
                 BufferCondition::Size(t) => Op::Size(t.clone()),
+                // Asked of a buffer, not of its bytes: see `buffer`.
+                BufferCondition::Number(_) | BufferCondition::Absent { .. } => {
+                    return Err(ProgramError::NotAboutBytes);
+                }
             })
         });
         Ok(Self { ops: ops.collect::<Result<_, _>>()? })

@@ -1,15 +1,20 @@
 //! One signature, compiled: the conditions that are not about the payload, cheapest first, and what a match does.
 
 use super::address::{AddressIndex, AddressLists, ListId, RowId};
+use super::buffer::BufferProgram;
 use super::engine::Engine;
 use super::flowbits::FlowbitOps;
 use super::program::{Program, ProgramError};
 use crate::decode::DecodeEvent;
 use crate::packet::{Direction, Packet, Transport};
+use crate::protocols::{AppView, Recognition, TransactionState};
 use crate::stream::{StreamEvent, StreamEventSet};
+use sekisho_signatures::app::Protocols;
+use sekisho_signatures::buffers::Progress;
 use sekisho_signatures::group::PacketClass;
 use sekisho_signatures::model::{
-    Action, FlagsMode, FlagsTest, FlowCondition, HeaderProto, PacketCondition, PortSet, Signature, Threshold,
+    Action, AppCondition, FlagsMode, FlagsTest, FlowCondition, HeaderProto, PacketCondition, PortSet, ProtocolMode,
+    Signature, Threshold,
 };
 use sekisho_signatures::ruleset::Inspection;
 use std::collections::HashMap;
@@ -39,6 +44,8 @@ pub struct PacketContext<'a> {
     pub headers: bool,
     /// What the stream engine found odd about the packet.
     pub stream_events: StreamEventSet,
+    /// What is known of the flow's application protocol.
+    pub app: AppView,
 }
 
 /// A side's ports.
@@ -142,10 +149,54 @@ impl OddEvent {
     }
 }
 
+/// The application protocol, as a rule wants it recognised.
+#[derive(Debug)]
+struct AppGate {
+    /// The header's, or those of the buffers; none: any.
+    protocols: Protocols,
+    /// `app-layer-protocol`.
+    conditions: Box<[(Protocols, bool, ProtocolMode)]>,
+}
+
+impl AppGate {
+    fn new(signature: &Signature) -> Self {
+        let conditions = signature.app_conditions.iter().filter_map(|c| match c {
+            AppCondition::Protocol { protocols, negated, mode } => Some((*protocols, *negated, *mode)),
+            AppCondition::Event { .. } => None,
+        });
+        Self { protocols: signature.app, conditions: conditions.collect() }
+    }
+
+    fn admits(&self, cx: &PacketContext<'_>) -> bool {
+        (self.protocols.is_empty() || cx.app.protocol.is_of(self.protocols))
+            && self.conditions.iter().all(|&(protocols, negated, mode)| {
+                let is = |recognition: Recognition| match recognition {
+                    Recognition::Unknown => false,
+                    Recognition::Failed => protocols.is_empty() != negated,
+                    Recognition::Known(p) => protocols.contains(p) != negated,
+                };
+                let [to_server, to_client] = cx.app.directions;
+                match mode {
+                    ProtocolMode::Final => is(cx.app.protocol),
+                    ProtocolMode::Either => is(to_server) || is(to_client),
+                    ProtocolMode::ToServer => is(to_server),
+                    ProtocolMode::ToClient => is(to_client),
+                    ProtocolMode::Original => is(cx.app.original),
+                    ProtocolMode::Direction => cx.direction.is_some_and(|d| is(cx.app.directions[d.index()])),
+                }
+            })
+    }
+}
+
 /// A signature as the detector runs it.
 #[derive(Debug)]
 pub struct Rule {
     gate: Gate,
+    app: AppGate,
+    /// `app-layer-event`, by Suricata's names without the protocol.
+    app_events: Box<[Box<str>]>,
+    /// Conditions on transactions' buffers.
+    pub buffers: Box<[BufferProgram]>,
     headers: Box<[PacketCondition]>,
     /// Judged only on packets about which something was odd.
     events: Box<[OddEvent]>,
@@ -193,8 +244,15 @@ impl Rule {
             .packet
             .iter()
             .partition(|c| matches!(c, PacketCondition::DecodeEvent(_) | PacketCondition::StreamEvent(_)));
+        let app_events = signature.app_conditions.iter().filter_map(|c| match c {
+            AppCondition::Event { name, .. } => Some(name.clone()),
+            AppCondition::Protocol { .. } => None,
+        });
         Ok(Self {
             gate,
+            app: AppGate::new(signature),
+            app_events: app_events.collect(),
+            buffers: signature.buffers.iter().filter_map(BufferProgram::new).collect::<Result<_, _>>()?,
             headers: headers.into_iter().cloned().collect(),
             events: events.into_iter().filter_map(OddEvent::of).collect::<Result<_, _>>()?,
             flowbits: FlowbitOps::new(&signature.flowbits, flowbits),
@@ -212,8 +270,35 @@ impl Rule {
     #[must_use]
     pub fn admits(&self, cx: &PacketContext<'_>, index: &AddressIndex) -> bool {
         self.gate.admits(cx, index)
+            && self.app.admits(cx)
             && self.headers.iter().all(|c| holds(c, cx.packet))
             && self.events.iter().all(|e| e.holds(cx))
+    }
+
+    /// Asks for an event of a protocol: judged only where there was one.
+    #[must_use]
+    pub fn wants_app_event(&self) -> bool {
+        !self.app_events.is_empty()
+    }
+
+    /// Whether all events that it asks for are among those of the transaction.
+    #[must_use]
+    pub fn app_events_hold(&self, state: &TransactionState) -> bool {
+        self.app_events.iter().all(|wanted| state.events.contains(&&**wanted))
+    }
+
+    /// From which progress of a transaction on, in messages of one direction, its buffers there can be judged.
+    #[must_use]
+    pub fn progress_in(&self, to_server: bool) -> Progress {
+        let direction = if to_server { Direction::ToServer } else { Direction::ToClient };
+        let here = self.buffers.iter().filter(|b| b.direction(direction) == direction);
+        here.map(|b| b.progress).max().unwrap_or(Progress::Line)
+    }
+
+    /// Whether the transaction got so far that all buffers can be judged, for a rule that is judged in `direction`.
+    #[must_use]
+    pub fn is_due(&self, direction: Direction, progress: [Progress; 2]) -> bool {
+        self.buffers.iter().all(|b| progress[b.direction(direction).index()] >= b.progress)
     }
 
     /// Asks for an event: judged only where there was one.
@@ -232,6 +317,8 @@ impl Rule {
     #[must_use]
     pub fn is_address_only(&self) -> bool {
         self.program.is_empty()
+            && self.app.protocols.is_empty()
+            && self.app.conditions.is_empty()
             && self.headers.iter().all(|c| matches!(c, PacketCondition::IpProto(_)))
             && self.events.is_empty()
             && self.flowbits.is_empty()
@@ -251,6 +338,7 @@ fn classes(proto: HeaderProto) -> u8 {
         HeaderProto::Icmpv4 => bit(PacketClass::Icmp),
         HeaderProto::Icmpv6 => bit(PacketClass::Icmpv6),
         HeaderProto::Sctp => bit(PacketClass::Sctp),
+        HeaderProto::App => bit(PacketClass::Tcp) | bit(PacketClass::Udp),
     }
 }
 

@@ -4,7 +4,9 @@ use super::address::RowId;
 use super::flowbits::BitSet;
 use super::history::Handle;
 use super::pending::NO_PENDING;
+use crate::protocols::{FlowApp, Record};
 use sekisho_signatures::group::PacketClass;
+use std::sync::Arc;
 
 /// No scan state.
 pub(super) const NO_STREAM: u32 = u32::MAX;
@@ -75,6 +77,8 @@ pub struct FlowDetect {
     pub(super) addresses_judged: [bool; 2],
     pub(super) bits: BitSet,
     pub(super) streams: [StreamState; 2],
+    /// The application protocol and its parser.
+    pub app: FlowApp,
     /// A pass rule matched the flow: nothing more is judged.
     pub passed: bool,
     /// A drop rule matched the flow.
@@ -82,7 +86,7 @@ pub struct FlowDetect {
 }
 
 /// A signature that matched, to be told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Alert {
     /// Index of the signature.
     pub signature: u32,
@@ -90,6 +94,17 @@ pub struct Alert {
     pub in_stream: bool,
     /// The way of the bytes that matched, where that is not the packet's way.
     pub reversed: bool,
+    /// The transaction that matched, if it was one.
+    pub transaction: Option<TransactionNote>,
+}
+
+/// What an alert says of the transaction that matched.
+#[derive(Clone, Debug)]
+pub struct TransactionNote {
+    /// Its number in the flow.
+    pub id: u64,
+    /// What its protocol says of it.
+    pub record: Option<Arc<dyn Record>>,
 }
 
 /// What detection asks to be done with the packet.

@@ -154,6 +154,7 @@ impl<U> Flow<U> {
             vlans: self.vlans,
             interface: self.interface,
             tcp: (self.proto() == IpProto::TCP).then(|| self.tcp.summary()),
+            app: None,
         }
     }
 }

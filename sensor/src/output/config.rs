@@ -16,13 +16,33 @@ pub enum EventType {
     Anomaly,
     /// The counters, at an interval.
     Stats,
+    /// An HTTP exchange.
+    Http,
+    /// A DNS message.
+    Dns,
+    /// A multicast DNS message.
+    Mdns,
+    /// A TLS handshake.
+    Tls,
+    /// An SSH handshake.
+    Ssh,
 }
 
 impl EventType {
     /// How many there are.
-    pub const COUNT: usize = 4;
+    pub const COUNT: usize = 9;
     /// Every type, in the order of its [`index`](Self::index).
-    pub const ALL: [Self; Self::COUNT] = [Self::Alert, Self::Flow, Self::Anomaly, Self::Stats];
+    pub const ALL: [Self; Self::COUNT] =
+        [Self::Alert, Self::Flow, Self::Anomaly, Self::Stats, Self::Http, Self::Dns, Self::Mdns, Self::Tls, Self::Ssh];
+
+    /// Those of application protocols.
+    pub const RECORDS: [Self; Self::COUNT - 4] = [Self::Http, Self::Dns, Self::Mdns, Self::Tls, Self::Ssh];
+
+    /// The type of an application protocol's record, by the name that the record gives itself.
+    #[must_use]
+    pub fn of_record(kind: &str) -> Option<Self> {
+        Self::RECORDS.into_iter().find(|t| t.name() == kind)
+    }
 
     /// Its place in arrays with an entry per type.
     #[must_use]
@@ -38,6 +58,11 @@ impl EventType {
             Self::Flow => "flow",
             Self::Anomaly => "anomaly",
             Self::Stats => "stats",
+            Self::Http => "http",
+            Self::Dns => "dns",
+            Self::Mdns => "mdns",
+            Self::Tls => "tls",
+            Self::Ssh => "ssh",
         }
     }
 }
@@ -62,7 +87,7 @@ pub struct EveConfig {
     pub enabled: bool,
     /// The file, or a named pipe. One JSON object a line. Default: `/var/log/sekisho/eve.json`.
     pub path: PathBuf,
-    /// The events to write: any of `alert`, `flow`, `anomaly`, `stats`. Default: all of them.
+    /// The events to write: any of `alert`, `flow`, `anomaly`, `stats` and the protocols' names. Default: all of them.
     pub types: Vec<EventType>,
     /// Add to a file that is already there (true, the default) or empty it first.
     pub append: bool,

@@ -42,11 +42,13 @@ impl TypeCounts {
 
 /// The type of an event from a worker.
 #[must_use]
-pub const fn type_of(event: &Event) -> EventType {
+pub fn type_of(event: &Event) -> EventType {
     match event {
         Event::Alert(_) => EventType::Alert,
         Event::Flow(_) => EventType::Flow,
         Event::Anomaly(_) => EventType::Anomaly,
+        // Every record has a type (a test in `protocols` holds them against the list).
+        Event::App(event) => EventType::of_record(event.record.kind()).unwrap_or(EventType::Anomaly),
     }
 }
 

@@ -13,8 +13,11 @@
 //! A parser takes the bytes of both directions in order, cut anywhere, and tells an [`Observer`] what it made of them. It knows
 //! nothing of rules, flows or outputs; it never panics, and what it keeps per flow is bounded.
 
+mod flow;
+pub mod registry;
 mod transaction;
 
+pub use flow::{AppView, FlowApp, MAX_PROBE, Recognition};
 pub use transaction::{Part, Record, Transaction, TransactionState};
 
 use crate::packet::Direction;

@@ -1,7 +1,7 @@
 //! One exchange of a protocol (a request and its answer, a handshake): what rules may look at, and what is logged.
 
 use crate::packet::Direction;
-use sekisho_signatures::buffers::Buffer;
+use sekisho_signatures::buffers::{Buffer, Progress};
 use std::fmt;
 use std::io;
 
@@ -66,6 +66,14 @@ pub struct TransactionState {
     pub id: u64,
     /// Odd things seen, by Suricata's names without the protocol.
     pub events: Vec<&'static str>,
+    /// How far each direction was inspected.
+    pub(crate) inspected: [Progress; 2],
+    /// Bytes of the body that were searched, by direction.
+    pub(crate) searched: [usize; 2],
+    /// Rules whose literal was found and that wait for more of the transaction.
+    pub(crate) waiting: Vec<u32>,
+    /// Rules that matched: they do not match again.
+    pub(crate) matched: Vec<u32>,
 }
 
 impl TransactionState {

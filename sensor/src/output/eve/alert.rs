@@ -6,6 +6,7 @@ use super::text::{AddrText, TimeText, addr_text};
 use crate::event::{AlertAction, AlertEvent, FlowSummary, PacketSummary};
 use crate::output::config::EventType;
 use crate::packet::Direction;
+use sekisho_signatures::app::Protocol;
 use sekisho_signatures::model::{Signature, Target};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -15,9 +16,13 @@ use serde::{Serialize, Serializer};
 pub(super) struct AlertRecord<'a> {
     #[serde(flatten)]
     header: Header<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tx_id: Option<u64>,
     alert: Alert<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tunnel: Option<Tunnel>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    app_proto: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     direction: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -36,8 +41,10 @@ impl<'a> AlertRecord<'a> {
         });
         Some(Self {
             header: Header::of_packet(context, EventType::Alert, packet, event.flow.map(|flow| flow.id)),
+            tx_id: event.transaction.as_ref().map(|t| t.id),
             alert: Alert::of(event, signature),
             tunnel: (packet.tunnel_depth > 0).then_some(Tunnel { depth: packet.tunnel_depth }),
+            app_proto: event.app.map(Protocol::name),
             direction: event.direction.map(|direction| match direction {
                 Direction::ToServer => "to_server",
                 Direction::ToClient => "to_client",

@@ -1,4 +1,4 @@
-//! `event_type` `anomaly`: decoder and stream events.
+//! `event_type` `anomaly`: what decoding, the stream engine and protocols' parsers found odd.
 
 use super::Context;
 use super::header::Header;
@@ -11,6 +11,10 @@ use serde::Serialize;
 pub(super) struct AnomalyRecord<'a> {
     #[serde(flatten)]
     header: Header<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    app_proto: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tx_id: Option<u64>,
     anomaly: Body,
 }
 
@@ -20,17 +24,22 @@ struct Body {
     #[serde(rename = "type")]
     kind: &'static str,
     event: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    layer: Option<&'static str>,
 }
 
 impl<'a> AnomalyRecord<'a> {
     pub(super) fn of(context: &'a mut Context, event: &AnomalyEvent) -> Self {
-        let (kind, name) = match event.anomaly {
-            Anomaly::Decode(event) => ("decode", event.name()),
-            Anomaly::Stream(event) => ("stream", event.name()),
+        let (kind, name, app) = match event.anomaly {
+            Anomaly::Decode(event) => ("decode", event.name(), None),
+            Anomaly::Stream(event) => ("stream", event.name(), None),
+            Anomaly::App { protocol, event, tx_id } => ("applayer", event, Some((protocol.name(), tx_id))),
         };
         Self {
             header: Header::of_packet(context, EventType::Anomaly, &event.packet, event.flow_id),
-            anomaly: Body { kind, event: name },
+            app_proto: app.map(|(protocol, _)| protocol),
+            tx_id: app.and_then(|(_, tx_id)| tx_id),
+            anomaly: Body { kind, event: name, layer: app.map(|_| "proto_parser") },
         }
     }
 }

@@ -5,6 +5,7 @@ use super::alert::Counts;
 use super::header::Header;
 use super::text::{Text, TimeText, hex_text};
 use crate::event::{FlowEndReason, FlowEvent, FlowState, TcpState, TcpSummary};
+use sekisho_signatures::app::Protocol;
 use serde::Serialize;
 
 /// The record. Its timestamp is the time of the flow's last packet.
@@ -16,6 +17,8 @@ pub(super) struct FlowRecord<'a> {
     response_icmp_type: Option<u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
     response_icmp_code: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    app_proto: Option<&'static str>,
     flow: Flow,
     #[serde(skip_serializing_if = "Option::is_none")]
     tcp: Option<Tcp>,
@@ -39,6 +42,7 @@ impl<'a> FlowRecord<'a> {
             header: Header::of_flow(context, event),
             response_icmp_type: response.map(|(kind, _)| kind),
             response_icmp_code: response.map(|(_, code)| code),
+            app_proto: event.app.map(|app| app.map_or("failed", Protocol::name)),
             flow,
             tcp: event.tcp.as_ref().map(Tcp::of),
         }

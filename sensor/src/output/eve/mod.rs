@@ -5,6 +5,7 @@
 
 mod alert;
 mod anomaly;
+mod app;
 mod flow;
 mod header;
 mod proto;
@@ -66,9 +67,19 @@ impl EveEncoder {
         match event {
             Event::Alert(event) => {
                 let record = alert::AlertRecord::of(&mut self.context, event);
-                write_line(&record.ok_or(EncodeError::UnknownSignature(event.signature))?, out)
+                let start = out.len();
+                write_line(&record.ok_or(EncodeError::UnknownSignature(event.signature))?, out)?;
+                match event.transaction.as_ref().and_then(|t| t.record.as_ref()) {
+                    Some(record) => app::append(record.as_ref(), start, out),
+                    None => Ok(()),
+                }
             }
             Event::Flow(event) => write_line(&flow::FlowRecord::of(&mut self.context, event), out),
+            Event::App(event) => {
+                let start = out.len();
+                write_line(&app::AppRecord::of(&mut self.context, event), out)?;
+                app::append(event.record.as_ref(), start, out)
+            }
             Event::Anomaly(event) => write_line(&anomaly::AnomalyRecord::of(&mut self.context, event), out),
         }
     }

@@ -1,0 +1,124 @@
+//! What is run on the transactions of one protocol in one direction: for each buffer that some rule guards itself by, one
+//! set of literals, scanned when the buffer is there; and the rules that have no literal in any buffer.
+
+use super::engine::{Guarded, possible_starts};
+use super::hyperscan::{BlockSet, HyperscanError, Literal};
+use super::rule::Rule;
+use sekisho_signatures::buffers::{Buffer, Kind, Progress, Source};
+use sekisho_signatures::group::AppGroup;
+use sekisho_signatures::ruleset::Ruleset;
+use sekisho_signatures::transform::Transform;
+use std::collections::HashMap;
+
+/// The literals of one buffer.
+pub(super) struct BufferSet {
+    pub(super) buffer: Buffer,
+    pub(super) transforms: Box<[Transform]>,
+    pub(super) progress: Progress,
+    pub(super) grows: bool,
+    pub(super) literals: BlockSet,
+    guarded: Vec<Guarded>,
+    first: Vec<u32>,
+}
+
+impl BufferSet {
+    /// The buffer is there once, or not at all.
+    pub(super) fn is_single(&self) -> bool {
+        self.buffer.declaration().kind == Kind::Bytes
+    }
+
+    pub(super) fn guarded(&self, literal: u32) -> &[Guarded] {
+        let at = |i: usize| self.first.get(i).copied().unwrap_or(0) as usize;
+        self.guarded.get(at(literal as usize)..at(literal as usize + 1)).unwrap_or(&[])
+    }
+}
+
+/// What is run on one protocol and direction.
+#[derive(Default)]
+pub(super) struct AppEngine {
+    pub(super) sets: Vec<BufferSet>,
+    /// Rules without a literal in a buffer, each from that progress on that it needs.
+    pub(super) unguarded: Vec<(Progress, u32)>,
+    /// Rules that ask for an event.
+    pub(super) events: Box<[u32]>,
+}
+
+/// A set that is being collected.
+#[derive(Default)]
+struct Collecting {
+    ids: HashMap<(Box<[u8]>, bool), u32>,
+    literals: Vec<Literal>,
+    found: Vec<(u32, Guarded)>,
+}
+
+impl AppEngine {
+    /// Compiles the group.
+    ///
+    /// # Errors
+    /// Hyperscan's.
+    pub(super) fn build(ruleset: &Ruleset, rules: &[Option<Rule>], group: &AppGroup) -> Result<Self, HyperscanError> {
+        let mut sets: Vec<((Buffer, Box<[Transform]>), Collecting)> = vec![];
+        let mut index: HashMap<(Buffer, Box<[Transform]>), usize> = HashMap::new();
+        let (mut unguarded, mut events) = (vec![], vec![]);
+        for &i in &group.rules {
+            let Some(rule) = &rules[i as usize] else { continue };
+            let signature = &ruleset.signatures[i as usize];
+            if rule.wants_app_event() {
+                events.push(i);
+                continue;
+            }
+            let pattern = ruleset.fast_patterns[i as usize].as_ref();
+            let guard = pattern.and_then(|p| Some((p, signature.buffers.get(p.buffer?)?)));
+            let guard = guard.filter(|(_, b)| b.buffer.declaration().side.has(group.to_server));
+            let Some((pattern, buffer)) = guard else {
+                unguarded.push((rule.progress_in(group.to_server), i));
+                continue;
+            };
+            let key = (buffer.buffer, Box::from(&buffer.transforms[..]));
+            let at = *index.entry(key).or_insert_with_key(|key| {
+                sets.push((key.clone(), Collecting::default()));
+                sets.len() - 1
+            });
+            let set = &mut sets[at].1;
+            let (bytes, nocase) = pattern.literal(signature);
+            let bytes: Box<[u8]> = if nocase { bytes.to_ascii_lowercase().into() } else { bytes.into() };
+            let literals = &mut set.literals;
+            let literal = *set.ids.entry((bytes.clone(), nocase)).or_insert_with(|| {
+                literals.push(Literal { bytes, nocase });
+                (literals.len() - 1) as u32
+            });
+            let starts = possible_starts(pattern.content(signature));
+            set.found.push((literal, Guarded { rule: i, content_to_end: (pattern.from + pattern.len) as u32, starts }));
+        }
+        unguarded.sort_unstable();
+        let sets = sets.into_iter().map(|(key, set)| set.build(key)).collect::<Result<_, _>>()?;
+        Ok(Self { sets, unguarded, events: events.into() })
+    }
+
+    /// Nothing is asked of these transactions.
+    pub(super) fn is_empty(&self) -> bool {
+        self.sets.is_empty() && self.unguarded.is_empty() && self.events.is_empty()
+    }
+}
+
+impl Collecting {
+    fn build(mut self, (buffer, transforms): (Buffer, Box<[Transform]>)) -> Result<BufferSet, HyperscanError> {
+        self.found.sort_by_key(|(literal, _)| *literal);
+        let count = self.literals.len();
+        let first = (0..=count).map(|l| self.found.partition_point(|(literal, _)| (*literal as usize) < l) as u32);
+        let declaration = buffer.declaration();
+        let progress = match declaration.source {
+            Source::Transaction(progress) => progress,
+            Source::Packet | Source::Rule => Progress::Complete,
+        };
+        Ok(BufferSet {
+            buffer,
+            transforms,
+            progress,
+            grows: declaration.kind == Kind::Grows,
+            first: first.collect(),
+            literals: BlockSet::compile(&self.literals)?,
+            guarded: self.found.into_iter().map(|(_, g)| g).collect(),
+        })
+    }
+}

@@ -1,0 +1,364 @@
+//! Rules on transactions: what a protocol's parser made of a flow, judged as it goes on.
+//!
+//! A rule is looked at when its literal occurs in the buffer that it guards itself by, or, without one, when the transaction gets
+//! to where its buffers are. It is judged once all its buffers are there, over each as a whole; a body that is still growing is
+//! searched anew whenever it has doubled, and a rule that depends on what may follow waits. It matches at most once a
+//! transaction.
+
+use super::app_engine::{AppEngine, BufferSet};
+use super::buffer::MAX_RUNS;
+use super::candidate::{in_range, take_hit};
+use super::detector::Detector;
+use super::evaluate::{Buffer as Bytes, End, Judgement};
+use super::judging::Found;
+use super::rule::{PacketContext, Rule};
+use super::state::FlowDetect;
+use crate::packet::Direction;
+use crate::protocols::{Observer, Part, Record, Transaction, TransactionState};
+use sekisho_signatures::app::Protocol;
+use sekisho_signatures::buffers::{Buffer, Progress};
+use sekisho_signatures::transform::apply_all;
+use std::sync::Arc;
+
+/// Odd things that are remembered of one transaction.
+const MAX_EVENTS: usize = 64;
+/// Rules that may wait for more of one transaction.
+const MAX_WAITING: usize = 256;
+
+/// What a transaction wants logged.
+#[derive(Clone, Debug)]
+pub struct AppLog {
+    /// Its flow's protocol.
+    pub protocol: Protocol,
+    /// Its number in the flow; None for what is about the flow.
+    pub tx_id: Option<u64>,
+    /// Which way it goes.
+    pub direction: Direction,
+    /// What.
+    pub entry: AppLogEntry,
+}
+
+/// A record, or what was odd.
+#[derive(Clone, Debug)]
+pub enum AppLogEntry {
+    /// A protocol's record.
+    Record(Arc<dyn Record>),
+    /// Suricata's name of an event, without the protocol.
+    Anomaly(&'static str),
+}
+
+/// Has what a parser tells judged.
+pub struct Judge<'a, 'p> {
+    /// Whose parser.
+    pub protocol: Protocol,
+    /// The detection.
+    pub detector: &'a mut Detector,
+    /// The packet at hand.
+    pub cx: &'a PacketContext<'p>,
+    /// Its flow.
+    pub flow: &'a mut FlowDetect,
+}
+
+impl Judge<'_, '_> {
+    fn facing(
+        &mut self,
+        direction: Direction,
+        f: impl FnOnce(&mut Detector, &PacketContext<'_>, &mut FlowDetect, Protocol),
+    ) {
+        if self.cx.direction == Some(direction) {
+            return f(self.detector, self.cx, self.flow, self.protocol);
+        }
+        let packet = self.cx.packet.reversed();
+        let cx = self.detector.reversed(self.cx, &packet, self.flow, direction);
+        f(self.detector, &cx, self.flow, self.protocol);
+    }
+}
+
+impl Observer for Judge<'_, '_> {
+    fn progress(&mut self, transaction: &mut dyn Transaction, direction: Direction, progress: Progress) {
+        self.facing(direction, |detector, cx, flow, protocol| {
+            detector.transaction(cx, flow, protocol, transaction, progress);
+        });
+    }
+
+    fn event(&mut self, transaction: Option<&mut dyn Transaction>, direction: Direction, event: &'static str) {
+        self.facing(direction, |detector, cx, flow, protocol| match transaction {
+            Some(transaction) => detector.transaction_event(cx, flow, protocol, transaction, event),
+            None => detector.flow_event(cx, flow, protocol, event),
+        });
+    }
+
+    fn log(&mut self, transaction: &mut dyn Transaction, direction: Direction) {
+        self.detector.log(self.protocol, transaction, direction);
+    }
+}
+
+/// Stands in where something odd is about a flow and not about a transaction.
+struct NoTransaction(TransactionState);
+
+impl Transaction for NoTransaction {
+    fn state(&mut self) -> &mut TransactionState {
+        &mut self.0
+    }
+    fn state_ref(&self) -> &TransactionState {
+        &self.0
+    }
+    fn bytes<'a>(&'a self, _: Buffer, _: Direction, _: usize, _: &'a mut Vec<u8>) -> Option<Part<'a>> {
+        None
+    }
+    fn number(&self, _: Buffer, _: Direction, _: usize) -> Option<u64> {
+        None
+    }
+    fn record(&self, _: Direction, _: bool) -> Option<Box<dyn Record>> {
+        None
+    }
+}
+
+impl Detector {
+    /// A transaction got as far as `progress` in the direction of `cx`.
+    fn transaction(
+        &mut self,
+        cx: &PacketContext<'_>,
+        flow: &mut FlowDetect,
+        protocol: Protocol,
+        transaction: &mut dyn Transaction,
+        progress: Progress,
+    ) {
+        let Some(direction) = cx.direction else { return };
+        let i = direction.index();
+        let state = transaction.state();
+        let before = state.inspected[i];
+        state.inspected[i] = before.max(progress);
+        if flow.passed {
+            return;
+        }
+        let mut candidates = std::mem::take(&mut self.app_candidates);
+        candidates.clear();
+        let app = cx.engine.app(protocol, direction);
+        let grown = self.body_has_grown(app, transaction, direction, progress);
+        if progress > before || grown {
+            candidates.append(&mut transaction.state().waiting);
+        }
+        if let Some(app) = app {
+            let due = app.unguarded.iter().filter(|(from, _)| before < *from && *from <= progress);
+            candidates.extend(due.map(|(_, rule)| *rule));
+            for set in &app.sets {
+                if if set.grows { grown } else { before < set.progress && set.progress <= progress } {
+                    self.search(set, transaction, direction, &mut candidates);
+                }
+            }
+        }
+        candidates.sort_unstable();
+        candidates.dedup();
+        for &index in &candidates {
+            if !transaction.state_ref().matched.contains(&index) {
+                self.judge_transaction(cx, flow, transaction, index, progress);
+            }
+            if flow.passed {
+                break;
+            }
+        }
+        self.app_candidates = candidates;
+    }
+
+    /// Whether there is so much more of the body that it is worth another search; it is when it ends.
+    fn body_has_grown(
+        &mut self,
+        app: Option<&AppEngine>,
+        transaction: &mut dyn Transaction,
+        direction: Direction,
+        progress: Progress,
+    ) -> bool {
+        let waiting = !transaction.state_ref().waiting.is_empty();
+        let Some(set) = app.and_then(|app| app.sets.iter().find(|s| s.grows)).map(|s| s.buffer) else {
+            return progress >= Progress::Body && waiting;
+        };
+        if progress < Progress::Body {
+            return false;
+        }
+        let mut len = 0;
+        for index in 0..MAX_RUNS {
+            self.buffer_scratch.bytes.clear();
+            let Some(part) = transaction.bytes(set, direction, index, &mut self.buffer_scratch.bytes) else { break };
+            len += part.data.len();
+        }
+        let state = transaction.state();
+        let searched = &mut state.searched[direction.index()];
+        let grown = progress == Progress::Complete || len >= 2 * *searched;
+        if grown {
+            *searched = len.max(1);
+        }
+        grown
+    }
+
+    /// Adds the rules whose literal occurs in the buffer.
+    fn search(
+        &mut self,
+        set: &BufferSet,
+        transaction: &dyn Transaction,
+        direction: Direction,
+        candidates: &mut Vec<u32>,
+    ) {
+        for index in 0..MAX_RUNS {
+            self.buffer_scratch.bytes.clear();
+            let Some(part) = transaction.bytes(set.buffer, direction, index, &mut self.buffer_scratch.bytes) else {
+                return;
+            };
+            let data = apply_all(&set.transforms, part.data, &mut self.buffer_scratch.workspace);
+            self.hits.clear();
+            let (hits, counters) = (&mut self.hits, &mut self.counters);
+            counters.scanned_bytes += data.len() as u64;
+            set.literals.scan(data, &self.scratch, |literal, to| take_hit(hits, counters, literal, to));
+            for hit in &self.hits {
+                for guarded in set.guarded(hit.literal) {
+                    let start = hit.to.wrapping_sub(u64::from(guarded.content_to_end));
+                    if in_range(start, guarded.starts) && candidates.last() != Some(&guarded.rule) {
+                        candidates.push(guarded.rule);
+                    }
+                }
+            }
+            if set.is_single() {
+                return;
+            }
+        }
+    }
+
+    fn judge_transaction(
+        &mut self,
+        cx: &PacketContext<'_>,
+        flow: &mut FlowDetect,
+        transaction: &mut dyn Transaction,
+        index: u32,
+        progress: Progress,
+    ) {
+        let (Some(rule), Some(direction)) = (cx.engine.rule(index), cx.direction) else { return };
+        self.counters.candidates += 1;
+        if !rule.admits(cx, &cx.engine.addresses) {
+            // A rule for the other direction waits for it.
+            if !rule.buffers.is_empty() && !rule.is_due(direction, transaction.state_ref().inspected) {
+                wait(transaction, index);
+            }
+            return;
+        }
+        if !rule.is_due(direction, transaction.state_ref().inspected) {
+            return wait(transaction, index);
+        }
+        if !rule.flowbits.is_empty() && !rule.flowbits.hold(&flow.bits) {
+            return;
+        }
+        let complete = transaction.state_ref().inspected == [Progress::Complete; 2];
+        match self.judge_buffers(rule, cx, flow, transaction, direction) {
+            Judgement::Match => {
+                transaction.state().matched.push(index);
+                self.matched(rule, index, cx, Some(flow), Found::Transaction(transaction), cx.reversed);
+            }
+            Judgement::NeedMore if !complete => wait(transaction, index),
+            // Another file may come with the same transaction.
+            Judgement::NoMatch if progress == Progress::Body => wait(transaction, index),
+            Judgement::NeedMore | Judgement::NoMatch | Judgement::OutOfSteps => {}
+        }
+    }
+
+    fn judge_buffers(
+        &mut self,
+        rule: &Rule,
+        cx: &PacketContext<'_>,
+        flow: &FlowDetect,
+        transaction: &dyn Transaction,
+        direction: Direction,
+    ) -> Judgement {
+        let mut more = false;
+        for buffer in &rule.buffers {
+            self.counters.judgements += 1;
+            match buffer.judge(transaction, direction, &mut self.buffer_scratch) {
+                Judgement::Match => {}
+                Judgement::NeedMore => more = true,
+                Judgement::OutOfSteps => {
+                    self.counters.out_of_steps += 1;
+                    return Judgement::OutOfSteps;
+                }
+                Judgement::NoMatch => return Judgement::NoMatch,
+            }
+        }
+        if more {
+            return Judgement::NeedMore;
+        }
+        if rule.program.is_empty() {
+            return Judgement::Match;
+        }
+        // What the rule asks of the raw payload beside its buffers must stand in the last bytes of the stream.
+        let state = &flow.streams[direction.index()];
+        let mut window = std::mem::take(&mut self.window);
+        window.clear();
+        window.extend_from_slice(self.history.get(state.history));
+        let bytes = if cx.packet.tcp().is_some() {
+            Bytes { data: &window, start: state.next.saturating_sub(window.len() as u64), end: End::Cut }
+        } else {
+            Bytes { data: cx.packet.payload, start: 0, end: End::Final }
+        };
+        let judgement = self.judge(rule, bytes);
+        self.window = window;
+        judgement
+    }
+
+    fn transaction_event(
+        &mut self,
+        cx: &PacketContext<'_>,
+        flow: &mut FlowDetect,
+        protocol: Protocol,
+        transaction: &mut dyn Transaction,
+        event: &'static str,
+    ) {
+        let state = transaction.state();
+        let id = state.id;
+        if state.events.contains(&event) || state.events.len() >= MAX_EVENTS {
+            return;
+        }
+        state.events.push(event);
+        self.anomaly(cx, protocol, Some(id), event);
+        let Some(app) = cx.direction.and_then(|d| cx.engine.app(protocol, d)) else { return };
+        for &index in &app.events {
+            let wanted = cx.engine.rule(index).is_some_and(|r| r.app_events_hold(transaction.state_ref()));
+            if wanted && !transaction.state_ref().matched.contains(&index) && !flow.passed {
+                self.judge_transaction(cx, flow, transaction, index, Progress::Start);
+            }
+        }
+    }
+
+    fn flow_event(&mut self, cx: &PacketContext<'_>, flow: &mut FlowDetect, protocol: Protocol, event: &'static str) {
+        self.anomaly(cx, protocol, None, event);
+        let Some(app) = cx.direction.and_then(|d| cx.engine.app(protocol, d)) else { return };
+        let mut stand_in = NoTransaction(TransactionState { events: vec![event], ..TransactionState::default() });
+        for &index in &app.events {
+            let wanted = cx.engine.rule(index).is_some_and(|r| r.app_events_hold(&stand_in.0));
+            if wanted && !flow.passed {
+                self.judge_transaction(cx, flow, &mut stand_in, index, Progress::Start);
+            }
+        }
+    }
+
+    fn anomaly(&mut self, cx: &PacketContext<'_>, protocol: Protocol, tx_id: Option<u64>, event: &'static str) {
+        if let Some(direction) = cx.direction
+            && self.logs_anomalies
+        {
+            self.logs.push(AppLog { protocol, tx_id, direction, entry: AppLogEntry::Anomaly(event) });
+        }
+    }
+
+    fn log(&mut self, protocol: Protocol, transaction: &mut dyn Transaction, direction: Direction) {
+        if !self.logs_records {
+            return;
+        }
+        if let Some(record) = transaction.record(direction, false) {
+            let tx_id = Some(transaction.state_ref().id);
+            self.logs.push(AppLog { protocol, tx_id, direction, entry: AppLogEntry::Record(record.into()) });
+        }
+    }
+}
+
+fn wait(transaction: &mut dyn Transaction, index: u32) {
+    let waiting = &mut transaction.state().waiting;
+    if waiting.len() < MAX_WAITING && !waiting.contains(&index) {
+        waiting.push(index);
+    }
+}

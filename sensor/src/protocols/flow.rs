@@ -1,0 +1,198 @@
+//! What a flow knows of its application protocol: which it is, and the parser that reads it.
+//!
+//! A protocol is recognised by the first bytes of either direction, on any port. Until it is, the first bytes are kept, at
+//! most [`MAX_PROBE`] of each direction, so that the parser gets all of them.
+
+use super::registry::{self, Probe, Transport};
+use super::{Observer, Parser, Status};
+use crate::packet::Direction;
+use sekisho_signatures::app::{Protocol, Protocols};
+
+/// Bytes of one direction within which a protocol must be recognised.
+pub const MAX_PROBE: usize = 2048;
+
+/// What is known about the protocol of a flow or of one of its directions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Recognition {
+    /// Nothing yet.
+    #[default]
+    Unknown,
+    /// It is none that is known.
+    Failed,
+    /// This one.
+    Known(Protocol),
+}
+
+impl Recognition {
+    /// Whether it is one of these.
+    #[must_use]
+    pub fn is_of(self, protocols: Protocols) -> bool {
+        matches!(self, Self::Known(p) if protocols.contains(p))
+    }
+
+    /// The protocol, if it is known.
+    #[must_use]
+    pub fn protocol(self) -> Option<Protocol> {
+        match self {
+            Self::Known(protocol) => Some(protocol),
+            Self::Unknown | Self::Failed => None,
+        }
+    }
+}
+
+/// What rules and records ask about a flow's protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct AppView {
+    /// The flow's.
+    pub protocol: Recognition,
+    /// As each direction was recognised.
+    pub directions: [Recognition; 2],
+    /// What it was before it changed, if it did.
+    pub original: Recognition,
+}
+
+/// A flow's application protocol.
+#[derive(Default)]
+pub struct FlowApp {
+    view: AppView,
+    parser: Option<Box<dyn Parser>>,
+    /// First bytes, while the protocol is not known.
+    kept: [Vec<u8>; 2],
+    /// Both directions are encrypted from here on.
+    pub encrypted: bool,
+}
+
+impl std::fmt::Debug for FlowApp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FlowApp").field("view", &self.view).field("encrypted", &self.encrypted).finish_non_exhaustive()
+    }
+}
+
+impl FlowApp {
+    /// What is known.
+    #[must_use]
+    pub fn view(&self) -> AppView {
+        self.view
+    }
+
+    /// A parser reads the flow.
+    #[must_use]
+    pub fn is_read(&self) -> bool {
+        self.parser.is_some()
+    }
+
+    /// Nothing more is to be learnt from this direction: bytes need not be shown.
+    #[must_use]
+    pub fn is_idle(&self, direction: Direction) -> bool {
+        self.view.protocol.protocol().is_some() || self.view.directions[direction.index()] != Recognition::Unknown
+    }
+
+    /// Looks at bytes of one direction before anything else does: which protocol is it? `ports`: the client's and the
+    /// server's. Returns how many of the bytes were added to those that are kept, which [`Self::parse`] wants to know.
+    pub fn recognise(&mut self, transport: Transport, direction: Direction, ports: [u16; 2], bytes: &[u8]) -> usize {
+        let i = direction.index();
+        if self.view.protocol.protocol().is_some() || self.view.directions[i] != Recognition::Unknown {
+            return 0;
+        }
+        let room = MAX_PROBE.saturating_sub(self.kept[i].len());
+        let mut absorbed = 0;
+        let whole: &[u8] = if self.kept[i].is_empty() {
+            bytes
+        } else {
+            absorbed = bytes.len().min(room);
+            self.kept[i].extend_from_slice(&bytes[..absorbed]);
+            &self.kept[i]
+        };
+        match registry::probe(transport, direction, ports, whole) {
+            Probe::Is(protocol) => {
+                self.view.directions[i] = Recognition::Known(protocol);
+                self.view.protocol = Recognition::Known(protocol);
+                self.parser = registry::parser(protocol, transport);
+            }
+            Probe::Not => self.fail(direction),
+            Probe::More if whole.len() >= MAX_PROBE || transport == Transport::Datagram => self.fail(direction),
+            Probe::More if self.kept[i].is_empty() => self.kept[i].extend_from_slice(bytes),
+            Probe::More => {}
+        }
+        absorbed
+    }
+
+    fn fail(&mut self, direction: Direction) {
+        let [i, other] = [direction.index(), direction.reverse().index()];
+        self.view.directions[i] = Recognition::Failed;
+        self.kept[i] = Vec::new();
+        if self.view.directions[other] == Recognition::Failed {
+            self.view.protocol = Recognition::Failed;
+        }
+    }
+
+    /// Gives bytes of one direction to the parser, behind those that were kept; the first `absorbed` are among these.
+    pub fn parse(&mut self, direction: Direction, bytes: &[u8], absorbed: usize, observer: &mut dyn Observer) {
+        if self.parser.is_none() {
+            return;
+        }
+        for side in [Direction::ToServer, Direction::ToClient] {
+            let kept = std::mem::take(&mut self.kept[side.index()]);
+            if !kept.is_empty() {
+                self.feed(side, &kept, observer);
+            }
+        }
+        let known = &mut self.view.directions[direction.index()];
+        if *known == Recognition::Unknown {
+            *known = self.view.protocol;
+        }
+        let rest = bytes.get(absorbed..).unwrap_or_default();
+        if !rest.is_empty() {
+            self.feed(direction, rest, observer);
+        }
+    }
+
+    fn feed(&mut self, direction: Direction, bytes: &[u8], observer: &mut dyn Observer) {
+        if let Some(parser) = &mut self.parser {
+            let status = parser.data(direction, bytes, observer);
+            self.follow(status, observer);
+        }
+    }
+
+    /// Bytes are missing.
+    pub fn gap(&mut self, direction: Direction, len: u64, observer: &mut dyn Observer) {
+        match &mut self.parser {
+            Some(parser) => {
+                let status = parser.gap(direction, len, observer);
+                self.follow(status, observer);
+            }
+            None if self.view.directions[direction.index()] == Recognition::Unknown => self.fail(direction),
+            None => {}
+        }
+    }
+
+    /// The direction is over.
+    pub fn end(&mut self, direction: Direction, observer: &mut dyn Observer) {
+        if let Some(parser) = &mut self.parser {
+            parser.end(direction, observer);
+        }
+    }
+
+    fn follow(&mut self, status: Status, observer: &mut dyn Observer) {
+        match status {
+            Status::More => {}
+            Status::Encrypted => {
+                self.encrypted = true;
+                self.parser = None;
+            }
+            Status::GaveUp => self.parser = None,
+            Status::Changed(protocol) => {
+                if let Some(parser) = &mut self.parser {
+                    parser.end(Direction::ToServer, observer);
+                    parser.end(Direction::ToClient, observer);
+                }
+                self.view.original = self.view.protocol;
+                self.parser = protocol.and_then(|p| registry::parser(p, Transport::Stream));
+                let now = protocol.map_or(Recognition::Unknown, Recognition::Known);
+                self.view.protocol = now;
+                self.view.directions = [now; 2];
+                self.kept = [Vec::new(), Vec::new()];
+            }
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! The protocols that are read: how each is recognised, and who reads it.
+
+use super::Parser;
+use crate::packet::Direction;
+use sekisho_signatures::app::Protocol;
+
+/// How a protocol's bytes come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// In order: TCP.
+    Stream,
+    /// As datagrams: UDP.
+    Datagram,
+}
+
+/// What the first bytes of a direction say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Probe {
+    /// It is this protocol.
+    Is(Protocol),
+    /// It is none that is known.
+    Not,
+    /// There are too few to tell.
+    More,
+}
+
+/// What the first bytes of a direction are to one protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Likeness {
+    /// It is this.
+    Yes,
+    /// It is not.
+    No,
+    /// More bytes are needed to tell.
+    More,
+}
+
+/// A protocol that is read.
+struct Entry {
+    protocol: Protocol,
+    transport: Transport,
+    /// Server ports on which it is expected: elsewhere, protocols without a telling start are not looked for. Empty: any.
+    ports: &'static [u16],
+    probe: fn(Direction, &[u8]) -> Likeness,
+    parser: fn() -> Box<dyn Parser>,
+}
+
+/// In the order in which they are tried: the most telling first.
+static ENTRIES: &[Entry] = &[];
+
+/// Which protocol a direction's first bytes are of. `ports`: the client's and the server's.
+#[must_use]
+pub fn probe(transport: Transport, direction: Direction, ports: [u16; 2], bytes: &[u8]) -> Probe {
+    let mut more = false;
+    for entry in ENTRIES.iter().filter(|e| e.transport == transport) {
+        if !entry.ports.is_empty() && !ports.iter().any(|p| entry.ports.contains(p)) {
+            continue;
+        }
+        match (entry.probe)(direction, bytes) {
+            Likeness::Yes => return Probe::Is(entry.protocol),
+            Likeness::More => more = true,
+            Likeness::No => {}
+        }
+    }
+    if more { Probe::More } else { Probe::Not }
+}
+
+/// A parser of this protocol for a new flow.
+#[must_use]
+pub fn parser(protocol: Protocol, transport: Transport) -> Option<Box<dyn Parser>> {
+    let entry = ENTRIES.iter().find(|e| e.protocol == protocol && e.transport == transport);
+    entry.map(|e| (e.parser)())
+}
