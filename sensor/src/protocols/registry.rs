@@ -1,6 +1,7 @@
 //! The protocols that are read: how each is recognised, and who reads it.
 
 use super::Parser;
+use super::dns::{self, DnsParser};
 use crate::packet::Direction;
 use sekisho_signatures::app::Protocol;
 
@@ -46,7 +47,37 @@ struct Entry {
 }
 
 /// In the order in which they are tried: the most telling first.
-static ENTRIES: &[Entry] = &[];
+static ENTRIES: &[Entry] = &[
+    Entry {
+        protocol: Protocol::Mdns,
+        transport: Transport::Datagram,
+        ports: &[5353],
+        probe: |_, bytes| message(dns::probe_datagram(bytes)),
+        parser: || Box::new(DnsParser::new(dns::Family::Mdns, dns::Transport::Datagram)),
+    },
+    Entry {
+        protocol: Protocol::Dns,
+        transport: Transport::Datagram,
+        ports: &[],
+        probe: |_, bytes| message(dns::probe_datagram(bytes)),
+        parser: || Box::new(DnsParser::new(dns::Family::Dns, dns::Transport::Datagram)),
+    },
+    Entry {
+        protocol: Protocol::Dns,
+        transport: Transport::Stream,
+        ports: &[],
+        probe: |_, bytes| message(dns::probe_stream(bytes)),
+        parser: || Box::new(DnsParser::new(dns::Family::Dns, dns::Transport::Stream)),
+    },
+];
+
+fn message(guess: dns::Guess) -> Likeness {
+    match guess {
+        dns::Guess::No => Likeness::No,
+        dns::Guess::Unsure => Likeness::More,
+        dns::Guess::Request | dns::Guess::Response => Likeness::Yes,
+    }
+}
 
 /// Which protocol a direction's first bytes are of. `ports`: the client's and the server's.
 #[must_use]

@@ -1,0 +1,57 @@
+//! Whether bytes begin a DNS message.
+
+use super::message::Header;
+
+/// What the first bytes of one direction look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guess {
+    /// Not this protocol.
+    No,
+    /// Too few to tell.
+    Unsure,
+    /// A request: its sender is the client.
+    Request,
+    /// A response: its sender is the server, whoever spoke first.
+    Response,
+}
+
+/// One datagram.
+#[must_use]
+pub fn probe_datagram(bytes: &[u8]) -> Guess {
+    let Some(header) = Header::read(bytes) else { return Guess::No };
+    guess(&header, bytes.len(), bytes)
+}
+
+/// The first bytes of a stream, of any number.
+#[must_use]
+pub fn probe_stream(bytes: &[u8]) -> Guess {
+    let Some((&length, message)) = bytes.split_first_chunk::<2>() else { return Guess::Unsure };
+    let len = usize::from(u16::from_be_bytes(length));
+    if len < Header::LEN {
+        return Guess::No;
+    }
+    let Some(header) = Header::read(message) else { return Guess::Unsure };
+    guess(&header, len, message.get(..len).unwrap_or(message))
+}
+
+/// The counts must fit in the length, and what is there of the first name must be labels.
+fn guess(header: &Header, len: usize, message: &[u8]) -> Guess {
+    let records: usize = header.records.iter().map(|&n| usize::from(n)).sum();
+    let questions = usize::from(header.questions);
+    // The least a question and a record take: an empty name, and the fixed fields.
+    if questions + records == 0 || questions * 5 + records * 11 > len - Header::LEN {
+        return Guess::No;
+    }
+    let mut at = Header::LEN;
+    loop {
+        match message.get(at) {
+            Some(0) | Some(0xc0..) | None => break,
+            Some(&label @ 1..=0x3f) => at += 1 + usize::from(label),
+            Some(_) => return Guess::No,
+        }
+    }
+    if at >= len {
+        return Guess::No;
+    }
+    if header.is_response() { Guess::Response } else { Guess::Request }
+}
