@@ -66,6 +66,8 @@ fn alert_on(packet: PacketSummary, with_flow: bool, target: Option<Target>) -> E
         ruleset: ruleset(vec![full_signature("ET TEST \"quoted\" \u{7} \\ ünïcode", target)]),
         action: AlertAction::Blocked,
         in_stream: true,
+        app: None,
+        transaction: None,
     })
 }
 
@@ -182,6 +184,7 @@ fn flow_on(ip_version: u8, proto: IpProto) -> FlowEvent {
         vlans: Vlans { count: 1, ids: [7, 0, 0] },
         interface: 3,
         tcp: None,
+        app: None,
     }
 }
 
@@ -395,6 +398,8 @@ fn any_event() -> impl Strategy<Value = Event> {
                 ruleset: ruleset(vec![signature]),
                 action: AlertAction::Allowed,
                 in_stream: false,
+                app: None,
+                transaction: None,
             })
         },
     )

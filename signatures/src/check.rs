@@ -11,8 +11,8 @@ use crate::error::{RuleError, RuleErrorKind as Kind};
 use crate::header;
 use crate::keywords::{self, Effect, Keyword, Quotes, Support};
 use crate::model::{
-    Action, AddressSet, BufferCondition, BufferConditions, Content, FlowCondition, Header, HeaderProto,
-    PacketCondition, Place, PortSet, RejectTo, Signature, Value,
+    Action, AddressSet, BufferCondition, BufferConditions, Content, Header, HeaderProto, PacketCondition, Place,
+    PortSet, RejectTo, Signature, Value,
 };
 use crate::syntax::{Direction, Group, GroupKind, OptionValue, Rule, RuleOption, Span, Text};
 use crate::transform::Transform;
@@ -370,7 +370,7 @@ pub fn check(
     let action = action(rule, &mut not_built)?;
     let (header, app) = header_of(rule, text, variables, resolved, &mut not_built)?;
     let mut checker = Checker {
-        signature: Signature { app, ..empty(place, action, header) },
+        signature: Signature { app, ..Signature::new(place, action, header) },
         classifications,
         protocol: rule.protocol.span(),
         protocol_name: rule.protocol.to_lossy(),
@@ -474,36 +474,6 @@ fn apply(checker: &mut Checker<'_>, keyword: &'static Keyword, option: &RuleOpti
                 }
             }
         }
-    }
-}
-
-fn empty(place: Place, action: Action, header: Header) -> Signature {
-    Signature {
-        place,
-        action,
-        header,
-        gid: 1,
-        sid: 0,
-        rev: 0,
-        msg: Box::default(),
-        classtype: None,
-        category: Box::default(),
-        priority: 3,
-        references: Vec::new(),
-        metadata: Vec::new(),
-        target: None,
-        noalert: false,
-        flow: FlowCondition::default(),
-        packet: Vec::new(),
-        payload: Vec::new(),
-        buffers: Vec::new(),
-        app: Protocols::NONE,
-        app_conditions: Vec::new(),
-        flowbits: Vec::new(),
-        threshold: None,
-        detection_filter: None,
-        variables: Vec::new(),
-        text: Box::default(),
     }
 }
 

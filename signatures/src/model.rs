@@ -617,6 +617,38 @@ pub struct Signature {
 }
 
 impl Signature {
+    /// A signature that asks for nothing but its header.
+    #[must_use]
+    pub fn new(place: Place, action: Action, header: Header) -> Self {
+        Self {
+            place,
+            action,
+            header,
+            gid: 1,
+            sid: 0,
+            rev: 0,
+            msg: Box::default(),
+            classtype: None,
+            category: Box::default(),
+            priority: 3,
+            references: Vec::new(),
+            metadata: Vec::new(),
+            target: None,
+            noalert: false,
+            flow: FlowCondition::default(),
+            packet: Vec::new(),
+            payload: Vec::new(),
+            buffers: Vec::new(),
+            app: Protocols::NONE,
+            app_conditions: Vec::new(),
+            flowbits: Vec::new(),
+            threshold: None,
+            detection_filter: None,
+            variables: Vec::new(),
+            text: Box::default(),
+        }
+    }
+
     /// Some condition is about a transaction of an application protocol: the rule is judged on these, not on packets.
     #[must_use]
     pub fn inspects_transactions(&self) -> bool {

@@ -14,9 +14,7 @@ use sekisho::output::sources::{
 use sekisho::output::{OutputsHandle, config::EveConfig};
 use sekisho::packet::{Addr, Direction, IpProto, Vlans};
 use sekisho::time::Timestamp;
-use sekisho_signatures::model::{
-    Action, AddressSet, FlowCondition, Header, HeaderProto, Place, PortSet, Signature, Target,
-};
+use sekisho_signatures::model::{Action, AddressSet, Header, HeaderProto, Place, PortSet, Signature, Target};
 use sekisho_signatures::ruleset::Ruleset;
 use std::path::Path;
 use std::sync::Arc;
@@ -24,38 +22,16 @@ use std::time::{Duration, Instant};
 
 /// A rule with nothing to match.
 pub fn signature(sid: u32, msg: &str) -> Signature {
-    Signature {
-        place: Place::default(),
-        action: Action::Alert,
-        header: Header {
-            proto: HeaderProto::Ip,
-            ip_version: None,
-            src: AddressSet::default(),
-            src_ports: PortSet::any(),
-            dst: AddressSet::default(),
-            dst_ports: PortSet::any(),
-            bidirectional: false,
-        },
-        gid: 1,
-        sid,
-        rev: 2,
-        msg: msg.into(),
-        classtype: None,
-        category: "".into(),
-        priority: 3,
-        references: Vec::new(),
-        metadata: Vec::new(),
-        target: None,
-        noalert: false,
-        flow: FlowCondition::default(),
-        packet: Vec::new(),
-        payload: Vec::new(),
-        flowbits: Vec::new(),
-        threshold: None,
-        detection_filter: None,
-        variables: Vec::new(),
-        text: "".into(),
-    }
+    let header = Header {
+        proto: HeaderProto::Ip,
+        ip_version: None,
+        src: AddressSet::default(),
+        src_ports: PortSet::any(),
+        dst: AddressSet::default(),
+        dst_ports: PortSet::any(),
+        bidirectional: false,
+    };
+    Signature { sid, rev: 2, msg: msg.into(), ..Signature::new(Place::default(), Action::Alert, header) }
 }
 
 /// These rules, under a hash of their own.
@@ -131,6 +107,8 @@ pub fn alert(ruleset: &Arc<Ruleset>, number: u64) -> Event {
         ruleset: Arc::clone(ruleset),
         action: AlertAction::Allowed,
         in_stream: false,
+        app: None,
+        transaction: None,
     })
 }
 
@@ -149,6 +127,7 @@ pub fn flow(id: u64) -> Event {
         vlans: Vlans::default(),
         interface: 0,
         tcp: None,
+        app: None,
     })
 }
 
