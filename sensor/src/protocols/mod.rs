@@ -13,6 +13,7 @@
 //! A parser takes the bytes of both directions in order, cut anywhere, and tells an [`Observer`] what it made of them. It knows
 //! nothing of rules, flows or outputs; it never panics, and what it keeps per flow is bounded.
 
+pub mod http;
 mod transaction;
 
 pub use transaction::{Part, Record, Transaction, TransactionState};
