@@ -75,6 +75,10 @@ impl Judge<'_, '_> {
 }
 
 impl Observer for Judge<'_, '_> {
+    fn changed(&mut self, protocol: Protocol) {
+        self.protocol = protocol;
+    }
+
     fn progress(&mut self, transaction: &mut dyn Transaction, direction: Direction, progress: Progress) {
         self.facing(direction, |detector, cx, flow, protocol| {
             detector.transaction(cx, flow, protocol, transaction, progress);

@@ -11,6 +11,9 @@ use sekisho_signatures::app::{Protocol, Protocols};
 /// Bytes of one direction within which a protocol must be recognised.
 pub const MAX_PROBE: usize = 2048;
 
+/// Times that the protocol of one flow may change.
+const MAX_CHANGES: u8 = 8;
+
 /// What is known about the protocol of a flow or of one of its directions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Recognition {
@@ -58,6 +61,9 @@ pub struct FlowApp {
     parser: Option<Box<dyn Parser>>,
     /// First bytes, while the protocol is not known.
     kept: [Vec<u8>; 2],
+    /// The client's and the server's.
+    ports: [u16; 2],
+    changes: u8,
     /// Both directions are encrypted from here on.
     pub encrypted: bool,
 }
@@ -91,6 +97,7 @@ impl FlowApp {
     /// server's. Returns how many of the bytes were added to those that are kept, which [`Self::parse`] wants to know.
     pub fn recognise(&mut self, transport: Transport, direction: Direction, ports: [u16; 2], bytes: &[u8]) -> usize {
         let i = direction.index();
+        self.ports = ports;
         if self.view.protocol.protocol().is_some() || self.view.directions[i] != Recognition::Unknown {
             return 0;
         }
@@ -181,18 +188,34 @@ impl FlowApp {
                 self.parser = None;
             }
             Status::GaveUp => self.parser = None,
-            Status::Changed(protocol) => {
-                if let Some(parser) = &mut self.parser {
-                    parser.end(Direction::ToServer, observer);
-                    parser.end(Direction::ToClient, observer);
-                }
-                self.view.original = self.view.protocol;
-                self.parser = protocol.and_then(|p| registry::parser(p, Transport::Stream));
-                let now = protocol.map_or(Recognition::Unknown, Recognition::Known);
-                self.view.protocol = now;
-                self.view.directions = [now; 2];
-                self.kept = [Vec::new(), Vec::new()];
+            Status::Changed(protocol) => self.change(protocol, observer),
+        }
+    }
+
+    /// What follows is of another protocol: `next`, or one that is to be recognised.
+    fn change(&mut self, next: Option<Protocol>, observer: &mut dyn Observer) {
+        let Some(mut parser) = self.parser.take() else { return };
+        let unread = [Direction::ToServer, Direction::ToClient].map(|d| parser.unread(d).to_vec());
+        parser.end(Direction::ToServer, observer);
+        parser.end(Direction::ToClient, observer);
+        self.view.original = self.view.protocol;
+        let now = next.map_or(Recognition::Unknown, Recognition::Known);
+        self.view.protocol = now;
+        self.view.directions = [now; 2];
+        self.kept = [Vec::new(), Vec::new()];
+        self.changes = self.changes.saturating_add(1);
+        if self.changes > MAX_CHANGES {
+            self.view.protocol = Recognition::Failed;
+            self.view.directions = [Recognition::Failed; 2];
+            return;
+        }
+        self.parser = next.and_then(|p| registry::parser(p, Transport::Stream));
+        for (direction, bytes) in [Direction::ToServer, Direction::ToClient].into_iter().zip(&unread) {
+            let absorbed = self.recognise(Transport::Stream, direction, self.ports, bytes);
+            if let Some(protocol) = self.view.protocol.protocol() {
+                observer.changed(protocol);
             }
+            self.parse(direction, bytes, absorbed, observer);
         }
     }
 }

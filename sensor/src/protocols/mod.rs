@@ -15,6 +15,7 @@
 
 pub mod dns;
 mod flow;
+pub mod http;
 pub mod registry;
 mod transaction;
 
@@ -36,6 +37,11 @@ pub trait Parser: Send {
     /// `len` bytes of one direction are missing here.
     fn gap(&mut self, direction: Direction, len: u64, observer: &mut dyn Observer) -> Status;
 
+    /// After [`Status::Changed`]: the bytes of one direction that it was given and that are of the next protocol.
+    fn unread(&self, _direction: Direction) -> &[u8] {
+        &[]
+    }
+
     /// One direction is over, or the flow is: what is unfinished there is told as it stands. May be called twice.
     fn end(&mut self, direction: Direction, observer: &mut dyn Observer);
 }
@@ -55,6 +61,9 @@ pub enum Status {
 
 /// Whom a parser tells what it made of the bytes.
 pub trait Observer {
+    /// What is told from here on is of this protocol: the flow's has changed.
+    fn changed(&mut self, _protocol: Protocol) {}
+
     /// The transaction got as far as `progress` in `direction`: what that level brings is there. Told in rising order, each level
     /// that has buffers at least once; [`Progress::Body`] again each time that more of the body is there;
     /// [`Progress::Complete`] once for each direction that the protocol has, also if it ended early.

@@ -2,6 +2,7 @@
 
 use super::Parser;
 use super::dns::{self, DnsParser};
+use super::http::{self, HttpConfig, HttpParser};
 use crate::packet::Direction;
 use sekisho_signatures::app::Protocol;
 
@@ -48,6 +49,17 @@ struct Entry {
 
 /// In the order in which they are tried: the most telling first.
 static ENTRIES: &[Entry] = &[
+    Entry {
+        protocol: Protocol::Http1,
+        transport: Transport::Stream,
+        ports: &[],
+        probe: |direction, bytes| match http::probe(direction, bytes) {
+            http::Probe::Certain => Likeness::Yes,
+            http::Probe::Unsure => Likeness::More,
+            http::Probe::NotForUs => Likeness::No,
+        },
+        parser: || Box::new(HttpParser::new(HttpConfig::default())),
+    },
     Entry {
         protocol: Protocol::Mdns,
         transport: Transport::Datagram,

@@ -1,0 +1,35 @@
+//! HTTP/1: requests and responses, matched, with what rules look at of them.
+//!
+//! The parser is one of our own. Crates that read HTTP for clients and servers refuse what does not follow the RFCs, and a
+//! sensor must read what browsers and servers read; OISF's own parser is published as a crate, but offers its transactions
+//! and hooks only through a C interface of raw pointers, and allocates for each header field.
+//!
+//! Bounds, per flow: [`HttpConfig::max_transactions`] unfinished transactions, over which it gives up. Per message: a first line
+//! or header field of 18,000 bytes, 256 KiB and 1,024 fields of head, over which it gives up; the configured bytes of body.
+//! Decompression: [`DecompressLimits`]; after three bombs in a flow, nothing more is decompressed.
+
+mod bestfit;
+mod body;
+mod config;
+mod decompress;
+mod event;
+mod field;
+mod head;
+mod line;
+mod parser;
+mod probe;
+mod record;
+mod request;
+mod response;
+mod transaction;
+mod uri;
+
+#[cfg(test)]
+mod tests;
+
+pub use config::{DecompressLimits, HttpConfig};
+pub use event::{Event, Events};
+pub use parser::HttpParser;
+pub use probe::{Probe, probe};
+pub use record::HttpRecord;
+pub use transaction::HttpTransaction;

@@ -1,0 +1,171 @@
+//! Conversations, and what is to come of them.
+
+use super::*;
+use crate::packet::Direction::{ToClient, ToServer};
+use flate2::Compression;
+use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
+use std::io::Write;
+
+fn response(bytes: &[u8]) -> Told {
+    run(&[(ToServer, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"), (ToClient, bytes)]).0
+}
+
+fn request(bytes: &[u8]) -> Told {
+    run(&[(ToServer, bytes), (ToClient, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")]).0
+}
+
+#[test]
+fn a_request_and_its_response() {
+    let (told, status) = run(&[
+        (
+            ToServer,
+            b"GET /a/../b%41?q=%20x HTTP/1.1\r\nHost: Www.Example.com:8080\r\nUser-Agent: tester \r\nAccept: */*\r\nCookie: a=b\r\nReferer: r\r\n\r\n",
+        ),
+        (
+            ToClient,
+            b"HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=x\r\nContent-Length: 5\r\nServer: s\r\nSet-Cookie: c\r\nSet-Cookie: d\r\n\r\nhello",
+        ),
+    ]);
+    assert_eq!(status, Status::More);
+    told.expect(&[
+        "0 ToServer http.method GET",
+        "0 ToServer http.uri /bA?q= x",
+        "0 ToServer http.uri.raw /a/../b%41?q=%20x",
+        "0 ToServer http.host www.example.com",
+        "0 ToServer http.host.raw Www.Example.com:8080",
+        "0 ToServer http.protocol HTTP/1.1",
+        "0 ToServer http.request_line GET /a/../b%41?q=%20x HTTP/1.1",
+        r"0 ToServer http.header Host: Www.Example.com:8080\r\nUser-Agent: tester\r\nAccept: */*\r\nReferer: r\r\n",
+        r"0 ToServer http.header_names \r\nHost\r\nUser-Agent\r\nAccept\r\nCookie\r\nReferer\r\n\r\n",
+        "0 ToServer http.cookie a=b",
+        "0 ToServer http.user_agent tester",
+        "0 ToServer http.request_header User-Agent: tester",
+        "0 ToClient http.stat_code 200",
+        "0 ToClient http.stat_msg OK",
+        "0 ToClient http.response_line HTTP/1.1 200 OK",
+        "0 ToClient http.cookie c, d",
+        "0 ToClient http.content_len 5",
+        "0 ToClient http.response_body hello",
+        "0 ToClient file.data hello",
+        "0 ToClient filesize 5",
+        r#"0 http {"hostname":"www.example.com","http_port":8080,"url":"/a/../b%41?q=%20x","http_user_agent":"tester","http_content_type":"text/html","http_refer":"r","http_method":"GET","protocol":"HTTP/1.1","status":200,"length":5}"#,
+    ]);
+}
+
+#[test]
+fn chunks() {
+    let told = response(
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0002;x=y\r\nde\r\n0\r\nT: v\r\n\r\nHTTP/1.1 200 OK\r\n\r\n",
+    );
+    told.expect(&[
+        "0 ToClient http.response_body abcde",
+        "0 ToClient event response_chunk_extension",
+        "0 ToClient http.response_header T: v",
+        "1 ToClient event unable_to_match_response_to_request",
+    ]);
+}
+
+#[test]
+fn codings() {
+    let text = b"hello hello hello hello".repeat(100);
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
+    gzip.write_all(&text).expect("memory takes all");
+    let mut zlib = ZlibEncoder::new(Vec::new(), Compression::default());
+    zlib.write_all(&text).expect("memory takes all");
+    let mut deflate = DeflateEncoder::new(Vec::new(), Compression::default());
+    deflate.write_all(&text).expect("memory takes all");
+    let packed = [
+        ("gzip", gzip.finish().expect("memory takes all")),
+        ("deflate", zlib.finish().expect("memory takes all")),
+        ("deflate", deflate.finish().expect("memory takes all")),
+    ];
+    for (name, body) in &packed {
+        for called in ["gzip", "deflate", name] {
+            let mut message = format!("HTTP/1.1 200 OK\r\nContent-Encoding: {called}\r\n\r\n").into_bytes();
+            message.extend_from_slice(body);
+            let told = response(&message);
+            told.expect(&[
+                &format!("0 ToClient file.data {}", text.escape_ascii()),
+                &format!("0 ToClient filesize {}", text.len()),
+            ]);
+        }
+    }
+}
+
+#[test]
+fn pipelined_requests_are_answered_in_order() {
+    let (told, _) = run(&[
+        (ToServer, b"GET /1 HTTP/1.1\r\n\r\nPOST /2 HTTP/1.1\r\nContent-Length: 3\r\n\r\nabcHEAD /3 HTTP/1.1\r\n\r\n"),
+        (
+            ToClient,
+            b"HTTP/1.1 204 No\r\n\r\nHTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nxHTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n",
+        ),
+    ]);
+    told.expect(&[
+        "0 ToServer http.uri /1",
+        "0 ToClient http.stat_code 204",
+        "1 ToServer http.request_body abc",
+        "1 ToClient http.response_body x",
+        "2 ToServer http.method HEAD",
+        "2 ToClient http.content_len 9",
+    ]);
+    assert!(!told.lines.iter().any(|l| l.starts_with('3')), "{:?}", told.lines);
+}
+
+#[test]
+fn heads_that_are_cut_short_count() {
+    let told = response(b"HTTP/1.1 200 OK\r\nServer: x\r\nFoo: b");
+    told.expect(&["0 ToClient http.server x", "0 ToClient http.response_header Foo: b"]);
+    let told = request(b"GET / HTTP/1.0\r\nFoo: b");
+    told.expect(&["0 ToServer http.request_header Foo: b"]);
+}
+
+#[test]
+fn folds_and_repetitions() {
+    let told = request(b"GET / HTTP/1.0\r\nA: b\r\n  c\r\nB: 1\r\nb: 2\r\nC\r\nHost: x\n\n");
+    told.expect(&[
+        "0 ToServer http.request_header A: b  c",
+        "0 ToServer http.request_header B: 1, 2",
+        "0 ToServer http.request_header : C",
+        "0 ToServer event request_field_missing_colon",
+        "0 ToServer event request_header_repetition",
+        "0 ToServer http.host x",
+    ]);
+}
+
+#[test]
+fn connect_and_upgrades_lead_elsewhere() {
+    let (_, status) = run(&[(ToServer, b"CONNECT a:443 HTTP/1.1\r\n\r\n"), (ToClient, b"HTTP/1.1 200 OK\r\n\r\n")]);
+    assert_eq!(status, Status::Changed(None));
+    let (told, status) = run(&[
+        (ToServer, b"CONNECT a:443 HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\n\r\n"),
+        (ToClient, b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n"),
+    ]);
+    assert_eq!(status, Status::More);
+    told.expect(&["0 ToServer http.host a", "1 ToServer http.method GET"]);
+    let (_, status) = run(&[
+        (ToServer, b"GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n"),
+        (ToClient, b"HTTP/1.1 101 Go\r\nUpgrade: WebSocket\r\n\r\n"),
+    ]);
+    assert_eq!(status, Status::Changed(Some(Protocol::Websocket)));
+}
+
+#[test]
+fn http_0_9() {
+    let (told, _) = run(&[(ToServer, b"GET /x\r\n"), (ToClient, b"<html>"), (ToClient, b"</html>")]);
+    told.expect(&["0 ToServer http.uri /x", "0 ToClient http.response_body <html></html>"]);
+}
+
+#[test]
+fn behind_a_gap_the_next_message_is_found() {
+    let mut parser = HttpParser::new(HttpConfig::default());
+    let mut told = Told::default();
+    parser.data(ToServer, b"GET /1 HTTP/1.1\r\nHo", &mut told);
+    parser.gap(ToServer, 100, &mut told);
+    parser.data(ToServer, b"rest: x\r\n\r\nGET /2 HTTP/1.1\r\n\r\n", &mut told);
+    parser.data(ToClient, b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", &mut told);
+    parser.gap(ToClient, 5, &mut told);
+    parser.data(ToClient, b"ijHTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n", &mut told);
+    assert_eq!(parser.pending(), 0);
+    told.expect(&["1 ToServer http.uri /2", "0 ToClient http.response_body abcij", "1 ToClient http.stat_code 404"]);
+}
