@@ -93,19 +93,55 @@ impl Excerpt {
 impl fmt::Display for Problem {
     /// `file:line:column: severity: message`, and under it the line with carets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let file = self.file.display();
-        if self.line == 0 {
-            return write!(f, "{file}: {}: {}", self.severity, self.message);
+        self.shown(false).fmt(f)
+    }
+}
+
+impl Severity {
+    /// The terminal's escape sequence for what is of this severity, to be ended by [`PLAIN`].
+    #[must_use]
+    pub fn colour(self) -> &'static str {
+        match self {
+            Self::Info => "\x1b[1;36m",
+            Self::Warning => "\x1b[1;33m",
+            Self::Error => "\x1b[1;31m",
         }
-        write!(f, "{file}:{}:{}: {}: {}", self.line, self.column, self.severity, self.message)?;
-        if let Some(sid) = self.sid {
+    }
+}
+
+/// Ends a colour on a terminal.
+pub const PLAIN: &str = "\x1b[0m";
+
+impl Problem {
+    /// For people, in colour if the answer goes to a terminal.
+    #[must_use]
+    pub fn shown(&self, colour: bool) -> impl fmt::Display + '_ {
+        Shown { problem: self, colour }
+    }
+}
+
+struct Shown<'a> {
+    problem: &'a Problem,
+    colour: bool,
+}
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Problem { file, line, column, severity, sid, message, excerpt } = self.problem;
+        let (on, off) = if self.colour { (severity.colour(), PLAIN) } else { ("", "") };
+        let file = file.display();
+        if *line == 0 {
+            return write!(f, "{file}: {on}{severity}{off}: {message}");
+        }
+        write!(f, "{file}:{line}:{column}: {on}{severity}{off}: {message}")?;
+        if let Some(sid) = sid {
             write!(f, " (sid {sid})")?;
         }
-        let Excerpt { text, before, len } = &self.excerpt;
+        let Excerpt { text, before, len } = excerpt;
         if text.is_empty() {
             return Ok(());
         }
-        write!(f, "\n    {text}\n    {:before$}{}", "", "^".repeat(*len))
+        write!(f, "\n    {text}\n    {:before$}{on}{}{off}", "", "^".repeat(*len))
     }
 }
 
@@ -125,6 +161,22 @@ mod tests {
             excerpt: Excerpt::new(b"abc\tdefg", 4, 3),
         };
         assert_eq!(problem.to_string(), "r/x.rules:12:5: error: wrong (sid 7)\n    abc defg\n        ^^^");
+    }
+
+    #[test]
+    fn colour_is_added_and_nothing_else() {
+        let problem = Problem {
+            file: "x".into(),
+            line: 1,
+            column: 2,
+            severity: Severity::Warning,
+            sid: None,
+            message: "odd".into(),
+            excerpt: Excerpt::new(b"ab", 1, 1),
+        };
+        let shown = problem.shown(true).to_string();
+        assert!(shown.contains("\x1b[1;33mwarning\x1b[0m"));
+        assert_eq!(shown.replace("\x1b[1;33m", "").replace(PLAIN, ""), problem.to_string());
     }
 
     #[test]

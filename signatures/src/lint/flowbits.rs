@@ -112,8 +112,8 @@ impl Uses {
                 lints.push(Lint { kind: Kind::FlowbitNeverTested, problem });
                 continue;
             }
-            let by_another = |name: &Box<[u8]>| setters.get(name).is_some_and(|s| s.iter().any(|&id| id != rule));
-            if names.iter().any(by_another) {
+            let by_another = |name: &[u8]| setters.get(name).is_some_and(|s| s.iter().any(|&id| id != rule));
+            if names.iter().any(|n| by_another(n)) {
                 continue;
             }
             problem.severity = Severity::Warning;

@@ -3,7 +3,8 @@
 use super::{Kind, Subject};
 use crate::model::{AddressSet, HeaderProto, PacketCondition, PortSet};
 use crate::report::Severity;
-use crate::syntax::{Group, Span};
+use crate::syntax::{Group, GroupKind, Span};
+use std::fmt::Write;
 
 pub(super) fn lint(subject: &mut Subject<'_>) {
     versions(subject);
@@ -39,7 +40,17 @@ fn versions(subject: &mut Subject<'_>) {
     if let (Some(source), Some(destination)) = (source, destination)
         && source != destination
     {
-        let message = format!("the sources are all IPv{source}, the destinations all IPv{destination}");
+        let mut message = format!("the sources are all IPv{source}, the destinations all IPv{destination}");
+        // The list that the person can add to is most often a variable.
+        let variable = [(&subject.rule.source, destination), (&subject.rule.destination, source)].into_iter().find_map(
+            |(group, other)| match &group.kind {
+                GroupKind::Variable(name) => Some((name.to_lossy(), other)),
+                _ => None,
+            },
+        );
+        if let Some((name, other)) = variable {
+            let _ = write!(message, "; add IPv{other} addresses to ${name} if there are any");
+        }
         subject.never(spans[1], message);
     }
 }

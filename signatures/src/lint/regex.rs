@@ -47,7 +47,7 @@ fn at(subject: &Subject<'_>, pcre: &Pcre) -> crate::syntax::Span {
 struct Form {
     /// A repetition within a repetition that can share out text in many ways.
     nested: bool,
-    /// It begins with `.*` or `.+`.
+    /// It begins with `.*`.
     leading_dots: bool,
 }
 
@@ -79,7 +79,10 @@ impl Group {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Repeat {
     optional: bool,
+    /// Very many times, or without an end.
     unbounded: bool,
+    /// Without an end.
+    endless: bool,
     possessive: bool,
 }
 
@@ -121,7 +124,10 @@ fn read(pattern: &str, extended: bool) -> Form {
                 let Some(next) = escape(bytes, at) else { continue };
                 at = next;
             }
-            b'^' | b'$' => continue,
+            b'^' | b'$' => {
+                first = false;
+                continue;
+            }
             b'.' => dot = true,
             b'#' if extended => {
                 at = bytes.get(at..).and_then(|rest| memchr::memchr(b'\n', rest)).map_or(bytes.len(), |n| at + n + 1);
@@ -149,7 +155,7 @@ fn read(pattern: &str, extended: bool) -> Form {
             }
             None => {
                 top.dots |= dot && free;
-                form.leading_dots |= first && dot && free && stack.len() == 1;
+                form.leading_dots |= first && dot && free && repeat.endless && repeat.optional && stack.len() == 1;
                 if let Some(top) = stack.last_mut() {
                     top.repeats |= free;
                     top.fixed |= !free && !repeat.optional;
@@ -240,15 +246,15 @@ fn escape(bytes: &[u8], at: usize) -> Option<usize> {
 
 /// What stands after an atom: how often it is repeated, and where the next begins.
 fn quantifier(bytes: &[u8], at: usize) -> (Repeat, usize) {
-    let once = Repeat { optional: false, unbounded: false, possessive: false };
+    let once = Repeat { optional: false, unbounded: false, endless: false, possessive: false };
     let (mut repeat, mut next) = match bytes.get(at) {
-        Some(b'*') => (Repeat { optional: true, unbounded: true, possessive: false }, at + 1),
-        Some(b'+') => (Repeat { optional: false, unbounded: true, possessive: false }, at + 1),
-        Some(b'?') => (Repeat { optional: true, unbounded: false, possessive: false }, at + 1),
+        Some(b'*') => (Repeat { optional: true, unbounded: true, endless: true, possessive: false }, at + 1),
+        Some(b'+') => (Repeat { optional: false, unbounded: true, endless: true, possessive: false }, at + 1),
+        Some(b'?') => (Repeat { optional: true, unbounded: false, endless: false, possessive: false }, at + 1),
         Some(b'{') => match braces(bytes, at + 1) {
             Some((least, most, next)) => {
                 let unbounded = least != most && most.is_none_or(|most| most >= MANY);
-                (Repeat { optional: least == Some(0), unbounded, possessive: false }, next)
+                (Repeat { optional: least == Some(0), unbounded, endless: most.is_none(), possessive: false }, next)
             }
             None => return (once, at),
         },
@@ -345,6 +351,8 @@ mod tests {
         assert_eq!(found_in("content:\"abcd\"; pcre:\"/.*x/\";").len(), 1);
         assert_eq!(found_in("content:\"abcd\"; pcre:\"/.*x/R\";").len(), 0);
         assert_eq!(found_in("content:\"abcd\"; pcre:\"/a.*x/\";").len(), 0);
+        assert_eq!(found_in("content:\"abcd\"; pcre:\"/^.*x/\";").len(), 0);
+        assert_eq!(found_in("content:\"abcd\"; pcre:\"/.{9,40}x/\";").len(), 0);
     }
 
     proptest! {
