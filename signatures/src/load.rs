@@ -5,7 +5,7 @@ use crate::check::{Checked, Resolved, Warning, check, option_number};
 use crate::classification::Classifications;
 use crate::lint::{self, Lint, flowbits::Uses};
 use crate::model::{Place, Signature};
-use crate::report::{Excerpt, Problem, Severity};
+use crate::report::{self, Excerpt, Problem, Severity};
 use crate::syntax::lines::{Line, lines};
 use crate::syntax::{Rule, Span, Text, parse};
 use crate::variables::Variables;
@@ -79,6 +79,14 @@ pub fn load_linted(paths: &[PathBuf], variables: &Variables, classifications: &C
 #[must_use]
 pub fn load_text(name: &Path, text: &[u8], variables: &Variables, classifications: &Classifications) -> Loaded {
     let mut loader = Loader::new(variables, classifications);
+    loader.text(name, text);
+    loader.finish()
+}
+
+/// [`load_linted`] for one text.
+#[must_use]
+pub fn load_text_linted(name: &Path, text: &[u8], variables: &Variables, classifications: &Classifications) -> Loaded {
+    let mut loader = Loader::new(variables, classifications).with_lints();
     loader.text(name, text);
     loader.finish()
 }
@@ -158,7 +166,7 @@ struct Linted {
     found: Vec<((u32, u32), u32, Lint)>,
 }
 
-pub(crate) struct Loader<'a> {
+struct Loader<'a> {
     variables: &'a Variables,
     classifications: &'a Classifications,
     resolved: Resolved,
@@ -172,7 +180,7 @@ pub(crate) struct Loader<'a> {
 }
 
 impl<'a> Loader<'a> {
-    pub(crate) fn new(variables: &'a Variables, classifications: &'a Classifications) -> Self {
+    fn new(variables: &'a Variables, classifications: &'a Classifications) -> Self {
         Self {
             variables,
             classifications,
@@ -188,7 +196,7 @@ impl<'a> Loader<'a> {
     }
 
     /// Rules are linted as they are read.
-    pub(crate) fn with_lints(mut self) -> Self {
+    fn with_lints(mut self) -> Self {
         self.linted = Some(Linted::default());
         self
     }
@@ -227,7 +235,7 @@ impl<'a> Loader<'a> {
         });
     }
 
-    pub(crate) fn text(&mut self, path: &Path, text: &[u8]) {
+    fn text(&mut self, path: &Path, text: &[u8]) {
         let file = u32::try_from(self.loaded.files.len()).unwrap_or(u32::MAX);
         self.loaded.files.push(path.to_owned());
         let mut all = lines(text);
@@ -338,7 +346,7 @@ impl<'a> Loader<'a> {
         self.loaded.problems.push(problem(file, line, span, severity, sid, message));
     }
 
-    pub(crate) fn finish(mut self) -> Loaded {
+    fn finish(mut self) -> Loaded {
         if let Some(Linted { uses, found }) = self.linted {
             // A revision that gave way to a later one is nobody's concern any more.
             let in_use = |id: (u32, u32), rev: u32| self.taken.get(&id).is_some_and(|t| t.rev == rev);
@@ -356,6 +364,7 @@ fn problem(file: &Path, line: &Line<'_>, span: Span, severity: Severity, sid: Op
     let (row, column) = line.position(span.start);
     let len = span.end.saturating_sub(span.start) as usize;
     let excerpt = Excerpt::new(line.around(span.start), column.saturating_sub(1) as usize, len);
+    let message = report::shortened(message);
     Problem { file: file.to_owned(), line: row, column, severity, sid, message, excerpt }
 }
 

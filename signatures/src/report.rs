@@ -90,6 +90,21 @@ impl Excerpt {
     }
 }
 
+/// Longest message; what is longer quotes a text that nobody wants to read.
+const LONGEST: usize = 1_000;
+
+/// A message without the middle part of what it quotes, if it is very long.
+pub(crate) fn shortened(mut message: String) -> String {
+    if message.len() <= LONGEST {
+        return message;
+    }
+    let head = (0..=LONGEST / 2).rev().find(|&i| message.is_char_boundary(i)).unwrap_or(0);
+    let from = message.len() - LONGEST / 2;
+    let tail = (from..=message.len()).find(|&i| message.is_char_boundary(i)).unwrap_or(message.len());
+    message.replace_range(head..tail, " … ");
+    message
+}
+
 impl fmt::Display for Problem {
     /// `file:line:column: severity: message`, and under it the line with carets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -161,6 +176,14 @@ mod tests {
             excerpt: Excerpt::new(b"abc\tdefg", 4, 3),
         };
         assert_eq!(problem.to_string(), "r/x.rules:12:5: error: wrong (sid 7)\n    abc defg\n        ^^^");
+    }
+
+    #[test]
+    fn long_messages_keep_both_ends() {
+        let long = format!("begin {} end", "é".repeat(5_000));
+        let short = shortened(long);
+        assert!(short.len() <= LONGEST + 5 && short.starts_with("begin é") && short.ends_with("é end"), "{short}");
+        assert_eq!(shortened("é".repeat(400)), "é".repeat(400));
     }
 
     #[test]

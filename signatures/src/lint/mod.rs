@@ -139,15 +139,13 @@ pub(crate) fn rule(rule: &Rule<'_>, signature: &Signature) -> Vec<Finding> {
 pub(crate) mod testing {
     use super::Kind;
     use crate::classification::Classifications;
-    use crate::load::{Loaded, Loader};
+    use crate::load::{Loaded, load_text_linted};
     use crate::variables::Variables;
     use std::path::Path;
 
     pub(crate) fn load(text: &str) -> Loaded {
         let (variables, classifications) = (Variables::default(), Classifications::default());
-        let mut loader = Loader::new(&variables, &classifications).with_lints();
-        loader.text(Path::new("x.rules"), text.as_bytes());
-        let loaded = loader.finish();
+        let loaded = load_text_linted(Path::new("x.rules"), text.as_bytes(), &variables, &classifications);
         assert!(loaded.problems.is_empty(), "{text}: {:?}", loaded.problems);
         loaded
     }

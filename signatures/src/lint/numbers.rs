@@ -89,11 +89,11 @@ fn sizes(subject: &mut Subject<'_>) {
         if tests.iter().any(|t| t.0 == "bsize") && ranges.is_some_and(|r| r.is_empty()) {
             found.push((subject.at("bsize"), "no size passes all the tests of the size in this rule".to_owned()));
         }
+        let needed = needed(conditions);
         for condition in conditions {
             let BufferCondition::IsDataAt(at) = condition else { continue };
             let (Value::Literal(position), false) = (at.position, at.relative) else { continue };
             let position = u64::try_from(position).unwrap_or(0);
-            let needed = needed(conditions);
             if at.negated && needed > position {
                 let why = format!("the contents need {needed} bytes, and isdataat wants none at {position}");
                 found.push((subject.at("isdataat"), why));
