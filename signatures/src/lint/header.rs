@@ -90,7 +90,7 @@ fn protocol(subject: &mut Subject<'_>) {
         HeaderProto::Icmpv4 => &[1],
         HeaderProto::Icmpv6 => &[58],
         HeaderProto::Sctp => &[132],
-        HeaderProto::Ip | HeaderProto::PacketHeader => return,
+        HeaderProto::Ip | HeaderProto::PacketHeader | HeaderProto::App => return,
     };
     let excluded = subject
         .signature

@@ -5,6 +5,7 @@
 //! where rules are checked for a person, not where a sensor starts: they cost time and change nothing in what is loaded.
 //! A [`Kind`] gathers findings of one sort, so that a large ruleset can be told in a few lines.
 
+mod buffer;
 pub(crate) mod flowbits;
 mod header;
 mod numbers;
@@ -118,9 +119,15 @@ impl Subject<'_> {
     }
 }
 
-/// The lists of conditions that a signature holds, one for each buffer.
+/// The lists of conditions that a signature holds, one for each buffer; the raw payload's is the first.
 fn buffers(signature: &Signature) -> impl Iterator<Item = &[BufferCondition]> {
-    std::iter::once(signature.payload.as_slice())
+    let named = signature.buffers.iter().map(|b| b.conditions.as_slice());
+    std::iter::once(signature.payload.as_slice()).chain(named)
+}
+
+/// The buffer need not be there, so that what is said about it excludes nothing.
+fn is_optional(conditions: &[BufferCondition]) -> bool {
+    conditions.iter().any(|c| matches!(c, BufferCondition::Absent { .. }))
 }
 
 /// All findings about one rule.
@@ -129,6 +136,7 @@ pub(crate) fn rule(rule: &Rule<'_>, signature: &Signature) -> Vec<Finding> {
     header::lint(&mut subject);
     numbers::lint(&mut subject);
     place::lint(&mut subject);
+    buffer::lint(&mut subject);
     outcome::lint(&mut subject);
     regex::lint(&mut subject);
     speed::lint(&mut subject);
@@ -148,6 +156,11 @@ pub(crate) mod testing {
         let loaded = load_text_linted(Path::new("x.rules"), text.as_bytes(), &variables, &classifications);
         assert!(loaded.problems.is_empty(), "{text}: {:?}", loaded.problems);
         loaded
+    }
+
+    /// [`found`], unless the rules need what is not built: lints look at rules that are in use.
+    pub(crate) fn found_if_built(text: &str) -> Option<Vec<(Kind, String)>> {
+        load(text).skipped.is_empty().then(|| found(text))
     }
 
     /// Kinds of what is found in some rules, and the text that each points at.

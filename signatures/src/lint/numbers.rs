@@ -1,7 +1,7 @@
 //! Tests of numbers that no number passes: two tests of one field that exclude each other, a `byte_test` beyond what its
 //! bytes can hold, a size that leaves no room.
 
-use super::{Subject, buffers};
+use super::{Subject, buffers, is_optional};
 use crate::keywords::content::needed;
 use crate::model::{BufferCondition, ByteTest, Comparison, NumberFormat, NumberTest, PacketCondition, Value};
 use crate::syntax::Span;
@@ -72,6 +72,9 @@ fn largest(tests: &[(&'static str, &NumberTest)]) -> Option<(&'static str, u64)>
 fn sizes(subject: &mut Subject<'_>) {
     let mut found: Vec<(Span, String)> = Vec::new();
     for (index, conditions) in buffers(subject.signature).enumerate() {
+        if is_optional(conditions) {
+            continue;
+        }
         let mut tests: Vec<(&'static str, &NumberTest)> = Vec::new();
         for condition in conditions {
             if let BufferCondition::Size(test) = condition {

@@ -1,13 +1,13 @@
 //! Contents that exclude one another by their places: two that must begin at the same byte and differ, one that must be
 //! there and must not.
 
-use super::{Subject, buffers};
+use super::{Subject, buffers, is_optional};
 use crate::model::{BufferCondition, Content, Value};
 use crate::syntax::Span;
 
 pub(super) fn lint(subject: &mut Subject<'_>) {
     let mut found: Vec<(Span, String)> = Vec::new();
-    for conditions in buffers(subject.signature) {
+    for conditions in buffers(subject.signature).filter(|c| !is_optional(c)) {
         let contents: Vec<&Content> = conditions
             .iter()
             .filter_map(|c| match c {

@@ -2,7 +2,7 @@
 //! a regular expression alone.
 //!
 //! What narrows a rule beside its literal: a port, addresses that are not the usual variables, any condition on the packet's
-//! headers, a flowbit that it waits for. A rule that is narrowed is told of only on request.
+//! headers or on a protocol's messages, a flowbit that it waits for. A rule that is narrowed is told of only on request.
 
 use super::{Kind, Subject, buffers};
 use crate::fast_pattern;
@@ -20,11 +20,9 @@ pub(super) fn lint(subject: &mut Subject<'_>) {
     let severity = if narrowed(subject) { Severity::Info } else { Severity::Warning };
     if let Some(literal) = fast_pattern::choose(subject.signature) {
         // Parts of a longer content can be short when the rule asks for it; a content can not be made longer by asking.
-        if literal.len <= SHORT {
-            let span = match subject.signature.payload.get(literal.condition) {
-                Some(BufferCondition::Content(content)) => subject.at_content(content),
-                _ => subject.at("content"),
-            };
+        // Where a protocol is told apart before, as in the method of a request, a short word can be telling.
+        if literal.len <= SHORT && literal.buffer.is_none() {
+            let span = subject.at_content(literal.content(subject.signature));
             let n = literal.len;
             let message = format!(
                 "the literal that stands guard for this rule is {n} byte{} long and occurs everywhere: add a longer content, a port, \
@@ -78,6 +76,8 @@ fn narrowed(subject: &Subject<'_>) -> bool {
         || !usual(&subject.rule.destination)
         || subject.signature.packet.iter().any(|c| !matches!(c, PacketCondition::IpProto(_)))
         || subject.signature.flowbits.iter().any(|f| matches!(f, Flowbits::IsSet(_)))
+        || !subject.signature.buffers.is_empty()
+        || !subject.signature.app_conditions.is_empty()
         || buffers(subject.signature).flatten().any(|c| matches!(c, BufferCondition::Size(_)))
 }
 
