@@ -48,7 +48,7 @@ fn every_problem_has_its_place_and_level() {
     let (waits, bad, excluded) =
         ((2, 61, "warning".to_owned(), 2), (3, 52, "error".to_owned(), 3), (4, 64, "warning".to_owned(), 4));
     assert_eq!(places(&answer), [waits.clone(), bad.clone(), excluded.clone()]);
-    assert_eq!(places(&json(folder.path(), &["--level", "error"])), [bad.clone()]);
+    assert_eq!(places(&json(folder.path(), &["--level", "error"])), std::slice::from_ref(&bad));
     let told = places(&json(folder.path(), &["--level", "info"]));
     assert_eq!(told, [(1, 60, "info".to_owned(), 1), waits, bad, excluded]);
     assert_eq!(check(folder.path(), &[]).status.code(), Some(1));
@@ -94,6 +94,19 @@ fn configuration_and_rules_are_checked_in_one_run() {
     let text = String::from_utf8(output.stdout).expect("text");
     assert_eq!(output.status.code(), Some(1));
     assert!(text.contains("c.toml:2:1: error: ") && text.contains("x.rules:3:52: error: "), "{text}");
+}
+
+#[test]
+fn class_types_are_checked_and_the_rules_all_the_same() {
+    let folder = folder(RULES);
+    std::fs::write(folder.path().join("c.toml"), "[rules]\nclassification = \"types.config\"\n").expect("room");
+    let text = || String::from_utf8(check(folder.path(), &["--config", "c.toml"]).stdout).expect("text");
+    let told = text();
+    assert!(told.contains("types.config: error: cannot be read") && told.contains("x.rules:3:52: error: "), "{told}");
+    let types = "config classification: mine,My own,2\nconfig mine\n";
+    std::fs::write(folder.path().join("types.config"), types).expect("room");
+    let told = text();
+    assert!(told.contains("types.config:2:1: error: expected") && told.contains("x.rules:3:52: error: "), "{told}");
 }
 
 #[test]

@@ -107,14 +107,21 @@ const SHOWN: usize = 10;
 /// # Errors
 /// What cannot be read at all.
 pub fn check(arguments: &CheckArguments) -> Result<ExitCode, CheckError> {
-    let (config, config_problems) = match arguments.config.load_installed() {
+    let (mut config, mut config_problems) = match arguments.config.load_installed() {
         Ok(config) => (config, Vec::new()),
         // Rules are still worth checking: against the defaults.
         Err(ConfigError::Problems(problems)) => (Config::default(), problems),
         Err(error) => return Err(CheckError::Config(error)),
     };
     // Compiled, since some things are only found by doing it.
-    let rules = rules::compile_linted(&config, &arguments.rules.rules)?;
+    let mut rules = rules::compile_linted(&config, &arguments.rules.rules);
+    if let Err(error @ (RulesError::Classification { .. } | RulesError::ClassificationLine { .. })) = &rules {
+        // Of the rules there is more to tell, and the built-in class types will do for that.
+        config_problems.push(classification_problem(error));
+        config.rules.classification = None;
+        rules = rules::compile_linted(&config, &arguments.rules.rules);
+    }
+    let rules = rules?;
     let in_use = rules.in_use();
     let loaded = rules.loaded;
     let found = found(&loaded);
@@ -172,6 +179,28 @@ fn found(loaded: &Loaded) -> Vec<Found<'_>> {
         (order.get(p.file.as_path()).map(|i| i + 1), p.line, p.column, std::cmp::Reverse(p.severity))
     });
     found
+}
+
+/// What is wrong with the file of class types, at its place.
+fn classification_problem(error: &RulesError) -> ConfigProblem {
+    let told = |path: &Path, line: usize, message: String| {
+        let file = path.display().to_string();
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        let Some(index) = line.checked_sub(1) else { return ConfigProblem::without_place(&file, message) };
+        let start = text.split_inclusive('\n').take(index).map(str::len).sum::<usize>();
+        let len = text.get(start..).and_then(|rest| rest.lines().next()).map_or(0, str::len);
+        ConfigProblem::at(&file, &text, start..start + len, message)
+    };
+    match error {
+        RulesError::Classification { path, source } => told(path, 0, format!("cannot be read: {source}")),
+        RulesError::ClassificationLine { path, source } => {
+            // The line stands in front already.
+            let message = source.to_string();
+            let message = message.split_once(": ").map_or(message.clone(), |(_, rest)| rest.to_owned());
+            told(path, source.line, message)
+        }
+        other => ConfigProblem::without_place("rules", other.to_string()),
+    }
 }
 
 fn config_entry(problem: &ConfigProblem) -> Entry {
