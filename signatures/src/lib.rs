@@ -13,6 +13,7 @@ pub mod fast_pattern;
 pub mod group;
 pub mod header;
 pub mod keywords;
+pub mod lint;
 pub mod load;
 pub mod model;
 pub mod report;

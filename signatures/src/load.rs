@@ -3,8 +3,9 @@
 
 use crate::check::{Checked, Resolved, Warning, check, option_number};
 use crate::classification::Classifications;
+use crate::lint::{self, Lint, flowbits::Uses};
 use crate::model::{Place, Signature};
-use crate::report::{Excerpt, Problem, Severity};
+use crate::report::{self, Excerpt, Problem, Severity};
 use crate::syntax::lines::{Line, lines};
 use crate::syntax::{Rule, Span, Text, parse};
 use crate::variables::Variables;
@@ -24,6 +25,8 @@ pub struct Loaded {
     pub disabled: usize,
     /// The files that were read; [`Place::file`] counts these.
     pub files: Vec<PathBuf>,
+    /// What the rules' authors should know although nothing is wrong, if it was asked for; in no order.
+    pub lints: Vec<Lint>,
 }
 
 impl Loaded {
@@ -60,12 +63,15 @@ pub struct Skipped {
 #[must_use]
 pub fn load(paths: &[PathBuf], variables: &Variables, classifications: &Classifications) -> Loaded {
     let mut loader = Loader::new(variables, classifications);
-    for path in paths {
-        match expand(path) {
-            Ok(files) => files.iter().for_each(|file| loader.file(file)),
-            Err(message) => loader.unreadable(path, message),
-        }
-    }
+    loader.paths(paths);
+    loader.finish()
+}
+
+/// The same, with [`crate::lint`] over the rules that are taken.
+#[must_use]
+pub fn load_linted(paths: &[PathBuf], variables: &Variables, classifications: &Classifications) -> Loaded {
+    let mut loader = Loader::new(variables, classifications).with_lints();
+    loader.paths(paths);
     loader.finish()
 }
 
@@ -73,6 +79,14 @@ pub fn load(paths: &[PathBuf], variables: &Variables, classifications: &Classifi
 #[must_use]
 pub fn load_text(name: &Path, text: &[u8], variables: &Variables, classifications: &Classifications) -> Loaded {
     let mut loader = Loader::new(variables, classifications);
+    loader.text(name, text);
+    loader.finish()
+}
+
+/// [`load_linted`] for one text.
+#[must_use]
+pub fn load_text_linted(name: &Path, text: &[u8], variables: &Variables, classifications: &Classifications) -> Loaded {
+    let mut loader = Loader::new(variables, classifications).with_lints();
     loader.text(name, text);
     loader.finish()
 }
@@ -144,6 +158,14 @@ enum Kept {
     Skipped(usize),
 }
 
+/// What lints know of the rules read so far.
+#[derive(Default)]
+struct Linted {
+    uses: Uses,
+    /// Findings about one rule, with its gid, sid and rev: another revision may yet take its place.
+    found: Vec<((u32, u32), u32, Lint)>,
+}
+
 struct Loader<'a> {
     variables: &'a Variables,
     classifications: &'a Classifications,
@@ -153,6 +175,7 @@ struct Loader<'a> {
     read: FxHashSet<PathBuf>,
     signatures: Vec<Option<Signature>>,
     skipped: Vec<Option<Skipped>>,
+    linted: Option<Linted>,
     loaded: Loaded,
 }
 
@@ -167,7 +190,23 @@ impl<'a> Loader<'a> {
             read: FxHashSet::default(),
             signatures: Vec::new(),
             skipped: Vec::new(),
+            linted: None,
             loaded: Loaded::default(),
+        }
+    }
+
+    /// Rules are linted as they are read.
+    fn with_lints(mut self) -> Self {
+        self.linted = Some(Linted::default());
+        self
+    }
+
+    fn paths(&mut self, paths: &[PathBuf]) {
+        for path in paths {
+            match expand(path) {
+                Ok(files) => files.iter().for_each(|file| self.file(file)),
+                Err(message) => self.unreadable(path, message),
+            }
         }
     }
 
@@ -225,6 +264,9 @@ impl<'a> Loader<'a> {
             &mut self.warnings,
         );
         let sid = option_number(&rule, b"sid");
+        if let Some(linted) = &mut self.linted {
+            linted.uses.read(&rule, (option_number(&rule, b"gid").unwrap_or(1), sid.unwrap_or(0)));
+        }
         for warning in std::mem::take(&mut self.warnings) {
             self.problem(path, line, warning.span, Severity::Warning, sid, warning.message);
         }
@@ -233,6 +275,7 @@ impl<'a> Loader<'a> {
             Ok(Checked::Signature(signature)) => {
                 let kept = Kept::Signature(self.signatures.len());
                 if self.take(path, line, &rule, (signature.gid, signature.sid), signature.rev, kept) {
+                    self.lint(path, line, &rule, &signature);
                     self.signatures.push(Some(signature));
                 }
             }
@@ -278,6 +321,19 @@ impl<'a> Loader<'a> {
         true
     }
 
+    /// Findings about a rule that is taken.
+    fn lint(&mut self, path: &Path, line: &Line<'_>, rule: &Rule<'_>, signature: &Signature) {
+        let Some(linted) = &mut self.linted else { return };
+        let (id, rev) = ((signature.gid, signature.sid), signature.rev);
+        for finding in lint::rule(rule, signature) {
+            let problem = problem(path, line, finding.span, finding.severity, Some(signature.sid), finding.message);
+            linted.found.push((id, rev, Lint { kind: finding.kind, problem }));
+        }
+        linted.uses.in_use(rule, id, rev, |span| {
+            problem(path, line, span, Severity::Warning, Some(signature.sid), String::new())
+        });
+    }
+
     fn problem(
         &mut self,
         file: &Path,
@@ -287,25 +343,29 @@ impl<'a> Loader<'a> {
         sid: Option<u32>,
         message: String,
     ) {
-        let (row, column) = line.position(span.start);
-        let len = span.end.saturating_sub(span.start) as usize;
-        let excerpt = Excerpt::new(line.around(span.start), column.saturating_sub(1) as usize, len);
-        self.loaded.problems.push(Problem {
-            file: file.to_owned(),
-            line: row,
-            column,
-            severity,
-            sid,
-            message,
-            excerpt,
-        });
+        self.loaded.problems.push(problem(file, line, span, severity, sid, message));
     }
 
     fn finish(mut self) -> Loaded {
+        if let Some(Linted { uses, found }) = self.linted {
+            // A revision that gave way to a later one is nobody's concern any more.
+            let in_use = |id: (u32, u32), rev: u32| self.taken.get(&id).is_some_and(|t| t.rev == rev);
+            let of_rules = found.into_iter().filter(|(id, rev, _)| in_use(*id, *rev)).map(|(_, _, lint)| lint);
+            self.loaded.lints = of_rules.chain(uses.finish(in_use)).collect();
+        }
         self.loaded.signatures = self.signatures.into_iter().flatten().collect();
         self.loaded.skipped = self.skipped.into_iter().flatten().collect();
         self.loaded
     }
+}
+
+/// A problem at a place in a rule's text.
+fn problem(file: &Path, line: &Line<'_>, span: Span, severity: Severity, sid: Option<u32>, message: String) -> Problem {
+    let (row, column) = line.position(span.start);
+    let len = span.end.saturating_sub(span.start) as usize;
+    let excerpt = Excerpt::new(line.around(span.start), column.saturating_sub(1) as usize, len);
+    let message = report::shortened(message);
+    Problem { file: file.to_owned(), line: row, column, severity, sid, message, excerpt }
 }
 
 fn option_span(rule: &Rule<'_>, name: &[u8]) -> Option<Span> {

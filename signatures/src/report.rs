@@ -6,6 +6,8 @@ use std::path::PathBuf;
 /// How bad a problem is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
+    /// Worth knowing, for who asks.
+    Info,
     /// The rule is in use, but perhaps not as it was meant.
     Warning,
     /// The rule, or the file, is not in use.
@@ -15,6 +17,7 @@ pub enum Severity {
 impl fmt::Display for Severity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Info => "info",
             Self::Warning => "warning",
             Self::Error => "error",
         })
@@ -87,22 +90,73 @@ impl Excerpt {
     }
 }
 
+/// Longest message; what is longer quotes a text that nobody wants to read.
+const LONGEST: usize = 1_000;
+
+/// A message without the middle part of what it quotes, if it is very long.
+pub(crate) fn shortened(mut message: String) -> String {
+    if message.len() <= LONGEST {
+        return message;
+    }
+    let head = (0..=LONGEST / 2).rev().find(|&i| message.is_char_boundary(i)).unwrap_or(0);
+    let from = message.len() - LONGEST / 2;
+    let tail = (from..=message.len()).find(|&i| message.is_char_boundary(i)).unwrap_or(message.len());
+    message.replace_range(head..tail, " … ");
+    message
+}
+
 impl fmt::Display for Problem {
     /// `file:line:column: severity: message`, and under it the line with carets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let file = self.file.display();
-        if self.line == 0 {
-            return write!(f, "{file}: {}: {}", self.severity, self.message);
+        self.shown(false).fmt(f)
+    }
+}
+
+impl Severity {
+    /// The terminal's escape sequence for what is of this severity, to be ended by [`PLAIN`].
+    #[must_use]
+    pub fn colour(self) -> &'static str {
+        match self {
+            Self::Info => "\x1b[1;36m",
+            Self::Warning => "\x1b[1;33m",
+            Self::Error => "\x1b[1;31m",
         }
-        write!(f, "{file}:{}:{}: {}: {}", self.line, self.column, self.severity, self.message)?;
-        if let Some(sid) = self.sid {
+    }
+}
+
+/// Ends a colour on a terminal.
+pub const PLAIN: &str = "\x1b[0m";
+
+impl Problem {
+    /// For people, in colour if the answer goes to a terminal.
+    #[must_use]
+    pub fn shown(&self, colour: bool) -> impl fmt::Display + '_ {
+        Shown { problem: self, colour }
+    }
+}
+
+struct Shown<'a> {
+    problem: &'a Problem,
+    colour: bool,
+}
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Problem { file, line, column, severity, sid, message, excerpt } = self.problem;
+        let (on, off) = if self.colour { (severity.colour(), PLAIN) } else { ("", "") };
+        let file = file.display();
+        if *line == 0 {
+            return write!(f, "{file}: {on}{severity}{off}: {message}");
+        }
+        write!(f, "{file}:{line}:{column}: {on}{severity}{off}: {message}")?;
+        if let Some(sid) = sid {
             write!(f, " (sid {sid})")?;
         }
-        let Excerpt { text, before, len } = &self.excerpt;
+        let Excerpt { text, before, len } = excerpt;
         if text.is_empty() {
             return Ok(());
         }
-        write!(f, "\n    {text}\n    {:before$}{}", "", "^".repeat(*len))
+        write!(f, "\n    {text}\n    {:before$}{on}{}{off}", "", "^".repeat(*len))
     }
 }
 
@@ -122,6 +176,30 @@ mod tests {
             excerpt: Excerpt::new(b"abc\tdefg", 4, 3),
         };
         assert_eq!(problem.to_string(), "r/x.rules:12:5: error: wrong (sid 7)\n    abc defg\n        ^^^");
+    }
+
+    #[test]
+    fn long_messages_keep_both_ends() {
+        let long = format!("begin {} end", "é".repeat(5_000));
+        let short = shortened(long);
+        assert!(short.len() <= LONGEST + 5 && short.starts_with("begin é") && short.ends_with("é end"), "{short}");
+        assert_eq!(shortened("é".repeat(400)), "é".repeat(400));
+    }
+
+    #[test]
+    fn colour_is_added_and_nothing_else() {
+        let problem = Problem {
+            file: "x".into(),
+            line: 1,
+            column: 2,
+            severity: Severity::Warning,
+            sid: None,
+            message: "odd".into(),
+            excerpt: Excerpt::new(b"ab", 1, 1),
+        };
+        let shown = problem.shown(true).to_string();
+        assert!(shown.contains("\x1b[1;33mwarning\x1b[0m"));
+        assert_eq!(shown.replace("\x1b[1;33m", "").replace(PLAIN, ""), problem.to_string());
     }
 
     #[test]

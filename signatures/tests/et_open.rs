@@ -1,10 +1,12 @@
 //! A real ruleset of 40,490 rules, where it is lent: everything in it is accounted for. Says so when it is not there.
 
 use sekisho_signatures::classification::Classifications;
-use sekisho_signatures::load::{Loaded, load_text};
+use sekisho_signatures::lint::Kind;
+use sekisho_signatures::load::{Loaded, load_text, load_text_linted};
 use sekisho_signatures::report::Severity;
 use sekisho_signatures::syntax::{lines::lines, parse};
 use sekisho_signatures::variables::Variables;
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 use std::time::Instant;
@@ -53,6 +55,28 @@ fn every_rule_is_accounted_for() {
     assert_eq!(loaded.signatures.len() + loaded.skipped.len(), 28_179);
     assert_eq!(loaded.disabled, 40_490 - 28_183);
     assert!(errors.iter().all(|e| e.line > 0 && e.column > 1 && e.sid.is_some()));
+}
+
+/// What a check says of a real ruleset must stay readable: some hundreds of warnings, each of a rule that its author can mend.
+#[test]
+fn lints_do_not_drown_a_real_ruleset() {
+    let Some(text) = ruleset() else { return };
+    let begun = Instant::now();
+    let path = Path::new("et-open.rules");
+    let loaded = load_text_linted(path, &text, &Variables::default(), &Classifications::default());
+    let took = begun.elapsed();
+    let mut counts: BTreeMap<(Severity, Kind), usize> = BTreeMap::new();
+    for lint in &loaded.lints {
+        *counts.entry((lint.problem.severity, lint.kind)).or_default() += 1;
+    }
+    eprintln!("{counts:#?} in {took:?}");
+    if std::env::var_os("SHOW_LINTS").is_some() {
+        for lint in &loaded.lints {
+            eprintln!("{:?} {}", lint.kind, lint.problem);
+        }
+    }
+    assert!(loaded.lints.iter().all(|l| l.problem.line > 0 && !l.problem.message.is_empty()));
+    assert!(loaded.lints.iter().filter(|l| l.problem.severity == Severity::Warning).count() < 500);
 }
 
 #[test]

@@ -3,9 +3,12 @@
 
 use proptest::prelude::*;
 use sekisho_signatures::classification::Classifications;
-use sekisho_signatures::load::{Loaded, load_text};
+use sekisho_signatures::lint::Kind;
+use sekisho_signatures::load::{Loaded, load_text, load_text_linted};
 use sekisho_signatures::variables::Variables;
+use std::fmt::Write;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// Rules that between them use every family of keywords.
 const RULES: &[&str] = &[
@@ -66,6 +69,134 @@ fn a_rule_cut_anywhere_is_an_error_with_a_place() {
             assert_eq!((loaded.signatures.len() + loaded.skipped.len(), loaded.failed()), (0, 1), "{}", &rule[..end]);
         }
     }
+}
+
+/// What may be read of a hostile file in a test, also on a busy machine; honest cost is a hundredth of it.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Reads, within [`PATIENCE`], with lints.
+fn read_in_time(text: &[u8]) -> Loaded {
+    let begun = Instant::now();
+    let loaded = load_text_linted(Path::new("x"), text, &Variables::default(), &Classifications::default());
+    assert!(begun.elapsed() < PATIENCE, "{:?} for {} bytes", begun.elapsed(), text.len());
+    let told: usize = loaded.problems.iter().map(|p| p.to_string().len()).sum();
+    assert!(told < 4_096 * (loaded.problems.len() + 1), "{told} bytes tell {} problems", loaded.problems.len());
+    loaded
+}
+
+fn rule(options: &str) -> String {
+    format!("alert tcp any any -> any any (msg:\"m\"; {options} sid:1; rev:1;)\n")
+}
+
+#[test]
+fn lines_of_a_megabyte_are_read_or_refused_and_told_briefly() {
+    const MEGABYTE: usize = 1 << 20;
+    let long = |what: &str| what.repeat(MEGABYTE / what.len());
+    let refused = [
+        long("a"),
+        long("("),
+        long("alert "),
+        long("alert tcp any any -> any any (sid:1;) "),
+        rule(&long("x")),
+        rule(&format!("content:\"{}\";", long("a"))),
+        rule(&format!("content:\"|{}\";", long("00"))),
+        rule(&format!("pcre:\"/{}/\";", long("("))),
+        rule(&format!("content:\"a\"; depth:{};", long("9"))),
+        rule(&format!("flowbits:{};", long("set,"))),
+        rule(&format!("byte_test:{};", long("1,"))),
+        rule(&format!("reference:{};", long("a"))),
+        format!("alert tcp [{}] any -> any any (sid:1;)", long("[")),
+        format!("alert tcp {} any -> any any (sid:1;)", long("!")),
+        format!("alert tcp [{}] any -> any any (sid:1;)", long("1.1.1.300,")),
+        format!("alert tcp any [{}] -> any any (sid:1;)", long("1:")),
+        format!("alert tcp ${} any -> any any (sid:1;)", long("H")),
+    ];
+    for text in refused {
+        let loaded = read_in_time(text.as_bytes());
+        assert_eq!((loaded.signatures.len(), loaded.failed()), (0, 1), "{}…", &text[..100]);
+    }
+    // Long, but right.
+    for text in [
+        rule(&format!("metadata:{};", long("a b, "))),
+        rule(&format!("flowbits:set,{};", long("a"))),
+        format!("# {}\n{}", long("alert "), rule("")),
+        format!("alert tcp [{}2.2.2.2] any -> any any (sid:1;)", long("1.1.1.1,")),
+        format!("alert tcp any [{}2] -> any any (sid:1;)", long("1,")),
+    ] {
+        let loaded = read_in_time(text.as_bytes());
+        assert_eq!((loaded.signatures.len(), loaded.failed()), (1, 0), "{}…", &text[..100]);
+    }
+}
+
+#[test]
+fn a_hundred_thousand_of_anything_in_one_rule_is_bounded() {
+    for option in [
+        "content:\"abcd\"; ",
+        "content:!\"abcd\"; ",
+        "content:\"a\"; distance:1; within:9; ",
+        "flowbits:isset,a; ",
+        "flowbits:set,a; ",
+        "reference:url,example.org; ",
+        "isdataat:9; ",
+        "byte_test:1,>,3,0; ",
+        "ttl:>3; ",
+        "pcre:\"/a/\"; ",
+    ] {
+        let loaded = read_in_time(rule(&option.repeat(100_000)).as_bytes());
+        assert_eq!(loaded.signatures.len() + loaded.failed(), 1, "{option}");
+    }
+}
+
+#[test]
+fn as_many_bad_rules_are_each_told_once() {
+    let text = (1..=50_000).fold(String::new(), |mut all, sid| {
+        let _ = writeln!(all, "alert tcp any any -> any any (cotnent:\"a\"; sid:{sid};)");
+        all
+    });
+    assert_eq!(read_in_time(text.as_bytes()).failed(), 50_000);
+}
+
+#[test]
+fn deep_nesting_is_refused() {
+    for depth in [65, 1_000, 100_000] {
+        let list = format!("{}any{}", "[".repeat(depth), "]".repeat(depth));
+        let loaded = read_in_time(format!("alert tcp {list} any -> any any (sid:1;)").as_bytes());
+        assert_eq!(loaded.failed(), 1);
+        assert!(loaded.problems[0].message.contains("nest deeper than 64"), "{}", loaded.problems[0].message);
+    }
+    // Of a regular expression the library says it.
+    let deep = format!("pcre:\"/{}a{}/\";", "(".repeat(10_000), ")".repeat(10_000));
+    assert_eq!(read_in_time(rule(&deep).as_bytes()).failed(), 1);
+}
+
+#[test]
+fn expressions_that_backtrack_without_end_are_pointed_at() {
+    for pattern in ["(a+)+$", "(?:a|b*)*c", "(\\s*\\w+\\s*)+;", "^(.*)*$"] {
+        let loaded =
+            read_in_time(rule(&format!("content:\"abc\"; pcre:\"/{}/\";", pattern.replace(';', "\\x3b"))).as_bytes());
+        let kinds: Vec<Kind> = loaded.lints.iter().map(|l| l.kind).collect();
+        assert_eq!((loaded.failed(), kinds), (0, vec![Kind::RegexBacktracks]), "{pattern}");
+    }
+}
+
+#[test]
+fn bytes_that_are_no_text_line_ends_and_marks() {
+    let mut text = b"\xef\xbb\xbf".to_vec();
+    text.extend_from_slice(b"alert tcp any any -> any 1 (msg:\"\xff\xfe\"; content:\"\xc3(\"; sid:1;)\r\n");
+    text.extend_from_slice(
+        b"alert tcp any any -> any 2 (msg:\"\xff\"; content:\"a\"; reference:url,\xf0\x9f; sid:2;)\r\r\n",
+    );
+    text.extend_from_slice(b"\0\0\0\nalert tcp any any -> any 3 (sid:3;)\0");
+    let loaded = read_in_time(&text);
+    let sids: Vec<u32> = loaded.signatures.iter().map(|s| s.sid).collect();
+    assert_eq!(sids, [1, 2]);
+    // Zeros are no blank lines, and what follows a rule is told.
+    let lines: Vec<u32> = loaded.problems.iter().map(|p| p.line).collect();
+    assert_eq!(lines, [3, 4]);
+    // UTF-16, as some editors save it, is refused at its first byte and not taken for an empty file.
+    let wide: Vec<u8> = "\u{feff}alert tcp".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let loaded = read_in_time(&wide);
+    assert_eq!((loaded.signatures.len(), loaded.failed()), (0, 1));
 }
 
 /// How a rule is spoiled.

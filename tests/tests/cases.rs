@@ -9,6 +9,9 @@ use clap::Parser;
 use sekisho::control::pcap::{PcapArguments, read_files};
 use sekisho::control::report::PcapReport;
 use sekisho::ledger::Outcome;
+use sekisho_signatures::classification::Classifications;
+use sekisho_signatures::load::load_linted;
+use sekisho_signatures::variables::Variables;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -26,6 +29,8 @@ struct Case {
     /// Flags of `sekisho pcap`.
     #[serde(default)]
     arguments: Vec<String>,
+    /// Rules that ship, in place of `case.rules`: a path from the project's root.
+    rules: Option<PathBuf>,
     /// Only read by one worker: it counts over flows whose order several workers do not keep.
     #[serde(default)]
     one_worker: bool,
@@ -110,6 +115,26 @@ fn a_wrong_expectation_is_found() {
     }
 }
 
+/// A rule that ships is proven by the case that its metadata names.
+#[test]
+fn every_rule_that_ships_has_its_case() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let paths = [root.join("signatures/rules")];
+    let loaded = load_linted(&paths, &Variables::default(), &Classifications::default());
+    let told: Vec<String> = loaded.problems.iter().map(ToString::to_string).collect();
+    assert_eq!(told, [""; 0]);
+    let lints: Vec<String> = loaded.lints.iter().map(|lint| lint.problem.to_string()).collect();
+    assert_eq!(lints, [""; 0]);
+    assert!(loaded.signatures.len() >= 20 && loaded.skipped.is_empty());
+    for rule in &loaded.signatures {
+        let named = rule.metadata.iter().find(|(key, _)| &**key == "case").map_or("", |(_, name)| name);
+        let text = std::fs::read_to_string(root.join("tests/cases").join(named).join("case.toml")).unwrap_or_default();
+        let case: Case = toml::from_str(&text).unwrap_or_else(|e| panic!("sid {}: case {named}: {e}", rule.sid));
+        assert_eq!(case.rules.as_deref(), Some(Path::new("signatures/rules")), "case {named}");
+        assert!(case.alerts.contains_key(&rule.sid.to_string()), "sid {} does not alert in {named}", rule.sid);
+    }
+}
+
 fn run(folder: &Path, show: bool) -> Result<()> {
     let text = std::fs::read_to_string(folder.join("case.toml"))?;
     let case: Case = toml::from_str(&text).context("case.toml")?;
@@ -153,7 +178,11 @@ fn capture_of(folder: &Path, work: &Path) -> Result<PathBuf> {
 fn read(folder: &Path, case: &Case, capture: &Path, work: &Path, workers: u16) -> Result<(PcapReport, Vec<Value>)> {
     let output = work.join(format!("out-{workers}"));
     let mut line = vec!["pcap".to_owned(), capture.display().to_string()];
-    line.extend(["--rules".to_owned(), folder.join("case.rules").display().to_string()]);
+    let rules = match &case.rules {
+        Some(path) => Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path),
+        None => folder.join("case.rules"),
+    };
+    line.extend(["--rules".to_owned(), rules.display().to_string()]);
     line.extend(["--output".to_owned(), output.display().to_string()]);
     line.extend(["--workers".to_owned(), workers.to_string()]);
     line.extend(case.arguments.iter().cloned());

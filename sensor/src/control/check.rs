@@ -2,22 +2,27 @@
 
 use super::arguments::{ConfigArguments, Format, RuleArguments};
 use super::rules::{self, RulesError};
-use crate::config::{Config, ConfigError};
-use clap::Args;
+use crate::config::{Config, ConfigError, ConfigProblem};
+use clap::{Args, ValueEnum};
+use sekisho_signatures::lint::Kind;
 use sekisho_signatures::load::Loaded;
+use sekisho_signatures::report::{PLAIN, Problem, Severity};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
+use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
 
 /// Check configuration and rules, and tell every problem with its place.
 ///
-/// Nothing is started or changed. Exit status 1 if anything is an error; warnings and rules that need what is not built yet
-/// are told, and leave it at 0.
+/// Beside errors it tells of rules that can never match, wait for what no rule sets, do nothing, or cost more than they need.
+/// Nothing is started or changed. Exit status 1 if anything is an error; all else leaves it at 0.
 #[derive(Args, Clone, Debug)]
 #[expect(missing_docs, reason = "the flattened fields are groups of flags, documented at their types")]
 #[command(
     after_help = "Examples:\n  sekisho check\n  sekisho check --rules /etc/sekisho/rules --rules 'local/*.rules'\n  \
+                        sekisho check --level info --all --rules local.rules\n  \
                         sekisho check --format json | jq '.problems[] | select(.severity == \"error\")'"
 )]
 pub struct CheckArguments {
@@ -28,9 +33,37 @@ pub struct CheckArguments {
     /// `text` for people; `json` for one object with loaded, failed, skipped and all problems, skipped rules among them.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
+    /// How bad a problem must be to be told; `info` adds what is worth knowing about rules that are in order.
+    #[arg(long, value_enum, default_value_t = Level::Warning)]
+    pub level: Level,
+    /// Show every problem, not only the first ten warnings of each kind. JSON always holds all.
+    #[arg(long)]
+    pub all: bool,
     /// Also list every rule that is left out because it needs what is not built yet, not only their number by keyword.
     #[arg(long)]
     pub list_skipped: bool,
+}
+
+/// `--level`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Level {
+    /// Only what is not in use.
+    Error,
+    /// Also what is in use, but perhaps not as it was meant.
+    Warning,
+    /// Also what is worth knowing.
+    Info,
+}
+
+impl Level {
+    fn admits(self, severity: Severity) -> bool {
+        severity
+            >= match self {
+                Self::Error => Severity::Error,
+                Self::Warning => Severity::Warning,
+                Self::Info => Severity::Info,
+            }
+    }
 }
 
 /// Why nothing could be checked.
@@ -60,50 +93,54 @@ struct Entry {
     file: String,
     line: u32,
     column: u32,
-    /// `error`, `warning` or `skipped`.
+    /// `error`, `warning`, `info` or `skipped`.
     severity: &'static str,
     sid: Option<u32>,
     message: String,
 }
+
+/// Warnings of one kind that are shown unless all are asked for.
+const SHOWN: usize = 10;
 
 /// Checks, and prints what was found.
 ///
 /// # Errors
 /// What cannot be read at all.
 pub fn check(arguments: &CheckArguments) -> Result<ExitCode, CheckError> {
-    let (config, config_problems) = match arguments.config.load_installed() {
+    let (mut config, mut config_problems) = match arguments.config.load_installed() {
         Ok(config) => (config, Vec::new()),
         // Rules are still worth checking: against the defaults.
         Err(ConfigError::Problems(problems)) => (Config::default(), problems),
         Err(error) => return Err(CheckError::Config(error)),
     };
     // Compiled, since some things are only found by doing it.
-    let loaded = rules::compile(&config, &arguments.rules.rules)?;
-    let in_use = loaded.in_use();
-    let loaded = loaded.loaded;
-    let bad = !config_problems.is_empty() || loaded.has_errors();
+    let mut rules = rules::compile_linted(&config, &arguments.rules.rules);
+    if let Err(error @ (RulesError::Classification { .. } | RulesError::ClassificationLine { .. })) = &rules {
+        // Of the rules there is more to tell, and the built-in class types will do for that.
+        config_problems.push(classification_problem(error));
+        config.rules.classification = None;
+        rules = rules::compile_linted(&config, &arguments.rules.rules);
+    }
+    let rules = rules?;
+    let in_use = rules.in_use();
+    let loaded = rules.loaded;
+    let found = found(&loaded);
     if arguments.format == Format::Json {
-        let mut problems: Vec<Entry> = config_problems
-            .iter()
-            .map(|p| Entry {
-                file: p.file.clone(),
-                line: p.line,
-                column: p.column,
-                severity: "error",
-                sid: None,
-                message: p.message.clone(),
-            })
-            .collect();
-        problems.extend(rule_entries(&loaded));
-        let answer = Answer { loaded: in_use, failed: loaded.failed(), skipped: loaded.skipped.len(), problems };
+        let told = found.iter().filter(|f| arguments.level.admits(f.problem.severity));
+        let problems = config_problems.iter().map(config_entry).chain(told.map(entry)).chain(skipped_entries(&loaded));
+        let answer = Answer {
+            loaded: in_use,
+            failed: loaded.failed(),
+            skipped: loaded.skipped.len(),
+            problems: problems.collect(),
+        };
         println!("{}", serde_json::to_string(&answer)?);
     } else {
+        let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
         for problem in &config_problems {
             println!("{problem}\n");
         }
-        for problem in &loaded.problems {
-            println!("{problem}\n");
-        }
+        print_found(&found, arguments.level, arguments.all, colour);
         print_skipped(&loaded, arguments.list_skipped);
         if config_problems.is_empty() {
             println!("configuration: no errors");
@@ -120,30 +157,117 @@ pub fn check(arguments: &CheckArguments) -> Result<ExitCode, CheckError> {
             loaded.files.len(),
         );
     }
+    let bad = !config_problems.is_empty() || loaded.has_errors();
     Ok(if bad { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-fn rule_entries(loaded: &Loaded) -> impl Iterator<Item = Entry> {
-    let problems = loaded.problems.iter().map(|p| Entry {
-        file: p.file.display().to_string(),
-        line: p.line,
-        column: p.column,
-        severity: match p.severity {
-            sekisho_signatures::report::Severity::Error => "error",
-            sekisho_signatures::report::Severity::Warning => "warning",
-        },
-        sid: p.sid,
-        message: p.message.clone(),
+/// A problem, and of which sort it is if it is no matter of form.
+struct Found<'a> {
+    problem: &'a Problem,
+    kind: Option<Kind>,
+}
+
+/// All that is to be told about the rules, in the order of files and places.
+fn found(loaded: &Loaded) -> Vec<Found<'_>> {
+    let problems = loaded.problems.iter().map(|problem| Found { problem, kind: None });
+    let lints = loaded.lints.iter().map(|lint| Found { problem: &lint.problem, kind: Some(lint.kind) });
+    let mut found: Vec<Found<'_>> = problems.chain(lints).collect();
+    let order: HashMap<&Path, usize> = loaded.files.iter().enumerate().map(|(i, file)| (file.as_path(), i)).collect();
+    found.sort_by_key(|f| {
+        let p = f.problem;
+        // What is about no file of rules, such as a path that names none, goes first.
+        (order.get(p.file.as_path()).map(|i| i + 1), p.line, p.column, std::cmp::Reverse(p.severity))
     });
-    let skipped = loaded.skipped.iter().map(|s| Entry {
+    found
+}
+
+/// What is wrong with the file of class types, at its place.
+fn classification_problem(error: &RulesError) -> ConfigProblem {
+    let told = |path: &Path, line: usize, message: String| {
+        let file = path.display().to_string();
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        let Some(index) = line.checked_sub(1) else { return ConfigProblem::without_place(&file, message) };
+        let start = text.split_inclusive('\n').take(index).map(str::len).sum::<usize>();
+        let len = text.get(start..).and_then(|rest| rest.lines().next()).map_or(0, str::len);
+        ConfigProblem::at(&file, &text, start..start + len, message)
+    };
+    match error {
+        RulesError::Classification { path, source } => told(path, 0, format!("cannot be read: {source}")),
+        RulesError::ClassificationLine { path, source } => {
+            // The line stands in front already.
+            let message = source.to_string();
+            let message = message.split_once(": ").map_or(message.clone(), |(_, rest)| rest.to_owned());
+            told(path, source.line, message)
+        }
+        other => ConfigProblem::without_place("rules", other.to_string()),
+    }
+}
+
+fn config_entry(problem: &ConfigProblem) -> Entry {
+    Entry {
+        file: problem.file.clone(),
+        line: problem.line,
+        column: problem.column,
+        severity: "error",
+        sid: None,
+        message: problem.message.clone(),
+    }
+}
+
+fn entry(found: &Found<'_>) -> Entry {
+    let p = found.problem;
+    let severity = match p.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        Severity::Info => "info",
+    };
+    let (file, message) = (p.file.display().to_string(), p.message.clone());
+    Entry { file, line: p.line, column: p.column, severity, sid: p.sid, message }
+}
+
+fn skipped_entries(loaded: &Loaded) -> impl Iterator<Item = Entry> {
+    loaded.skipped.iter().map(|s| Entry {
         file: file_name(loaded, s.place.file),
         line: s.place.line,
         column: s.place.column,
         severity: "skipped",
         sid: Some(s.sid),
         message: format!("{} is not built yet", s.keyword),
-    });
-    problems.chain(skipped)
+    })
+}
+
+/// Every error, the first of each kind of warning, and how many more there are of it.
+fn print_found(found: &[Found<'_>], level: Level, all: bool, colour: bool) {
+    let mut counts: BTreeMap<(Reverse<Severity>, Kind), (usize, usize)> = BTreeMap::new();
+    for f in found {
+        let told = level.admits(f.problem.severity);
+        let Some(kind) = f.kind else {
+            if told {
+                println!("{}\n", f.problem.shown(colour));
+            }
+            continue;
+        };
+        let (seen, shown) = counts.entry((Reverse(f.problem.severity), kind)).or_default();
+        *seen += 1;
+        if told && (all || *shown < SHOWN) {
+            *shown += 1;
+            println!("{}\n", f.problem.shown(colour));
+        }
+    }
+    if counts.is_empty() {
+        return;
+    }
+    println!("Rules to look at:");
+    for ((Reverse(severity), kind), (seen, shown)) in counts {
+        let (on, off) = if colour { (severity.colour(), PLAIN) } else { ("", "") };
+        let hidden = match seen - shown {
+            0 => String::new(),
+            _ if !level.admits(severity) => format!(" (--level {severity} shows them)"),
+            n => format!(" ({n} not shown; --all shows them)"),
+        };
+        println!("  {seen:>6}  {on}{severity}{off}: {}{hidden}", kind.title());
+    }
+    println!();
 }
 
 fn file_name(loaded: &Loaded, index: u32) -> String {

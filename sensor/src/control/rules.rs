@@ -8,7 +8,7 @@ use crate::detect::engine::Engine;
 use crate::detect::hyperscan::HyperscanError;
 use crate::output::sources::RulesetStatus;
 use sekisho_signatures::classification::{ClassificationError, Classifications};
-use sekisho_signatures::load::{Loaded, load};
+use sekisho_signatures::load::{Loaded, load, load_linted};
 use sekisho_signatures::report::{Excerpt, Problem, Severity};
 use sekisho_signatures::ruleset::Ruleset;
 use sekisho_signatures::variables::Variables;
@@ -74,6 +74,7 @@ impl Rules {
             match problem.severity {
                 Severity::Error => tracing::error!("{problem}"),
                 Severity::Warning => tracing::warn!("{problem}"),
+                Severity::Info => tracing::info!("{problem}"),
             }
         }
         let more = self.loaded.problems.len().saturating_sub(SHOWN);
@@ -105,6 +106,15 @@ pub fn variables(config: &Config) -> Variables {
 /// # Errors
 /// The class types cannot be read.
 pub fn read(config: &Config, paths: &[PathBuf]) -> Result<Loaded, RulesError> {
+    read_by(load, config, paths)
+}
+
+/// Reads rules in one of the ways in which [`sekisho_signatures::load`] does.
+fn read_by(
+    load: fn(&[PathBuf], &Variables, &Classifications) -> Loaded,
+    config: &Config,
+    paths: &[PathBuf],
+) -> Result<Loaded, RulesError> {
     let classifications = match &config.rules.classification {
         None => Classifications::default(),
         Some(path) => {
@@ -123,7 +133,18 @@ pub fn read(config: &Config, paths: &[PathBuf]) -> Result<Loaded, RulesError> {
 /// # Errors
 /// As [`read`], or Hyperscan failed.
 pub fn compile(config: &Config, paths: &[PathBuf]) -> Result<Rules, RulesError> {
-    let mut loaded = read(config, paths)?;
+    compile_loaded(read(config, paths)?)
+}
+
+/// The same, with what authors of rules should know ([`Loaded::lints`]).
+///
+/// # Errors
+/// As [`compile`].
+pub fn compile_linted(config: &Config, paths: &[PathBuf]) -> Result<Rules, RulesError> {
+    compile_loaded(read_by(load_linted, config, paths)?)
+}
+
+fn compile_loaded(mut loaded: Loaded) -> Result<Rules, RulesError> {
     let ruleset = Arc::new(Ruleset::new(std::mem::take(&mut loaded.signatures)));
     let engine = Engine::new(Arc::clone(&ruleset))?;
     for refused in &engine.refused {

@@ -56,7 +56,7 @@ pub(crate) fn content(checker: &mut Checker<'_>, _: &'static str, option: &RuleO
 }
 
 /// Resolves escapes and `|hex|`.
-pub(super) fn bytes(text: Text<'_>) -> Result<Box<[u8]>, RuleError> {
+pub(crate) fn bytes(text: Text<'_>) -> Result<Box<[u8]>, RuleError> {
     if text.bytes.is_empty() {
         // Points at the quotes.
         let at = text.start as usize;
@@ -300,7 +300,7 @@ fn fits(conditions: &[BufferCondition], checker: &Checker<'_>, raw: bool) -> Out
 }
 
 /// The least size of a buffer in which all contents can be found.
-fn needed(conditions: &[BufferCondition]) -> u64 {
+pub(crate) fn needed(conditions: &[BufferCondition]) -> u64 {
     let literal = |v: Option<Value>| match v {
         Some(Value::Literal(n)) => n,
         _ => 0,

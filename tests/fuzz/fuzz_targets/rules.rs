@@ -1,10 +1,10 @@
 //! Any text as rules: nothing panics; a rule that parses prints to text that parses to the same tree and prints the same again;
-//! every place that is named lies within the text; and what is loaded makes a ruleset.
+//! every place that is named, by errors and by lints, lies within the text; and what is loaded makes a ruleset.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use sekisho_signatures::classification::Classifications;
-use sekisho_signatures::load::load_text;
+use sekisho_signatures::load::load_text_linted;
 use sekisho_signatures::ruleset::Ruleset;
 use sekisho_signatures::syntax;
 use sekisho_signatures::variables::Variables;
@@ -25,9 +25,9 @@ fuzz_target!(|data: &[u8]| {
         Err(error) => assert!(!error.to_string().is_empty()),
     }
 
-    let loaded = load_text(Path::new("fuzz.rules"), data, &VARIABLES, &CLASSIFICATIONS);
+    let loaded = load_text_linted(Path::new("fuzz.rules"), data, &VARIABLES, &CLASSIFICATIONS);
     let lines = 1 + data.iter().filter(|&&b| b == b'\n').count();
-    for problem in &loaded.problems {
+    for problem in loaded.problems.iter().chain(loaded.lints.iter().map(|lint| &lint.problem)) {
         assert!(problem.line as usize <= lines, "line {} of {lines}", problem.line);
         assert!(!problem.to_string().is_empty());
     }
