@@ -17,6 +17,8 @@ pub mod dns;
 mod flow;
 pub mod http;
 pub mod registry;
+mod text;
+pub mod tls;
 mod transaction;
 
 pub use flow::{AppView, FlowApp, MAX_PROBE, Recognition};

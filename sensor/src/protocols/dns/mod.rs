@@ -20,7 +20,6 @@ mod parser;
 mod probe;
 mod rdata;
 mod record;
-mod text;
 mod transaction;
 
 #[cfg(test)]
