@@ -296,6 +296,8 @@ buffers! {
     DnsOpcode: "dns.opcode", &[], &[], Protocols::DNS, Both, Number, Complete, "the operation of a message.";
     DnsRcode: "dns.rcode", &[], &[], Protocols::DNS, Both, Number, Complete, "the response code of a message.";
     DnsRrtype: "dns.rrtype", &[], &[], Protocols::DNS, Both, Number, Complete, "the type of each question and record.";
+    TlsState: "ssl_state", &[], &[], Protocols::TLS, Both, Number, Line, "which messages of the handshake were seen.";
+    TlsVersion: "ssl_version", &[], &[], Protocols::TLS, Both, Number, Line, "the version that the message's side speaks.";
     TlsCertChainLen: "tls.cert_chain_len", &[], &[], Protocols::TLS, ToClient, Number, Headers, "how many certificates the server sent.";
 }
 

@@ -401,14 +401,14 @@ mod tests {
     #[test]
     fn a_bad_rule_stops_no_other() {
         let text =
-            [rule("sid:1;"), rule("sid:2; dsize:x;"), rule("sid:3; http.uri; content:\"a\";"), rule("sid:4")].concat();
+            [rule("sid:1;"), rule("sid:2; dsize:x;"), rule("sid:3; lua:x.lua;"), rule("sid:4")].concat();
         let loaded = read(text.as_bytes());
         assert_eq!(loaded.signatures.len(), 1);
         assert_eq!(told(&loaded), [(2, 44, Severity::Error, Some(2)), (4, 31, Severity::Error, Some(4))]);
         assert_eq!(loaded.skipped.len(), 1);
         assert_eq!(
             (&*loaded.skipped[0].keyword, loaded.skipped[0].place.line, loaded.skipped[0].place.column),
-            ("http.uri", 3, 38)
+            ("lua", 3, 38)
         );
         assert!(loaded.has_errors() && loaded.failed() == 2);
     }

@@ -3,6 +3,7 @@
 use super::Parser;
 use super::dns::{self, DnsParser};
 use super::http::{self, HttpConfig, HttpParser};
+use super::tls::{self, TlsParser};
 use crate::packet::Direction;
 use sekisho_signatures::app::Protocol;
 
@@ -59,6 +60,13 @@ static ENTRIES: &[Entry] = &[
             http::Probe::NotForUs => Likeness::No,
         },
         parser: || Box::new(HttpParser::new(HttpConfig::default())),
+    },
+    Entry {
+        protocol: Protocol::Tls,
+        transport: Transport::Stream,
+        ports: &[],
+        probe: tls::probe,
+        parser: || Box::new(TlsParser::new()),
     },
     Entry {
         protocol: Protocol::Mdns,

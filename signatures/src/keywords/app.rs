@@ -132,6 +132,11 @@ pub(crate) fn integer(
     buffer: Buffer,
     option: &RuleOption<'_>,
 ) -> Outcome {
+    if matches!(buffer, Buffer::TlsState | Buffer::TlsVersion) {
+        let test = super::tls::names(name, buffer, option)?;
+        checker.beside(buffer, BufferCondition::Number(test), option.name.span());
+        return Ok(());
+    }
     let value = text(option);
     let (negated, word) = match value.strip(b"!") {
         Some(rest) => (true, rest.trim()),

@@ -23,6 +23,7 @@ mod shape;
 mod size;
 mod tcp;
 mod threshold;
+mod tls;
 
 /// Checks one option and adds what it says to the signature. The name is the one that the rule uses.
 pub(crate) type Check = fn(&mut Checker<'_>, &'static str, &RuleOption<'_>) -> Result<(), RuleError>;
@@ -141,6 +142,7 @@ pub fn families() -> &'static [Family] {
             family("Events", event::KEYWORDS),
             family("Flows", flow::KEYWORDS),
             family("Application protocols", app::KEYWORDS),
+            family("TLS", tls::KEYWORDS),
             family("How often", threshold::KEYWORDS),
             family("Buffers", buffers::keywords()),
             family("Transforms", buffers::TRANSFORMS),
@@ -251,14 +253,11 @@ mod tests {
 
     #[test]
     fn a_known_keyword_that_is_not_built_leaves_the_rule_out() {
-        assert_eq!(skipped("http.uri; content:\"x\";").as_deref(), Some("http.uri"));
-        assert_eq!(skipped("content:\"x\"; http_uri;").as_deref(), Some("http_uri"));
+        assert_eq!(skipped("content:\"x\"; lua:x.lua;").as_deref(), Some("lua"));
+        assert_eq!(skipped("lua:x.lua; luajit:y.lua; content:\"x\";").as_deref(), Some("lua"));
         assert_eq!(skipped("content:\"x\";"), None);
-        assert_eq!(
-            skipped("uricontent:!\"x\"; nocase; content:\"y\"; http_uri; distance:1;").as_deref(),
-            Some("uricontent")
-        );
-        assert_eq!(skipped("http.uri; content:\"x\"; http_uri;").as_deref(), Some("http.uri"));
+        assert_eq!(skipped("uricontent:!\"x\"; nocase; content:\"y\"; http_uri; distance:1;"), None);
+        assert_eq!(skipped("http.uri; content:\"x\"; http_uri;"), None);
     }
 
     #[test]

@@ -187,9 +187,11 @@ mod tests {
     }
 
     #[test]
-    fn buffer_letters_need_what_is_not_built() {
-        assert_eq!(skipped("pcre:\"/a/Ui\";").as_deref(), Some("http.uri"));
-        assert_eq!(skipped("http.host; pcre:\"/a/W\";").as_deref(), Some("http.host"));
+    fn letters_choose_a_buffer() {
+        let s = good("content:\"x\"; pcre:\"/a/Ui\"; pcre:\"/b/\";");
+        assert_eq!((s.payload.len(), s.buffers.len()), (2, 1));
+        assert_eq!(s.buffers[0].buffer, Buffer::HttpUri);
+        assert_eq!(good("http.host; pcre:\"/a/W\";").buffers[0].conditions.len(), 1);
         assert!(matches!(bad("http.uri; pcre:\"/a/W\";").0, Kind::UnusedBuffer { .. }));
         assert_eq!(skipped("pcre:\"/a(b)/R,flow:x\";").as_deref(), Some("pcre that keeps what it captures"));
         assert_eq!(

@@ -137,8 +137,6 @@ mod tests {
     #[test]
     fn right_forms_leave_the_rule_out() {
         for option in [
-            "urilen:<100",
-            "urilen:1<>5,raw",
             "stream_size:server, =, 1",
             "flowint:a.b, +, 1",
             "flowint:a,notset",

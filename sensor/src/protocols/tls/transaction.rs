@@ -143,6 +143,17 @@ impl Transaction for TlsTransaction {
 
     fn number(&self, buffer: Buffer, direction: Direction, index: usize) -> Option<u64> {
         match buffer {
+            Buffer::TlsState => {
+                let all = [
+                    Seen::ClientHello,
+                    Seen::ServerHello,
+                    Seen::ClientKeyExchange,
+                    Seen::ServerKeyExchange,
+                    Seen::Unknown,
+                ];
+                all.into_iter().filter(|what| self.has_seen(*what)).map(|what| what as u64).nth(index)
+            }
+            Buffer::TlsVersion if index == 0 => Some(u64::from(self.version(direction).0)),
             Buffer::TlsCertChainLen if index == 0 => self.chain(direction).map(|chain| chain.count() as u64),
             _ => None,
         }
