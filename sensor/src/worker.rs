@@ -11,8 +11,10 @@ use crate::counters::Published;
 use crate::decode::{DecodeConfig, DecodeCounters, DecodeEvent, Decoder, EventSet, Frame};
 use crate::defrag::DefragCounters;
 use crate::detect::DetectConfig;
+use crate::detect::cost::RuleCosts;
 use crate::detect::detector::Detector;
 use crate::detect::engine::Engine;
+use crate::detect::handover::Handover;
 use crate::detect::hyperscan::HyperscanError;
 use crate::detect::rule::PacketContext;
 use crate::detect::state::{DetectCounters, FlowDetect};
@@ -64,6 +66,7 @@ pub struct Worker {
     path: Path,
     ledger: Arc<Ledger>,
     published: Arc<Published>,
+    handover: Arc<Handover>,
     scratch: Vec<u64>,
 }
 
@@ -106,6 +109,7 @@ impl Worker {
             },
             ledger: Arc::default(),
             published: Arc::new(Published::new(len)),
+            handover: Arc::default(),
             scratch: vec![0; len],
             engine,
         })
@@ -121,6 +125,18 @@ impl Worker {
     #[must_use]
     pub fn published(&self) -> &Arc<Published> {
         &self.published
+    }
+
+    /// Where it looks for the next ruleset, once a batch.
+    #[must_use]
+    pub fn handover(&self) -> &Arc<Handover> {
+        &self.handover
+    }
+
+    /// What each rule of the ruleset at hand cost so far, for others to read.
+    #[must_use]
+    pub fn costs(&self) -> &Arc<RuleCosts> {
+        self.path.detector.costs()
     }
 
     /// What each worker's published counters are, in order.
@@ -162,8 +178,15 @@ impl Worker {
         outcome
     }
 
-    /// To be called once a batch, and when idle: ends flows whose time is over and publishes the counters.
+    /// To be called once a batch, and when idle: ends flows whose time is over, publishes the counters and, if a new ruleset is
+    /// there, turns to it.
     pub fn batch_end(&mut self, now: Timestamp) {
+        if let Some(mut equipment) = self.handover.take_next() {
+            self.path.detector.switch(&mut equipment);
+            self.path.sender.switch(&mut equipment.catalog);
+            std::mem::swap(&mut self.engine, &mut equipment.engine);
+            self.handover.retire(equipment);
+        }
         self.path.expire(&self.engine, now);
         self.decoder.defrag.expire(now);
         self.publish();

@@ -4,9 +4,11 @@
 //! expected and the nearest key that exists; all mistakes are told at once.
 
 mod problem;
+mod rules;
 mod source;
 
 pub use problem::{ConfigError, ConfigProblem, nearest};
+pub use rules::{CacheFolder, OnCostly, RulesConfig};
 
 use crate::capture::afxdp_config::AfxdpConfig;
 use crate::control::interface::AttachConfig;
@@ -19,7 +21,7 @@ use sekisho_signatures::variables::Variables;
 use serde::Deserialize;
 use source::Source;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Where the sensor looks when `--config` is not given.
 pub const DEFAULT_PATH: &str = "/etc/sekisho/sekisho.toml";
@@ -72,16 +74,6 @@ pub struct CaptureConfig {
     pub xdp: AttachConfig,
     /// `[capture.afxdp]`: the sockets.
     pub afxdp: AfxdpConfig,
-}
-
-/// `[rules]`: the signatures.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
-#[serde(default, deny_unknown_fields)]
-pub struct RulesConfig {
-    /// Files, directories (their `*.rules`) or globs. Relative paths are relative to the configuration file.
-    pub paths: Vec<PathBuf>,
-    /// Class types in the form of a `classification.config`, in place of the built-in ones.
-    pub classification: Option<PathBuf>,
 }
 
 /// `[variables]`: what `$NAME` means in a rule's header, over Suricata's defaults.
@@ -175,6 +167,9 @@ impl Config {
         if let Err(error) = self.capture.afxdp.validate() {
             refuse(&["capture", "afxdp"], error.to_string());
         }
+        if !(0.0..=1.0).contains(&self.rules.cost_limit) {
+            refuse(&["rules", "cost_limit"], "a share of the workers' time, from 0 to 1".into());
+        }
         if self.capture.cpus.as_ref().is_some_and(Vec::is_empty) {
             refuse(&["capture", "cpus"], "name at least one CPU, or leave the key out for all of them".into());
         }
@@ -194,9 +189,7 @@ impl Config {
     }
 
     fn resolve_paths(&mut self, folder: &Path) {
-        for path in self.rules.paths.iter_mut().chain(&mut self.rules.classification) {
-            *path = folder.join(&*path);
-        }
+        self.rules.resolve_paths(folder);
     }
 }
 
@@ -281,6 +274,7 @@ mod tests {
 
     #[test]
     fn paths_are_relative_to_the_file() {
+        use std::path::PathBuf;
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("sekisho.toml");
         std::fs::write(&file, "[rules]\npaths = [\"rules\", \"/abs/x.rules\"]\n").unwrap();

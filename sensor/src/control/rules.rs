@@ -4,8 +4,10 @@
 //! configuration names them, and a machine on which they cannot be compiled.
 
 use crate::config::Config;
+use crate::detect::cache::DatabaseCache;
 use crate::detect::engine::Engine;
 use crate::detect::hyperscan::HyperscanError;
+use crate::detect::lasting::Lasting;
 use crate::output::sources::RulesetStatus;
 use sekisho_signatures::classification::{ClassificationError, Classifications};
 use sekisho_signatures::load::{Loaded, load, load_linted};
@@ -14,6 +16,7 @@ use sekisho_signatures::ruleset::Ruleset;
 use sekisho_signatures::variables::Variables;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
 
 /// Problems that are shown before the rest is only counted.
 const SHOWN: usize = 10;
@@ -48,6 +51,10 @@ pub struct Rules {
     pub engine: Arc<Engine>,
     /// What was read.
     pub loaded: Loaded,
+    /// How long reading and compiling took.
+    pub took: Duration,
+    /// When that was done.
+    pub finished: SystemTime,
 }
 
 impl Rules {
@@ -109,12 +116,10 @@ pub fn read(config: &Config, paths: &[PathBuf]) -> Result<Loaded, RulesError> {
     read_by(load, config, paths)
 }
 
-/// Reads rules in one of the ways in which [`sekisho_signatures::load`] does.
-fn read_by(
-    load: fn(&[PathBuf], &Variables, &Classifications) -> Loaded,
-    config: &Config,
-    paths: &[PathBuf],
-) -> Result<Loaded, RulesError> {
+/// One of the ways in which [`sekisho_signatures::load`] reads rules.
+type Load = fn(&[PathBuf], &Variables, &Classifications) -> Loaded;
+
+fn read_by(load: Load, config: &Config, paths: &[PathBuf]) -> Result<Loaded, RulesError> {
     let classifications = match &config.rules.classification {
         None => Classifications::default(),
         Some(path) => {
@@ -133,7 +138,7 @@ fn read_by(
 /// # Errors
 /// As [`read`], or Hyperscan failed.
 pub fn compile(config: &Config, paths: &[PathBuf]) -> Result<Rules, RulesError> {
-    compile_loaded(read(config, paths)?)
+    compile_next(config, paths, &mut Lasting::default())
 }
 
 /// The same, with what authors of rules should know ([`Loaded::lints`]).
@@ -141,12 +146,32 @@ pub fn compile(config: &Config, paths: &[PathBuf]) -> Result<Rules, RulesError> 
 /// # Errors
 /// As [`compile`].
 pub fn compile_linted(config: &Config, paths: &[PathBuf]) -> Result<Rules, RulesError> {
-    compile_loaded(read_by(load_linted, config, paths)?)
+    compile_by(load_linted, config, paths, &mut Lasting::default())
 }
 
-fn compile_loaded(mut loaded: Loaded) -> Result<Rules, RulesError> {
+/// Reads and compiles the rules that come after others: see [`Lasting`].
+///
+/// # Errors
+/// As [`read`], or Hyperscan failed.
+pub fn compile_next(config: &Config, paths: &[PathBuf], lasting: &mut Lasting) -> Result<Rules, RulesError> {
+    compile_by(load, config, paths, lasting)
+}
+
+fn compile_by(load: Load, config: &Config, paths: &[PathBuf], lasting: &mut Lasting) -> Result<Rules, RulesError> {
+    let started = Instant::now();
+    let mut loaded = read_by(load, config, paths)?;
+    let read = started.elapsed();
     let ruleset = Arc::new(Ruleset::new(std::mem::take(&mut loaded.signatures)));
-    let engine = Engine::new(Arc::clone(&ruleset))?;
+    let cache = config.rules.cache.path().map_or_else(DatabaseCache::off, |folder| DatabaseCache::open(&folder));
+    let sorted = started.elapsed();
+    let engine = Engine::build(Arc::clone(&ruleset), lasting, &cache)?;
+    let took = started.elapsed();
+    tracing::debug!(
+        "rules: read in {read:?}, put in groups in {:?}, compiled in {:?}; literal sets: {:?}",
+        sorted - read,
+        took - sorted,
+        cache.counts()
+    );
     for refused in &engine.refused {
         let Some(signature) = ruleset.signatures.get(refused.signature as usize) else { continue };
         loaded.problems.push(Problem {
@@ -159,5 +184,5 @@ fn compile_loaded(mut loaded: Loaded) -> Result<Rules, RulesError> {
             excerpt: Excerpt::default(),
         });
     }
-    Ok(Rules { engine: Arc::new(engine), loaded })
+    Ok(Rules { engine: Arc::new(engine), loaded, took: started.elapsed(), finished: SystemTime::now() })
 }

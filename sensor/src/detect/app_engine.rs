@@ -1,6 +1,7 @@
 //! What is run on the transactions of one protocol in one direction: for each buffer that some rule guards itself by, one
 //! set of literals, scanned when the buffer is there; and the rules that have no literal in any buffer.
 
+use super::compile::{Plan, Sets, Wanted};
 use super::engine::{Guarded, possible_starts};
 use super::hyperscan::{BlockSet, HyperscanError, Literal};
 use super::rule::Rule;
@@ -9,6 +10,7 @@ use sekisho_signatures::group::AppGroup;
 use sekisho_signatures::ruleset::Ruleset;
 use sekisho_signatures::transform::Transform;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// The literals of one buffer.
 pub(super) struct BufferSet {
@@ -16,7 +18,7 @@ pub(super) struct BufferSet {
     pub(super) transforms: Box<[Transform]>,
     pub(super) progress: Progress,
     pub(super) grows: bool,
-    pub(super) literals: BlockSet,
+    pub(super) literals: Arc<BlockSet>,
     guarded: Vec<Guarded>,
     first: Vec<u32>,
 }
@@ -51,12 +53,25 @@ struct Collecting {
     found: Vec<(u32, Guarded)>,
 }
 
-impl AppEngine {
-    /// Compiles the group.
-    ///
-    /// # Errors
-    /// Hyperscan's.
-    pub(super) fn build(ruleset: &Ruleset, rules: &[Option<Rule>], group: &AppGroup) -> Result<Self, HyperscanError> {
+/// What is run on one protocol and direction, its literals still to be compiled.
+pub(super) struct AppPlan {
+    sets: Vec<SetPlan>,
+    unguarded: Vec<(Progress, u32)>,
+    events: Box<[u32]>,
+}
+
+/// A buffer's set, its literals still to be compiled.
+struct SetPlan {
+    buffer: Buffer,
+    transforms: Box<[Transform]>,
+    literals: Wanted,
+    guarded: Vec<Guarded>,
+    first: Vec<u32>,
+}
+
+impl AppPlan {
+    /// For the rules of `group`; what it wants compiled is added to `plan`.
+    pub(super) fn new(ruleset: &Ruleset, rules: &[Option<Rule>], group: &AppGroup, plan: &mut Plan) -> Self {
         let mut sets: Vec<((Buffer, Box<[Transform]>), Collecting)> = vec![];
         let mut index: HashMap<(Buffer, Box<[Transform]>), usize> = HashMap::new();
         let (mut unguarded, mut events) = (vec![], vec![]);
@@ -91,10 +106,21 @@ impl AppEngine {
             set.found.push((literal, Guarded { rule: i, content_to_end: (pattern.from + pattern.len) as u32, starts }));
         }
         unguarded.sort_unstable();
-        let sets = sets.into_iter().map(|(key, set)| set.build(key)).collect::<Result<_, _>>()?;
-        Ok(Self { sets, unguarded, events: events.into() })
+        let sets = sets.into_iter().map(|(key, set)| set.plan(key, plan)).collect();
+        Self { sets, unguarded, events: events.into() }
     }
 
+    /// With its literals, compiled.
+    ///
+    /// # Errors
+    /// They are not there.
+    pub(super) fn build(self, sets: &Sets) -> Result<AppEngine, HyperscanError> {
+        let own = self.sets.into_iter().map(|set| set.build(sets)).collect::<Result<_, _>>()?;
+        Ok(AppEngine { sets: own, unguarded: self.unguarded, events: self.events })
+    }
+}
+
+impl AppEngine {
     /// Nothing is asked of these transactions.
     pub(super) fn is_empty(&self) -> bool {
         self.sets.is_empty() && self.unguarded.is_empty() && self.events.is_empty()
@@ -102,23 +128,35 @@ impl AppEngine {
 }
 
 impl Collecting {
-    fn build(mut self, (buffer, transforms): (Buffer, Box<[Transform]>)) -> Result<BufferSet, HyperscanError> {
+    fn plan(mut self, (buffer, transforms): (Buffer, Box<[Transform]>), plan: &mut Plan) -> SetPlan {
         self.found.sort_by_key(|(literal, _)| *literal);
         let count = self.literals.len();
         let first = (0..=count).map(|l| self.found.partition_point(|(literal, _)| (*literal as usize) < l) as u32);
-        let declaration = buffer.declaration();
+        SetPlan {
+            buffer,
+            transforms,
+            first: first.collect(),
+            literals: plan.block(self.literals),
+            guarded: self.found.into_iter().map(|(_, g)| g).collect(),
+        }
+    }
+}
+
+impl SetPlan {
+    fn build(self, sets: &Sets) -> Result<BufferSet, HyperscanError> {
+        let declaration = self.buffer.declaration();
         let progress = match declaration.source {
             Source::Transaction(progress) => progress,
             Source::Packet | Source::Rule => Progress::Complete,
         };
         Ok(BufferSet {
-            buffer,
-            transforms,
+            buffer: self.buffer,
+            transforms: self.transforms,
             progress,
             grows: declaration.kind == Kind::Grows,
-            first: first.collect(),
-            literals: BlockSet::compile(&self.literals)?,
-            guarded: self.found.into_iter().map(|(_, g)| g).collect(),
+            literals: sets.block(self.literals)?,
+            guarded: self.guarded,
+            first: self.first,
         })
     }
 }

@@ -15,11 +15,14 @@ use super::buffer::BufferScratch;
 use super::candidate::{
     Candidate, Hit, MAX_HITS, Stretch, Where, add_sized, add_stream_candidates, in_range, take_hit,
 };
+use super::cost::{CostMeter, RuleCosts};
 use super::engine::{Engine, GroupEngine, LiteralSet};
+use super::handover::Equipment;
 use super::history::HistoryPool;
-use super::hyperscan::{HyperscanError, ScanScratch, ScanStream};
+use super::hyperscan::HyperscanError;
 use super::pending::{NO_PENDING, PendingPool};
 use super::rule::PacketContext;
+use super::scans::Scans;
 use super::state::{Alert, DetectCounters, FlowDetect, NO_STREAM, Ruling, StreamState};
 use super::threshold::Thresholds;
 use super::transaction::AppLog;
@@ -38,12 +41,10 @@ pub struct Detector {
     pub alerts: Vec<Alert>,
     pub(super) ruling: Ruling,
     pub(super) headers_judged: bool,
-    pub(super) scratch: ScanScratch,
-    pub(super) scans: Vec<ScanStream>,
-    /// By group: scan states that no stream uses.
-    pub(super) free_scans: Vec<Vec<u32>>,
-    /// By group: a scan state for TCP payload that is not part of a stream.
-    pub(super) spare_scans: Vec<Option<ScanStream>>,
+    /// The ruleset that the scans are for.
+    pub(super) epoch: u32,
+    pub(super) scans: Scans,
+    pub(super) costs: CostMeter,
     pub(super) history: HistoryPool,
     pub(super) pending: PendingPool,
     pub(super) hits: Vec<Hit>,
@@ -65,34 +66,15 @@ impl Detector {
     /// # Errors
     /// Hyperscan has no memory for its scratch space.
     pub fn new(engine: &Engine, thresholds: Arc<Thresholds>, history_bytes: usize) -> Result<Self, HyperscanError> {
-        let mut scratch = ScanScratch::default();
-        let mut spare_scans = vec![];
-        for group in &engine.groups {
-            spare_scans.push(match &group.literals {
-                LiteralSet::None => None,
-                LiteralSet::Block(set) => {
-                    scratch.cover_block(set)?;
-                    None
-                }
-                LiteralSet::Stream(set) => {
-                    scratch.cover_stream(set)?;
-                    Some(set.open()?)
-                }
-            });
-        }
-        for set in engine.buffer_sets() {
-            scratch.cover_block(set)?;
-        }
         Ok(Self {
             thresholds,
             counters: DetectCounters::default(),
             alerts: Vec::with_capacity(64),
             ruling: Ruling::default(),
             headers_judged: false,
-            scratch,
-            scans: vec![],
-            free_scans: engine.groups.iter().map(|_| vec![]).collect(),
-            spare_scans,
+            epoch: engine.epoch,
+            scans: Scans::new(engine)?,
+            costs: CostMeter::new(Arc::new(RuleCosts::new(engine.ruleset.signatures.len()))),
             history: HistoryPool::new(history_bytes),
             pending: PendingPool::default(),
             hits: Vec::with_capacity(MAX_HITS),
@@ -106,7 +88,21 @@ impl Detector {
         })
     }
 
-    /// Begins a packet and finds what rules will ask about it. `engine` is the one that the detector was made for.
+    /// From the next packet on judges by the engine of `equipment`, which gets what is of no use any more. To be called between
+    /// packets.
+    pub fn switch(&mut self, equipment: &mut Equipment) {
+        self.epoch = equipment.engine.epoch;
+        std::mem::swap(&mut self.scans, &mut equipment.scans);
+        self.costs.switch(&mut equipment.costs);
+    }
+
+    /// What each rule cost so far, for others to read.
+    #[must_use]
+    pub fn costs(&self) -> &Arc<RuleCosts> {
+        self.costs.costs()
+    }
+
+    /// Begins a packet and finds what rules will ask about it. `engine` is the one that the detector was made for, or switched to.
     pub fn begin<'a>(
         &mut self,
         engine: &'a Engine,
@@ -142,7 +138,9 @@ impl Detector {
             };
         };
         let to_server = direction == Direction::ToServer;
-        if flow.class.is_none() {
+        // An ICMP error about the flow has other ends and no ports: the flow waits for a packet of its own.
+        if flow.epoch != engine.epoch && flow.class.is_none_or(|own| own == class) {
+            flow.renew(engine.epoch);
             flow.class = Some(class);
             let (client, server) = if to_server { (src, dst) } else { (dst, src) };
             flow.rows = [find(client), find(server)];
@@ -261,6 +259,11 @@ impl Detector {
         let state = &mut flow.streams[direction.index()];
         self.history.release(&mut state.history);
         state.next = behind;
+        // Or a literal would be found across the gap, and those behind it in the wrong place.
+        if let Some(scan) = self.scans.streams.get(state.scan as usize) {
+            scan.reset(&self.scans.scratch);
+            state.scan_start = behind;
+        }
     }
 
     /// Nothing more will come for now in this direction: what is parked is judged as it stands.
@@ -349,11 +352,10 @@ impl Detector {
         for (state, group) in flow.streams.iter_mut().zip(flow.groups) {
             self.history.release(&mut state.history);
             self.pending.release(&mut state.pending);
-            if state.scan != NO_STREAM {
-                if let Some(free) = self.free_scans.get_mut(usize::from(group)) {
-                    free.push(state.scan);
-                }
-                state.scan = NO_STREAM;
+            let scan = std::mem::replace(&mut state.scan, NO_STREAM);
+            // What it held of another epoch went with that epoch's engine.
+            if scan != NO_STREAM && flow.epoch == self.epoch {
+                self.scans.give_back(group, scan);
             }
         }
     }
@@ -369,34 +371,32 @@ impl Detector {
 
     fn scan_stream(&mut self, group: &GroupEngine, index: u16, state: &mut StreamState, position: u64, bytes: &[u8]) {
         let LiteralSet::Stream(set) = &group.literals else { return };
-        if state.scan == NO_STREAM {
-            let free = self.free_scans.get_mut(usize::from(index)).and_then(Vec::pop);
-            state.scan = match free {
-                Some(scan) => {
-                    self.scans[scan as usize].reset(&self.scratch);
-                    scan
-                }
-                None => match set.open() {
-                    Ok(scan) => {
-                        self.scans.push(scan);
-                        (self.scans.len() - 1) as u32
-                    }
-                    Err(_) => {
-                        self.counters.streams_refused += 1;
-                        return;
-                    }
-                },
+        let fresh = state.scan == NO_STREAM;
+        if fresh {
+            let Some(scan) = self.scans.take(set, index) else {
+                self.counters.streams_refused += 1;
+                return;
             };
-            state.scan_start = position;
+            (state.scan, state.scan_start) = (scan, position);
         }
-        let Some(scan) = self.scans.get(state.scan as usize) else { return };
-        if state.next != position && state.scan_start != position {
-            scan.reset(&self.scratch);
+        let Some(scan) = self.scans.streams.get(state.scan as usize) else { return };
+        let scratch = &self.scans.scratch;
+        if fresh && state.next == position {
+            // In the middle of a stream, since the rules are new: what ends before here is over, what ends behind is not.
+            let before = self.history.get(state.history);
+            let reach = set.longest_literal_bytes().saturating_sub(1);
+            let before = &before[before.len().saturating_sub(reach)..];
+            if !before.is_empty() {
+                scan.scan(before, scratch, |_, _| {});
+                state.scan_start = position.saturating_sub(before.len() as u64);
+            }
+        } else if state.next != position && state.scan_start != position {
+            scan.reset(scratch);
             state.scan_start = position;
         }
         let (hits, counters) = (&mut self.hits, &mut self.counters);
         counters.scanned_bytes += bytes.len() as u64;
-        scan.scan(bytes, &self.scratch, |literal, to| take_hit(hits, counters, literal, to));
+        scan.scan(bytes, scratch, |literal, to| take_hit(hits, counters, literal, to));
     }
 
     fn scan_block(&mut self, group: &GroupEngine, index: u16, payload: &[u8]) {
@@ -404,11 +404,11 @@ impl Detector {
         let hit = |literal, to| take_hit(hits, counters, literal, to);
         match &group.literals {
             LiteralSet::None => return,
-            LiteralSet::Block(set) => set.scan(payload, &self.scratch, hit),
+            LiteralSet::Block(set) => set.scan(payload, &self.scans.scratch, hit),
             LiteralSet::Stream(_) => {
-                if let Some(Some(scan)) = self.spare_scans.get(usize::from(index)) {
-                    scan.scan(payload, &self.scratch, hit);
-                    scan.reset(&self.scratch);
+                if let Some(Some(scan)) = self.scans.spare.get(usize::from(index)) {
+                    scan.scan(payload, &self.scans.scratch, hit);
+                    scan.reset(&self.scans.scratch);
                 }
             }
         }
@@ -429,12 +429,14 @@ impl Detector {
         let header = |rule: &u32| Candidate { rule: *rule, at: 0, place: Where::Header };
         out.extend(group.headers.iter().map(header));
         let judged = match (flow, cx.direction) {
-            (Some(flow), Some(d)) => std::mem::replace(&mut flow.addresses_judged[d.index()], true),
-            _ => false,
+            (Some(flow), Some(d)) => std::mem::replace(&mut flow.addresses_judged[d.index()], cx.engine.epoch),
+            _ => 0,
         };
         for row in cx.rows {
             let rules = cx.engine.rules_of_row(row).iter();
-            let wanted = |rule: &&u32| !judged || cx.engine.rule(**rule).is_some_and(|r| !r.is_address_only());
+            let wanted = |rule: &&u32| {
+                judged < cx.engine.key(**rule).since || cx.engine.rule(**rule).is_some_and(|r| !r.is_address_only())
+            };
             out.extend(rules.filter(wanted).map(header));
         }
     }

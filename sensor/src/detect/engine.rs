@@ -2,18 +2,21 @@
 //! all workers share one.
 
 use super::address::{AddressIndex, AddressLists, RowId};
-use super::app_engine::AppEngine;
+use super::app_engine::{AppEngine, AppPlan};
+use super::cache::DatabaseCache;
+use super::compile::{Plan, Sets, Wanted};
 use super::hyperscan::{BlockSet, HyperscanError, Literal, StreamSet};
+use super::lasting::{Lasting, RuleKey};
 use super::program::ProgramError;
 use super::rule::Rule;
 use crate::packet::Direction;
+use rustc_hash::FxHashMap;
 use sekisho_signatures::app::Protocol;
 use sekisho_signatures::group::{Group, PacketClass};
 use sekisho_signatures::model::{AddressSet, Content, PacketCondition, Signature, Value};
 use sekisho_signatures::ruleset::Ruleset;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// An address list with fewer addresses than this narrows enough to look its rules up by address.
 const NARROW: u128 = 1 << 24;
@@ -37,9 +40,9 @@ pub(super) struct Guarded {
 pub(super) enum LiteralSet {
     None,
     /// TCP.
-    Stream(StreamSet),
+    Stream(Arc<StreamSet>),
     /// All else.
-    Block(BlockSet),
+    Block(Arc<BlockSet>),
 }
 
 /// What is run on a packet of one group.
@@ -98,6 +101,12 @@ pub struct Engine {
     pub(super) looks_back: bool,
     /// Signatures left out.
     pub refused: Vec<Refused>,
+    /// Counts the rulesets of a sensor, from 1: a flow that was judged under another one has to be looked at anew.
+    pub epoch: u32,
+    /// By signature.
+    keys: Vec<RuleKey>,
+    /// By the rule's lasting number: its index.
+    by_key: FxHashMap<u32, u32>,
 }
 
 impl Engine {
@@ -106,9 +115,23 @@ impl Engine {
     /// # Errors
     /// Hyperscan fails to compile a set: out of memory, or a machine that it does not support.
     pub fn new(ruleset: Arc<Ruleset>) -> Result<Self, HyperscanError> {
+        Self::build(ruleset, &mut Lasting::default(), &DatabaseCache::off())
+    }
+
+    /// As [`Self::new`], for one ruleset after the other: what flows hold of the rulesets before keeps its meaning by `lasting`.
+    /// Literal sets come from `cache` where it has them.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn build(ruleset: Arc<Ruleset>, lasting: &mut Lasting, cache: &DatabaseCache) -> Result<Self, HyperscanError> {
         let mut lists = AddressLists::default();
         let mut refused = vec![];
-        let bits = ruleset.flowbit_index();
+        let numbers = lasting.next(&ruleset);
+        if numbers.nameless > 0 {
+            tracing::warn!("{} flowbits find no number; rules that use them cannot match", numbers.nameless);
+        }
+        let bits = lasting.flowbit_index();
+        let by_key = numbers.rules.iter().enumerate().map(|(i, key)| (key.number, i as u32)).collect();
         let mut rules: Vec<Option<Rule>> = Vec::with_capacity(ruleset.signatures.len());
         for (i, signature) in ruleset.signatures.iter().enumerate() {
             let rule = Rule::new(signature, ruleset.inspection[i], &mut lists, &bits);
@@ -116,14 +139,43 @@ impl Engine {
         }
         let addresses = lists.build();
         let by_row = rules_by_row(&ruleset, &rules, &addresses);
-        let groups = build_groups(&ruleset, &rules)?;
-        let apps = build_apps(&ruleset, &rules)?;
         let looks_back = rules.iter().flatten().any(|r| !r.program.is_empty() && !r.buffers.is_empty());
-        Ok(Self { ruleset, rules, addresses, groups, by_row, apps, looks_back, refused })
+        let mut plan = Plan::default();
+        let groups = ruleset.groups.groups().iter().map(|group| plan_group(&ruleset, &rules, group, &mut plan));
+        let groups: Vec<GroupPlan> = groups.collect();
+        let apps = ruleset.groups.app_groups().iter();
+        let apps: Vec<AppPlan> = apps.map(|group| AppPlan::new(&ruleset, &rules, group, &mut plan)).collect();
+        let sets = plan.compile(cache)?;
+        let groups = groups.into_iter().map(|group| group.build(&sets)).collect::<Result<_, _>>()?;
+        let apps = build_apps(&ruleset, apps, &sets)?;
+        Ok(Self {
+            ruleset,
+            rules,
+            addresses,
+            groups,
+            by_row,
+            apps,
+            looks_back,
+            refused,
+            epoch: numbers.epoch,
+            keys: numbers.rules,
+            by_key,
+        })
     }
 
     pub(super) fn rule(&self, index: u32) -> Option<&Rule> {
         self.rules.get(index as usize).and_then(Option::as_ref)
+    }
+
+    /// By what a rule is known in other epochs.
+    pub(super) fn key(&self, index: u32) -> RuleKey {
+        self.keys.get(index as usize).copied().unwrap_or(RuleKey { number: u32::MAX, since: 0 })
+    }
+
+    /// The rule of a lasting number, and its index; none if it is not part of this ruleset.
+    pub(super) fn rule_of_key(&self, number: u32) -> Option<(u32, &Rule)> {
+        let index = *self.by_key.get(&number)?;
+        Some((index, self.rule(index)?))
     }
 
     pub(super) fn group(&self, index: u16) -> Option<&GroupEngine> {
@@ -139,7 +191,7 @@ impl Engine {
 
     /// All sets of literals of buffers.
     pub(super) fn buffer_sets(&self) -> impl Iterator<Item = &BlockSet> {
-        self.apps.iter().flatten().flat_map(|app| app.sets.iter().map(|set| &set.literals))
+        self.apps.iter().flatten().flat_map(|app| app.sets.iter().map(|set| &*set.literals))
     }
 
     pub(super) fn rules_of_row(&self, row: RowId) -> &[u32] {
@@ -175,10 +227,10 @@ fn rules_by_row(ruleset: &Ruleset, rules: &[Option<Rule>], addresses: &AddressIn
     by_row.into_iter().map(Into::into).collect()
 }
 
-fn build_apps(ruleset: &Ruleset, rules: &[Option<Rule>]) -> Result<Vec<[AppEngine; 2]>, HyperscanError> {
+fn build_apps(ruleset: &Ruleset, plans: Vec<AppPlan>, sets: &Sets) -> Result<Vec<[AppEngine; 2]>, HyperscanError> {
     let mut apps: Vec<[AppEngine; 2]> = Protocol::ALL.iter().map(|_| Default::default()).collect();
-    for group in ruleset.groups.app_groups() {
-        let app = AppEngine::build(ruleset, rules, group)?;
+    for (group, plan) in ruleset.groups.app_groups().iter().zip(plans) {
+        let app = plan.build(sets)?;
         if let Some(both) = apps.get_mut(group.protocol as usize) {
             both[usize::from(!group.to_server)] = app;
         }
@@ -186,31 +238,25 @@ fn build_apps(ruleset: &Ruleset, rules: &[Option<Rule>]) -> Result<Vec<[AppEngin
     Ok(apps)
 }
 
-fn build_groups(ruleset: &Ruleset, rules: &[Option<Rule>]) -> Result<Vec<GroupEngine>, HyperscanError> {
-    let groups = ruleset.groups.groups();
-    let next = AtomicUsize::new(0);
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(groups.len().max(1));
-    let build = || {
-        let mut built = vec![];
-        loop {
-            let i = next.fetch_add(1, Ordering::Relaxed);
-            let Some(group) = groups.get(i) else { return built };
-            built.push((i, build_group(ruleset, rules, group)));
-        }
-    };
-    let mut built = std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(build)).collect();
-        let joined = workers.into_iter().flat_map(|w| w.join().unwrap_or_default());
-        joined.collect::<Vec<_>>()
-    });
-    built.sort_unstable_by_key(|(i, _)| *i);
-    if built.len() != groups.len() {
-        return Err(HyperscanError::Runtime("a thread that compiled rules did not finish".into()));
-    }
-    built.into_iter().map(|(_, group)| group).collect()
+/// A group whose literals are to be compiled.
+struct GroupPlan {
+    engine: GroupEngine,
+    /// The literals, and that they are for a stream.
+    wanted: Option<(Wanted, bool)>,
 }
 
-fn build_group(ruleset: &Ruleset, rules: &[Option<Rule>], group: &Group) -> Result<GroupEngine, HyperscanError> {
+impl GroupPlan {
+    fn build(self, sets: &Sets) -> Result<GroupEngine, HyperscanError> {
+        let literals = match self.wanted {
+            None => LiteralSet::None,
+            Some((wanted, true)) => LiteralSet::Stream(sets.stream(wanted)?),
+            Some((wanted, false)) => LiteralSet::Block(sets.block(wanted)?),
+        };
+        Ok(GroupEngine { literals, ..self.engine })
+    }
+}
+
+fn plan_group(ruleset: &Ruleset, rules: &[Option<Rule>], group: &Group, plan: &mut Plan) -> GroupPlan {
     let mut ids: HashMap<(Box<[u8]>, bool), u32> = HashMap::new();
     let mut literals: Vec<Literal> = vec![];
     let mut found: Vec<(u32, Guarded)> = vec![];
@@ -254,15 +300,16 @@ fn build_group(ruleset: &Ruleset, rules: &[Option<Rule>], group: &Group) -> Resu
     found.sort_by_key(|(literal, _)| *literal);
     let first =
         (0..=literals.len()).map(|l| found.partition_point(|(literal, _)| (*literal as usize) < l) as u32).collect();
-    let compiled = match group.class {
-        _ if literals.is_empty() => LiteralSet::None,
-        Some(PacketClass::Tcp) => LiteralSet::Stream(StreamSet::compile(&literals)?),
-        _ => LiteralSet::Block(BlockSet::compile(&literals)?),
+    let stream = group.class == Some(PacketClass::Tcp);
+    let wanted = match (literals.is_empty(), stream) {
+        (true, _) => None,
+        (false, true) => Some((plan.stream(literals), true)),
+        (false, false) => Some((plan.block(literals), false)),
     };
     let guarded = found.into_iter().map(|(_, g)| g).collect();
     let by_size = by_size.into_iter().map(Into::into).collect();
-    Ok(GroupEngine {
-        literals: compiled,
+    let engine = GroupEngine {
+        literals: LiteralSet::None,
         guarded,
         first,
         headers: headers.into(),
@@ -270,7 +317,8 @@ fn build_group(ruleset: &Ruleset, rules: &[Option<Rule>], group: &Group) -> Resu
         by_size,
         streams,
         packets,
-    })
+    };
+    GroupPlan { engine, wanted }
 }
 
 /// The payload sizes that a rule's `dsize` accepts, if they are few.

@@ -7,7 +7,7 @@
 #![expect(unsafe_code, reason = "hs_compile_lit_multi takes raw bytes, which the safe crate cannot pass")]
 
 use foreign_types::ForeignType;
-use hyperscan::{BlockMode, Database, Matching, Scratch, Stream, StreamingMode};
+use hyperscan::{BlockMode, Database, Matching, Scratch, Serialized, Stream, StreamingMode};
 use hyperscan_sys as ffi;
 use std::ffi::CStr;
 use std::mem::MaybeUninit;
@@ -35,6 +35,53 @@ pub enum HyperscanError {
     /// Scratch or stream memory could not be had.
     #[error("Hyperscan: {0}")]
     Runtime(String),
+}
+
+/// What a compiled set depends on beside its literals: Hyperscan's version, and the processor that it was compiled for.
+///
+/// # Errors
+/// A processor that Hyperscan does not support.
+pub fn platform() -> Result<String, HyperscanError> {
+    // SAFETY: the version is a C string that lives as long as the library.
+    let version = unsafe { CStr::from_ptr(ffi::hs_version()) }.to_string_lossy();
+    let mut info = MaybeUninit::<ffi::hs_platform_info_t>::zeroed();
+    // SAFETY: `info` is room for one structure, which the call fills in.
+    let code = unsafe { ffi::hs_populate_platform(info.as_mut_ptr()) };
+    if code != ffi::HS_SUCCESS as ffi::hs_error_t {
+        return Err(HyperscanError::Runtime(format!("this processor is not supported (error {code})")));
+    }
+    // SAFETY: it was zeroed, and filled in by the call; all its fields are numbers.
+    let info = unsafe { info.assume_init() };
+    Ok(format!("Hyperscan {version}; tune {}, features {:#x}", info.tune, info.cpu_features))
+}
+
+/// A compiled set that can be kept as bytes and made again from them.
+pub trait Keep: Sized {
+    /// Part of the name under which it is kept: sets of different modes are different.
+    const MODE: &'static str;
+
+    /// Compiles the set.
+    ///
+    /// # Errors
+    /// An empty list, or a literal that Hyperscan refuses.
+    fn compile(literals: &[Literal]) -> Result<Self, HyperscanError>;
+
+    /// The compiled set as bytes, for the same version of Hyperscan on a processor with the same features.
+    ///
+    /// # Errors
+    /// Out of memory.
+    fn to_bytes(&self) -> Result<impl std::ops::Deref<Target = [u8]>, HyperscanError>;
+
+    /// The set that [`Keep::to_bytes`] was called for. `bytes` must be what it returned, unchanged: Hyperscan checks their form,
+    /// but not that they mean well.
+    ///
+    /// # Errors
+    /// Bytes of another version, for another processor, or cut off.
+    fn from_bytes(bytes: &[u8], literals: &[Literal]) -> Result<Self, HyperscanError>;
+}
+
+fn runtime(error: hyperscan::Error) -> HyperscanError {
+    HyperscanError::Runtime(error.to_string())
 }
 
 fn compile(literals: &[Literal], mode: u32) -> Result<*mut ffi::hs_database_t, HyperscanError> {
@@ -84,6 +131,22 @@ pub struct BlockSet {
     database: Database<BlockMode>,
 }
 
+impl Keep for BlockSet {
+    const MODE: &'static str = "block";
+
+    fn compile(literals: &[Literal]) -> Result<Self, HyperscanError> {
+        BlockSet::compile(literals)
+    }
+
+    fn to_bytes(&self) -> Result<impl std::ops::Deref<Target = [u8]>, HyperscanError> {
+        self.database.serialize().map_err(runtime)
+    }
+
+    fn from_bytes(bytes: &[u8], _literals: &[Literal]) -> Result<Self, HyperscanError> {
+        Ok(Self { database: bytes.deserialize().map_err(runtime)? })
+    }
+}
+
 impl BlockSet {
     /// Compiles the set.
     ///
@@ -117,6 +180,27 @@ impl BlockSet {
 /// A set of literals, for streams that come in pieces.
 pub struct StreamSet {
     database: Database<StreamingMode>,
+    longest: usize,
+}
+
+fn longest(literals: &[Literal]) -> usize {
+    literals.iter().map(|l| l.bytes.len()).max().unwrap_or(0)
+}
+
+impl Keep for StreamSet {
+    const MODE: &'static str = "stream";
+
+    fn compile(literals: &[Literal]) -> Result<Self, HyperscanError> {
+        StreamSet::compile(literals)
+    }
+
+    fn to_bytes(&self) -> Result<impl std::ops::Deref<Target = [u8]>, HyperscanError> {
+        self.database.serialize().map_err(runtime)
+    }
+
+    fn from_bytes(bytes: &[u8], literals: &[Literal]) -> Result<Self, HyperscanError> {
+        Ok(Self { database: bytes.deserialize().map_err(runtime)?, longest: longest(literals) })
+    }
 }
 
 impl StreamSet {
@@ -127,7 +211,15 @@ impl StreamSet {
     pub fn compile(literals: &[Literal]) -> Result<Self, HyperscanError> {
         let raw = compile(literals, ffi::HS_MODE_STREAM)?;
         // SAFETY: `raw` is a database in streaming mode, fresh and owned by nobody else.
-        Ok(Self { database: unsafe { Database::from_ptr(raw) } })
+        let database = unsafe { Database::from_ptr(raw) };
+        Ok(Self { database, longest: longest(literals) })
+    }
+
+    /// Bytes of the longest literal: a scan that begins in the middle of a stream finds every literal that ends behind that
+    /// place if it is shown as many bytes before it, less one.
+    #[must_use]
+    pub fn longest_literal_bytes(&self) -> usize {
+        self.longest
     }
 
     /// Opens a stream at its beginning.
@@ -193,7 +285,6 @@ pub struct ScanScratch(Option<Scratch>);
 
 impl ScanScratch {
     fn cover<T>(&mut self, database: &Database<T>) -> Result<(), HyperscanError> {
-        let runtime = |e: hyperscan::Error| HyperscanError::Runtime(e.to_string());
         match &mut self.0 {
             Some(scratch) => database.realloc_scratch(scratch).map(|_| ()).map_err(runtime),
             empty => {
@@ -253,6 +344,31 @@ mod tests {
             stream.reset(&scratch);
         }
         assert_eq!(hits, [(0, 8), (0, 8)]);
+    }
+
+    #[test]
+    fn a_set_made_from_its_bytes_finds_the_same() {
+        let literals = [literal(b"needle", false), literal(b"x", true)];
+        let bytes = StreamSet::compile(&literals).unwrap().to_bytes().unwrap().to_vec();
+        let set = StreamSet::from_bytes(&bytes, &literals).unwrap();
+        assert_eq!(set.longest_literal_bytes(), 6);
+        let mut scratch = ScanScratch::default();
+        scratch.cover_stream(&set).unwrap();
+        let stream = set.open().unwrap();
+        let mut hits = vec![];
+        for piece in [&b"nee"[..], b"dleX"] {
+            stream.scan(piece, &scratch, |id, to| hits.push((id, to)));
+        }
+        assert_eq!(hits, [(0, 6), (1, 7)]);
+        assert!(StreamSet::from_bytes(&bytes[..bytes.len() - 1], &literals).is_err(), "cut off");
+        assert!(BlockSet::from_bytes(b"", &literals).is_err());
+    }
+
+    #[test]
+    fn the_platform_is_told() {
+        let text = platform().unwrap();
+        assert!(text.starts_with("Hyperscan 5.") && text.contains("features 0x"), "{text}");
+        assert_eq!(text, platform().unwrap());
     }
 
     #[test]

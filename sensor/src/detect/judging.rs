@@ -37,33 +37,51 @@ impl Detector {
             let same = &candidates[i..i + many];
             i += many;
             let Some(rule) = cx.engine.rule(index) else { continue };
-            self.counters.candidates += 1;
-            if !rule.admits(cx, &cx.engine.addresses) {
+            let Some(judging) = self.costs.begin(index) else {
+                self.counters.paused += 1;
                 continue;
+            };
+            self.counters.candidates += 1;
+            if rule.admits(cx, &cx.engine.addresses) {
+                self.judge_admitted(rule, index, cx, flow.as_deref_mut(), same, stretch);
             }
-            // On the packet the answer is the same for every occurrence; a match in the stream stands for the packet.
-            let mut packet_settled = false;
-            for candidate in same {
-                let in_stream = candidate.place == Where::Stream;
-                if !in_stream && std::mem::replace(&mut packet_settled, true) {
-                    continue;
-                }
-                let bits = flow.as_deref().map(|f| &f.bits);
-                if !rule.flowbits.is_empty() && !bits.is_some_and(|b| rule.flowbits.hold(b)) {
-                    break;
-                }
-                let judgement = match (candidate.place, flow.as_deref_mut()) {
-                    (Where::Stream, Some(flow)) => self.judge_stream(rule, index, cx, flow, candidate.at, stretch),
-                    _ => self.judge_packet(rule, cx),
-                };
-                if judgement == Judgement::Match {
-                    packet_settled = true;
-                    let found = if in_stream { Found::Stream } else { Found::Packet };
-                    self.matched(rule, index, cx, flow.as_deref_mut(), found, cx.reversed);
-                }
-            }
+            self.costs.end(index, judging);
             if flow.as_deref().is_some_and(|f| f.passed) || self.ruling.pass {
                 return;
+            }
+        }
+    }
+
+    /// Judges the candidates of one rule whose gate is open.
+    #[inline]
+    fn judge_admitted(
+        &mut self,
+        rule: &Rule,
+        index: u32,
+        cx: &PacketContext<'_>,
+        mut flow: Option<&mut FlowDetect>,
+        same: &[Candidate],
+        stretch: Stretch<'_>,
+    ) {
+        // On the packet the answer is the same for every occurrence; a match in the stream stands for the packet.
+        let mut packet_settled = false;
+        for candidate in same {
+            let in_stream = candidate.place == Where::Stream;
+            if !in_stream && std::mem::replace(&mut packet_settled, true) {
+                continue;
+            }
+            let bits = flow.as_deref().map(|f| &f.bits);
+            if !rule.flowbits.is_empty() && !bits.is_some_and(|b| rule.flowbits.hold(b)) {
+                break;
+            }
+            let judgement = match (candidate.place, flow.as_deref_mut()) {
+                (Where::Stream, Some(flow)) => self.judge_stream(rule, index, cx, flow, candidate.at, stretch),
+                _ => self.judge_packet(rule, cx),
+            };
+            if judgement == Judgement::Match {
+                packet_settled = true;
+                let found = if in_stream { Found::Stream } else { Found::Packet };
+                self.matched(rule, index, cx, flow.as_deref_mut(), found, cx.reversed);
             }
         }
     }
@@ -86,16 +104,17 @@ impl Detector {
         stretch: Stretch<'_>,
     ) -> Judgement {
         let Some(direction) = cx.direction else { return Judgement::NoMatch };
+        let key = cx.engine.key(index).number;
         let pending = &mut flow.streams[direction.index()].pending;
-        if self.pending.is_silent(*pending, index, at) {
+        if self.pending.is_silent(*pending, key, at) {
             return Judgement::NoMatch;
         }
         let judgement = self.judge(rule, stretch.around(at, End::Open));
         match judgement {
-            Judgement::Match => self.pending.silence(pending, index, at + REACH as u64),
+            Judgement::Match => self.pending.silence(pending, key, at + REACH as u64),
             Judgement::NeedMore => {
                 self.counters.parked += 1;
-                if !self.pending.park(pending, Parked { rule: index, at }) {
+                if !self.pending.park(pending, Parked { rule: key, at }) {
                     self.counters.parked_early += 1;
                     return self.judge(rule, stretch.around(at, End::Cut));
                 }
@@ -117,13 +136,20 @@ impl Detector {
         let state = direction.index();
         let mut i = 0;
         while let Some(parked) = self.pending.parked(flow.streams[state].pending, i) {
-            let Some(rule) = cx.engine.rule(parked.rule) else {
+            let Some((index, rule)) = cx.engine.rule_of_key(parked.rule) else {
                 self.pending.unpark(flow.streams[state].pending, i);
                 continue;
             };
             let silent = self.pending.is_silent(flow.streams[state].pending, parked.rule, parked.at);
             let end = if last { End::Final } else { End::Open };
-            let judgement = if silent { Judgement::NoMatch } else { self.judge(rule, stretch.around(parked.at, end)) };
+            let judgement = match self.costs.begin(index).filter(|_| !silent) {
+                Some(judging) => {
+                    let judgement = self.judge(rule, stretch.around(parked.at, end));
+                    self.costs.end(index, judging);
+                    judgement
+                }
+                None => Judgement::NoMatch,
+            };
             if judgement == Judgement::NeedMore && !last {
                 i += 1;
                 continue;
@@ -133,7 +159,7 @@ impl Detector {
                 let until = parked.at + REACH as u64;
                 self.pending.silence(&mut flow.streams[state].pending, parked.rule, until);
                 let reversed = cx.reversed != (cx.direction != Some(direction));
-                self.matched(rule, parked.rule, cx, Some(flow), Found::Stream, reversed);
+                self.matched(rule, index, cx, Some(flow), Found::Stream, reversed);
             }
         }
         self.pending.release_if_empty(&mut flow.streams[state].pending);
@@ -156,6 +182,7 @@ impl Detector {
         reversed: bool,
     ) {
         self.counters.matches += 1;
+        self.costs.matched(index);
         let in_stream = !matches!(found, Found::Packet);
         let ip = cx.packet.ip.as_ref();
         let (src, dst) = ip.map_or((Addr(0), Addr(0)), |ip| (ip.src, ip.dst));

@@ -1,10 +1,13 @@
 //! Detection: which signatures a packet, or the stream that it belongs to, matches.
 //!
 //! [`engine`] makes a ruleset ready: rules compiled ([`rule`], [`program`]), address lists indexed ([`address`]), one
-//! literal set built for each group of rules ([`hyperscan`]). [`detector`] is a worker's part: it scans, finds
-//! candidates and has them judged (`judging`, [`evaluate`]), with the help of each stream's last bytes ([`history`]), of what waits for more
+//! literal set built for each group of rules ([`hyperscan`], `compile`), or taken from where it was kept ([`cache`]).
+//! [`detector`] is a worker's part: it scans, finds candidates and has them judged (`judging`, [`evaluate`]), with the help of each stream's last bytes ([`history`]), of what waits for more
 //! of a stream ([`pending`]), of the flow's bits ([`flowbits`]) and of the counts by which rules are held back
 //! ([`threshold`]). What application protocols' parsers take apart is judged by transaction (`app_engine`, [`buffer`], `transaction`).
+//!
+//! Rulesets change while flows live. What a flow holds is good under the next one by its [`lasting`] numbers, or is
+//! renewed at its next packet; a worker is handed the next engine by [`handover`]. What each rule costs is in [`cost`].
 //!
 //! Tiers, by what a packet meets and what it costs: no rules for its group, nothing; a scan, from 1 ns for each 4 bytes; an
 //! occurrence, 10 ns; a rule's gate, 5 to 20 ns; a payload judgement, 50 ns and more.
@@ -12,17 +15,23 @@
 pub mod address;
 mod app_engine;
 pub mod buffer;
+pub mod cache;
 mod candidate;
+mod compile;
+pub mod cost;
 pub mod detector;
 pub mod engine;
 pub mod evaluate;
 pub mod flowbits;
+pub mod handover;
 pub mod history;
 pub mod hyperscan;
 mod judging;
+pub mod lasting;
 pub mod pending;
 pub mod program;
 pub mod rule;
+pub mod scans;
 pub mod state;
 pub mod threshold;
 pub mod transaction;

@@ -1,5 +1,5 @@
 //! What a stream direction's rules are waiting for, and which have spoken: few directions have any, so it is kept in a
-//! pool beside the flows.
+//! pool beside the flows. Rules are named by their lasting numbers, so that a new ruleset changes nothing here.
 
 use arrayvec::ArrayVec;
 
@@ -16,7 +16,7 @@ pub const NO_PENDING: u32 = u32::MAX;
 /// A rule that waits for more of the stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parked {
-    /// The rule.
+    /// The rule's lasting number.
     pub rule: u32,
     /// Stream position at which its literal ended.
     pub at: u64,

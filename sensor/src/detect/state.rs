@@ -22,6 +22,8 @@ crate::counters! {
         hits_lost => "detect_literal_hits_lost_total",
         /// Rules whose gate was tried.
         candidates => "detect_candidates_total",
+        /// Rules not tried since they are paused for their cost.
+        paused => "detect_paused_total",
         /// Payload judgements made.
         judgements => "detect_judgements_total",
         /// Payload judgements that ran out of steps: taken as no match.
@@ -67,14 +69,16 @@ impl Default for StreamState {
 /// Detection's state of one flow; lives in the flow table.
 #[derive(Debug, Default)]
 pub struct FlowDetect {
+    /// The ruleset that it was last judged under; 0 before its first packet. Numbers of groups, rows and scan states are of that one.
+    pub(super) epoch: u32,
     /// What its packets are; `None` before the first. An ICMP error about the flow is a packet of another class.
     pub(super) class: Option<PacketClass>,
     /// Lists of the client's and of the server's address.
     pub(super) rows: [RowId; 2],
     /// Groups to the server and to the client.
     pub(super) groups: [u16; 2],
-    /// Address-only rules were judged, by direction.
-    pub(super) addresses_judged: [bool; 2],
+    /// By direction: the epoch up to which address-only rules were judged; 0 if they were not.
+    pub(super) addresses_judged: [u32; 2],
     pub(super) bits: BitSet,
     pub(super) streams: [StreamState; 2],
     /// The application protocol and its parser.
@@ -83,6 +87,17 @@ pub struct FlowDetect {
     pub passed: bool,
     /// A drop rule matched the flow.
     pub dropped: bool,
+}
+
+impl FlowDetect {
+    /// Takes leave of the ruleset before: bits, last bytes, and which rules wait or have spoken keep their meaning; scan states were
+    /// that ruleset's, and are gone with it.
+    pub(super) fn renew(&mut self, epoch: u32) {
+        self.epoch = epoch;
+        for stream in &mut self.streams {
+            stream.scan = NO_STREAM;
+        }
+    }
 }
 
 /// A signature that matched, to be told.

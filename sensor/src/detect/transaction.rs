@@ -141,7 +141,8 @@ impl Detector {
         let app = cx.engine.app(protocol, direction);
         let grown = self.body_has_grown(app, transaction, direction, progress);
         if progress > before || grown {
-            candidates.append(&mut transaction.state().waiting);
+            let waiting = transaction.state().waiting.drain(..);
+            candidates.extend(waiting.filter_map(|key| cx.engine.rule_of_key(key)).map(|(index, _)| index));
         }
         if let Some(app) = app {
             let due = app.unguarded.iter().filter(|(from, _)| before < *from && *from <= progress);
@@ -155,7 +156,7 @@ impl Detector {
         candidates.sort_unstable();
         candidates.dedup();
         for &index in &candidates {
-            if !transaction.state_ref().matched.contains(&index) {
+            if !transaction.state_ref().matched.contains(&cx.engine.key(index).number) {
                 self.judge_transaction(cx, flow, transaction, index, progress);
             }
             if flow.passed {
@@ -212,7 +213,7 @@ impl Detector {
             self.hits.clear();
             let (hits, counters) = (&mut self.hits, &mut self.counters);
             counters.scanned_bytes += data.len() as u64;
-            set.literals.scan(data, &self.scratch, |literal, to| take_hit(hits, counters, literal, to));
+            set.literals.scan(data, &self.scans.scratch, |literal, to| take_hit(hits, counters, literal, to));
             for hit in &self.hits {
                 for guarded in set.guarded(hit.literal) {
                     let start = hit.to.wrapping_sub(u64::from(guarded.content_to_end));
@@ -235,17 +236,34 @@ impl Detector {
         index: u32,
         progress: Progress,
     ) {
+        let Some(judging) = self.costs.begin(index) else {
+            self.counters.paused += 1;
+            return;
+        };
+        self.judge_on_transaction(cx, flow, transaction, index, progress);
+        self.costs.end(index, judging);
+    }
+
+    fn judge_on_transaction(
+        &mut self,
+        cx: &PacketContext<'_>,
+        flow: &mut FlowDetect,
+        transaction: &mut dyn Transaction,
+        index: u32,
+        progress: Progress,
+    ) {
         let (Some(rule), Some(direction)) = (cx.engine.rule(index), cx.direction) else { return };
+        let key = cx.engine.key(index).number;
         self.counters.candidates += 1;
         if !rule.admits(cx, &cx.engine.addresses) {
             // A rule for the other direction waits for it.
             if !rule.buffers.is_empty() && !rule.is_due(direction, transaction.state_ref().inspected) {
-                wait(transaction, index);
+                wait(transaction, key);
             }
             return;
         }
         if !rule.is_due(direction, transaction.state_ref().inspected) {
-            return wait(transaction, index);
+            return wait(transaction, key);
         }
         if !rule.flowbits.is_empty() && !rule.flowbits.hold(&flow.bits) {
             return;
@@ -253,12 +271,12 @@ impl Detector {
         let complete = transaction.state_ref().inspected == [Progress::Complete; 2];
         match self.judge_buffers(rule, cx, flow, transaction, direction) {
             Judgement::Match => {
-                transaction.state().matched.push(index);
+                transaction.state().matched.push(key);
                 self.matched(rule, index, cx, Some(flow), Found::Transaction(transaction), cx.reversed);
             }
-            Judgement::NeedMore if !complete => wait(transaction, index),
+            Judgement::NeedMore if !complete => wait(transaction, key),
             // Another file may come with the same transaction.
-            Judgement::NoMatch if progress == Progress::Body => wait(transaction, index),
+            Judgement::NoMatch if progress == Progress::Body => wait(transaction, key),
             Judgement::NeedMore | Judgement::NoMatch | Judgement::OutOfSteps => {}
         }
     }
@@ -323,7 +341,8 @@ impl Detector {
         let Some(app) = cx.direction.and_then(|d| cx.engine.app(protocol, d)) else { return };
         for &index in &app.events {
             let wanted = cx.engine.rule(index).is_some_and(|r| r.app_events_hold(transaction.state_ref()));
-            if wanted && !transaction.state_ref().matched.contains(&index) && !flow.passed {
+            let matched = transaction.state_ref().matched.contains(&cx.engine.key(index).number);
+            if wanted && !matched && !flow.passed {
                 self.judge_transaction(cx, flow, transaction, index, Progress::Start);
             }
         }
@@ -360,9 +379,9 @@ impl Detector {
     }
 }
 
-fn wait(transaction: &mut dyn Transaction, index: u32) {
+fn wait(transaction: &mut dyn Transaction, rule: u32) {
     let waiting = &mut transaction.state().waiting;
-    if waiting.len() < MAX_WAITING && !waiting.contains(&index) {
-        waiting.push(index);
+    if waiting.len() < MAX_WAITING && !waiting.contains(&rule) {
+        waiting.push(rule);
     }
 }

@@ -30,6 +30,7 @@ use eve::EveEncoder;
 use eve::stats::StatsReading;
 use eve::text::Clock;
 use queue::{Lane, TypeCounts, Wanted};
+use sekisho_signatures::model::Signature;
 use sink::{FileSink, SinkCounts};
 use std::io;
 use std::marker::PhantomData;
@@ -77,7 +78,7 @@ type StatsSource = Box<dyn Fn() -> StatsReading + Send + Sync>;
 struct Shared {
     lanes: Mutex<Vec<Arc<Lane>>>,
     lane_count: AtomicUsize,
-    catalog: AlertCatalog,
+    catalog: Mutex<Arc<AlertCatalog>>,
     sink: SinkCounts,
     /// Sent by the output thread itself: `stats`.
     own_sent: TypeCounts,
@@ -91,6 +92,10 @@ struct Shared {
 impl Shared {
     fn lanes(&self) -> MutexGuard<'_, Vec<Arc<Lane>>> {
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn catalog(&self) -> Arc<AlertCatalog> {
+        Arc::clone(&self.catalog.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -139,11 +144,20 @@ impl OutputsHandle {
     /// Alerts by signature and severity.
     #[must_use]
     pub fn alerts(&self) -> AlertReading {
-        let mut reading = AlertReading::zero(&self.0.catalog);
+        let mut reading = AlertReading::zero(&self.0.catalog());
         for lane in self.0.lanes().iter() {
             lane.alert_counts.add_to(&mut reading);
         }
         reading
+    }
+
+    /// Gives signatures that have no series of their own one, while there is room. Workers count by the answer once they have
+    /// it.
+    #[must_use]
+    pub fn grow_catalog<'a>(&self, signatures: impl IntoIterator<Item = &'a Signature>) -> Arc<AlertCatalog> {
+        let mut catalog = self.0.catalog.lock().unwrap_or_else(PoisonError::into_inner);
+        *catalog = Arc::new(catalog.grown(signatures));
+        Arc::clone(&catalog)
     }
 
     /// Has the files opened anew, soon: after they were renamed by log rotation.
@@ -183,7 +197,7 @@ impl Outputs {
         let shared = Arc::new(Shared {
             lanes: Mutex::default(),
             lane_count: AtomicUsize::new(0),
-            catalog: context.alerts,
+            catalog: Mutex::new(Arc::new(context.alerts)),
             sink: SinkCounts::default(),
             own_sent: TypeCounts::default(),
             closing: AtomicBool::new(false),
@@ -210,13 +224,15 @@ impl Outputs {
     pub fn sender(&self) -> EventSender {
         let (alerts, others) =
             if self.config.enabled { (self.config.alert_queue, self.config.event_queue) } else { (1, 1) };
-        let lane = Arc::new(Lane::new(alerts, others, &self.shared.catalog));
+        let catalog = self.shared.catalog();
+        let lane = Arc::new(Lane::new(alerts, others, &catalog));
         let mut lanes = self.shared.lanes();
         lanes.push(Arc::clone(&lane));
         self.shared.lane_count.store(lanes.len(), Ordering::Release);
         EventSender {
             lane,
             shared: Arc::clone(&self.shared),
+            catalog,
             wanted: self.wanted,
             when_full: self.config.when_full,
             one_thread: PhantomData,

@@ -102,6 +102,7 @@ impl Wanted {
 pub struct EventSender {
     pub(super) lane: Arc<Lane>,
     pub(super) shared: Arc<Shared>,
+    pub(super) catalog: Arc<AlertCatalog>,
     pub(super) wanted: Wanted,
     pub(super) when_full: WhenFull,
     /// The counters have one writer, so that it must not be `Sync`.
@@ -109,6 +110,11 @@ pub struct EventSender {
 }
 
 impl EventSender {
+    /// Counts alerts by another catalog of these outputs from now on; this one comes back in its place.
+    pub fn switch(&mut self, catalog: &mut Arc<AlertCatalog>) {
+        std::mem::swap(&mut self.catalog, catalog);
+    }
+
     /// Whether an output takes events of this type: when not, there is no need to make one. Alerts are best sent
     /// all the same, since they are counted by signature here.
     #[must_use]
@@ -123,7 +129,7 @@ impl EventSender {
         if let Event::Alert(alert) = &event {
             let signature = alert.ruleset.signatures.get(alert.signature as usize);
             let (sid, severity) = signature.map_or((0, 0), |signature| (signature.sid, signature.priority));
-            self.lane.alert_counts.count(&self.shared.catalog, sid, severity);
+            self.lane.alert_counts.count(&self.catalog, sid, severity);
         }
         if !self.wanted.wants(kind) {
             return;

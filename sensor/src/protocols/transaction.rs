@@ -70,9 +70,9 @@ pub struct TransactionState {
     pub(crate) inspected: [Progress; 2],
     /// Bytes of the body that were searched, by direction.
     pub(crate) searched: [usize; 2],
-    /// Rules whose literal was found and that wait for more of the transaction.
+    /// Rules whose literal was found and that wait for more of the transaction, by their lasting numbers.
     pub(crate) waiting: Vec<u32>,
-    /// Rules that matched: they do not match again.
+    /// Rules that matched, by their lasting numbers: they do not match again.
     pub(crate) matched: Vec<u32>,
 }
 
