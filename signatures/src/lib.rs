@@ -19,5 +19,6 @@ pub mod model;
 pub mod report;
 pub mod ruleset;
 pub mod syntax;
+pub mod threshold_config;
 pub mod transform;
 pub mod variables;
