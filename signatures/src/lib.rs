@@ -12,6 +12,7 @@ pub mod error;
 pub mod fast_pattern;
 pub mod group;
 pub mod header;
+pub mod kept;
 pub mod keywords;
 pub mod lint;
 pub mod load;

@@ -17,13 +17,18 @@ pub mod detector;
 pub mod engine;
 pub mod evaluate;
 pub mod flowbits;
+pub mod flowint;
+pub mod geoip;
 pub mod history;
+pub mod hostbits;
 pub mod hyperscan;
 mod judging;
 pub mod pending;
 pub mod program;
+pub mod reputation;
 pub mod rule;
 pub mod state;
+pub mod tag;
 pub mod threshold;
 pub mod transaction;
 
