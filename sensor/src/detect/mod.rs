@@ -13,6 +13,7 @@ pub mod address;
 mod app_engine;
 pub mod buffer;
 mod candidate;
+pub mod dataset;
 pub mod detector;
 pub mod engine;
 pub mod evaluate;
