@@ -1,7 +1,152 @@
-//! Conditions on what is kept between packets: sets of values, bits on hosts, numbers on flows, tags, and what lists say of
-//! an address. Plain data, as [`crate::model`]; meanings are those of Suricata 8's user guide.
+//! Conditions on what is kept between packets: sets of values, bits on hosts, numbers on flows, tags, how much a flow has
+//! seen, and what lists say of an address. Plain data, as [`crate::model`]; meanings are those of Suricata 8's user guide.
 
+use crate::model::NumberTest;
 use std::path::PathBuf;
+
+/// All that a rule asks of, and does to, what is kept between packets, beside flowbits.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeptConditions {
+    /// `hostbits` and `xbits`.
+    pub host_bits: Vec<HostBit>,
+    /// `flowint`.
+    pub flow_ints: Vec<FlowInt>,
+    /// `iprep`.
+    pub reputations: Vec<IpRep>,
+    /// `geoip`.
+    pub countries: Vec<GeoIp>,
+    /// `tag`.
+    pub tags: Vec<Tag>,
+    /// `stream_size`, `flow.age`, `flow.pkts`, `flow.bytes`.
+    pub measures: Vec<FlowMeasure>,
+}
+
+/// What of a flow is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Measure {
+    /// Whole seconds since its first packet.
+    Age,
+    /// Packets.
+    Packets,
+    /// Bytes of these packets, IP headers included.
+    Bytes,
+    /// Sequence numbers that a TCP stream has used so far, its SYN and FIN included.
+    StreamSize,
+}
+
+/// Which direction of a flow is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum MeasureSide {
+    ToServer,
+    ToClient,
+    /// The test holds for both, each by itself.
+    Both,
+    /// It holds for one of them at least.
+    Either,
+}
+
+/// How much a flow has seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct FlowMeasure {
+    pub what: Measure,
+    /// Of no matter to [`Measure::Age`].
+    pub side: MeasureSide,
+    pub test: NumberTest,
+}
+
+/// A number with a fraction, as a rule gives it.
+#[derive(Clone, Copy, Debug)]
+pub struct Decimal(pub f64);
+
+impl PartialEq for Decimal {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.to_bits() == other.0.to_bits()
+    }
+}
+
+impl Eq for Decimal {}
+
+/// What `entropy` compares with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EntropyTest {
+    /// One number.
+    Order(Order, Decimal),
+    /// Between two numbers, both left out; or not.
+    Between {
+        /// The lower one.
+        low: Decimal,
+        /// The higher one.
+        high: Decimal,
+        /// Outside: at one of them, or beyond.
+        negated: bool,
+    },
+}
+
+/// `entropy`: Shannon's, in bits a byte, of the buffer or of a part of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entropy {
+    /// Bytes that are looked at; all, if not said.
+    pub bytes: Option<u32>,
+    /// Bytes that are passed over first.
+    pub offset: u32,
+    /// The buffer's name in records.
+    pub of: &'static str,
+    /// What it must be.
+    pub test: EntropyTest,
+}
+
+impl Entropy {
+    /// Whether a value between 0 and 8 is accepted.
+    #[must_use]
+    pub fn holds(&self, value: f64) -> bool {
+        match self.test {
+            EntropyTest::Order(order, Decimal(wanted)) => order.holds(value, wanted),
+            EntropyTest::Between { low, high, negated } => (low.0 < value && value < high.0) != negated,
+        }
+    }
+
+    /// The entropy of what it looks at; `None` when there are no such bytes.
+    #[must_use]
+    pub fn measure(&self, data: &[u8]) -> Option<f64> {
+        let data = data.get(self.offset as usize..)?;
+        let data = self.bytes.map_or(data, |n| &data[..data.len().min(n as usize)]);
+        if data.is_empty() {
+            return None;
+        }
+        let mut counts = [0_u32; 256];
+        for byte in data {
+            counts[usize::from(*byte)] += 1;
+        }
+        let len = data.len() as f64;
+        let bits = counts.iter().filter(|n| **n > 0).map(|&n| {
+            let share = f64::from(n) / len;
+            -share * share.log2()
+        });
+        Some(bits.sum())
+    }
+}
+
+/// `base64_decode`: what `base64_data` looks at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Base64Decode {
+    /// So many encoded bytes at most; all, if not said.
+    pub bytes: Option<u32>,
+    /// Where they begin.
+    pub offset: u32,
+    /// Counted from the end of the previous match.
+    pub relative: bool,
+}
+
+/// What a rule switches off where it matches (`config`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quiet {
+    /// The records of the transaction.
+    Transaction,
+    /// The records of all transactions of the flow from here on.
+    Flow,
+}
 
 /// What a set's values are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -264,9 +409,30 @@ pub enum Side {
 pub struct IpRep {
     pub side: Side,
     pub category: Box<str>,
-    pub order: Order,
-    /// 0 to 127.
-    pub score: u8,
+    pub test: ScoreTest,
+}
+
+/// What an address' score must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ScoreTest {
+    /// There is one.
+    Listed,
+    /// There is none.
+    NotListed,
+    /// There is one, and it compares so with this number, 0 to 127.
+    Score(Order, u8),
+}
+
+impl ScoreTest {
+    /// Whether a score is accepted; `None` for an address that is not listed.
+    #[must_use]
+    pub fn holds(self, score: Option<u8>) -> bool {
+        match self {
+            Self::Listed => score.is_some(),
+            Self::NotListed => score.is_none(),
+            Self::Score(order, wanted) => score.is_some_and(|score| order.holds(score, wanted)),
+        }
+    }
 }
 
 /// `geoip`.

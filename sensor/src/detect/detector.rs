@@ -16,10 +16,11 @@ use super::candidate::{
     Candidate, Hit, MAX_HITS, Stretch, Where, add_sized, add_stream_candidates, in_range, take_hit,
 };
 use super::engine::{Engine, GroupEngine, LiteralSet};
+use super::evaluate::Carried;
 use super::history::HistoryPool;
 use super::hyperscan::{HyperscanError, ScanScratch, ScanStream};
 use super::pending::{NO_PENDING, PendingPool};
-use super::rule::PacketContext;
+use super::rule::{FlowFacts, PacketContext};
 use super::state::{Alert, DetectCounters, FlowDetect, NO_STREAM, Ruling, StreamState};
 use super::threshold::Thresholds;
 use super::transaction::AppLog;
@@ -57,6 +58,7 @@ pub struct Detector {
     pub logs_anomalies: bool,
     pub(super) app_candidates: Vec<u32>,
     pub(super) buffer_scratch: BufferScratch,
+    pub(super) carried: Carried,
 }
 
 impl Detector {
@@ -103,6 +105,7 @@ impl Detector {
             logs_anomalies: false,
             app_candidates: vec![],
             buffer_scratch: BufferScratch::default(),
+            carried: Carried::default(),
         })
     }
 
@@ -139,6 +142,7 @@ impl Detector {
                 headers: true,
                 stream_events,
                 app: AppView::default(),
+                flow: FlowFacts::default(),
             };
         };
         let to_server = direction == Direction::ToServer;
@@ -170,6 +174,7 @@ impl Detector {
             headers: true,
             stream_events,
             app: flow.app.view(),
+            flow: FlowFacts::default(),
         }
     }
 
@@ -196,6 +201,7 @@ impl Detector {
             headers: false,
             stream_events: StreamEventSet::default(),
             app: cx.app,
+            flow: cx.flow,
         }
     }
 
@@ -338,7 +344,7 @@ impl Detector {
     /// Ends a packet: what is to be done with it. Alerts are in [`Self::alerts`].
     pub fn finish(&mut self) -> Ruling {
         if self.ruling.pass {
-            self.alerts.clear();
+            self.alerts.retain(|alert| alert.insists);
         }
         self.counters.history_taken = self.history.taken;
         self.ruling

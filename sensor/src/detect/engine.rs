@@ -4,6 +4,7 @@
 use super::address::{AddressIndex, AddressLists, RowId};
 use super::app_engine::AppEngine;
 use super::hyperscan::{BlockSet, HyperscanError, Literal, StreamSet};
+use super::kept::Kept;
 use super::program::ProgramError;
 use super::rule::Rule;
 use crate::packet::Direction;
@@ -96,6 +97,9 @@ pub struct Engine {
     apps: Vec<[AppEngine; 2]>,
     /// Some rule asks something of the raw stream beside a transaction's buffers.
     pub(super) looks_back: bool,
+    asks_checksums: bool,
+    /// What rules keep between packets, and what lists say.
+    pub kept: Kept,
     /// Signatures left out.
     pub refused: Vec<Refused>,
 }
@@ -106,24 +110,40 @@ impl Engine {
     /// # Errors
     /// Hyperscan fails to compile a set: out of memory, or a machine that it does not support.
     pub fn new(ruleset: Arc<Ruleset>) -> Result<Self, HyperscanError> {
+        Self::with(ruleset, Kept::default())
+    }
+
+    /// As [`Self::new`], for rules that ask what is kept between packets, and what lists say.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn with(ruleset: Arc<Ruleset>, mut kept: Kept) -> Result<Self, HyperscanError> {
+        let ints = kept.number_names(&ruleset);
         let mut lists = AddressLists::default();
         let mut refused = vec![];
         let bits = ruleset.flowbit_index();
         let mut rules: Vec<Option<Rule>> = Vec::with_capacity(ruleset.signatures.len());
         for (i, signature) in ruleset.signatures.iter().enumerate() {
-            let rule = Rule::new(signature, ruleset.inspection[i], &mut lists, &bits);
+            let rule = Rule::new(signature, ruleset.inspection[i], &mut lists, &bits, (&kept, &ints));
             rules.push(rule.map_err(|error| refused.push(Refused { signature: i as u32, error })).ok());
         }
         let addresses = lists.build();
         let by_row = rules_by_row(&ruleset, &rules, &addresses);
         let groups = build_groups(&ruleset, &rules)?;
         let apps = build_apps(&ruleset, &rules)?;
+        let asks_checksums = rules.iter().flatten().any(Rule::wants_odd_checksum);
         let looks_back = rules.iter().flatten().any(|r| !r.program.is_empty() && !r.buffers.is_empty());
-        Ok(Self { ruleset, rules, addresses, groups, by_row, apps, looks_back, refused })
+        Ok(Self { ruleset, rules, addresses, groups, by_row, apps, looks_back, asks_checksums, kept, refused })
     }
 
     pub(super) fn rule(&self, index: u32) -> Option<&Rule> {
         self.rules.get(index as usize).and_then(Option::as_ref)
+    }
+
+    /// Some rule wants packets whose checksum is wrong.
+    #[must_use]
+    pub fn asks_checksums(&self) -> bool {
+        self.asks_checksums
     }
 
     pub(super) fn group(&self, index: u16) -> Option<&GroupEngine> {

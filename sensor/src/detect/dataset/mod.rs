@@ -43,6 +43,22 @@ pub enum DatasetError {
     JsonIsFixed { name: Box<str> },
 }
 
+impl DatasetError {
+    /// The set's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Read { name, .. }
+            | Self::Write { name, .. }
+            | Self::OverMemcap { name, .. }
+            | Self::Json { name, .. }
+            | Self::NoType { name }
+            | Self::Differs { name, .. }
+            | Self::JsonIsFixed { name } => name,
+        }
+    }
+}
+
 /// A line of a set's file that is wrong, and is left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadLine {
