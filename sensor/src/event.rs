@@ -157,6 +157,14 @@ pub enum FlowState {
     Bypassed,
 }
 
+/// EVE's `flow.action`: what a rule said is to be done with a flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "EVE's names")]
+pub enum FlowAction {
+    Pass,
+    Drop,
+}
+
 /// EVE's `tcp.state`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[expect(missing_docs, reason = "RFC 9293's names")]

@@ -16,7 +16,7 @@ use crate::detect::detector::Detector;
 use crate::detect::engine::Engine;
 use crate::detect::handover::Handover;
 use crate::detect::hyperscan::HyperscanError;
-use crate::detect::rule::PacketContext;
+use crate::detect::rule::{FlowFacts, PacketContext};
 use crate::detect::state::{DetectCounters, FlowDetect};
 use crate::detect::threshold::Thresholds;
 use crate::detect::transaction::{AppLog, AppLogEntry, Judge};
@@ -245,6 +245,7 @@ impl Path {
             self.verdict.inspected();
         }
         let mut cx = self.detector.begin(engine, packet, Some((&mut flow.user, id, direction)));
+        cx.flow = FlowFacts { start: flow.start, counts: flow.counts, stream: [0; 2] };
         if let Some(tcp) = packet.tcp() {
             self.segment(&mut cx, packet, tcp, index, direction);
         } else {
@@ -270,6 +271,7 @@ impl Path {
         let flow = self.flows.get_mut(index);
         // The stream engine delivers data of established sessions, and the data of SYNs.
         cx.established = !tcp.flags.any(TcpFlags::SYN);
+        cx.flow.stream = flow.tcp.sizes_with(tcp, packet.payload.len(), direction);
         let mut sink = Inspect { detector: &mut self.detector, cx, flow: &mut flow.user };
         let report = self.streams.segment(&mut flow.tcp, packet, tcp, direction, &mut sink);
         cx.established = flow.established();
@@ -312,7 +314,8 @@ impl Path {
     /// No IP, or a wrong checksum: nothing to follow, but what was odd is told, and rules may ask for it.
     #[cold]
     fn undecoded(&mut self, engine: &Engine, packet: &Packet<'_>) {
-        if packet.events.is_empty() {
+        let odd_checksum = !packet.checksum_ok && engine.asks_checksums();
+        if packet.events.is_empty() && !odd_checksum {
             return;
         }
         self.tell_decode_events(packet, None);
@@ -327,6 +330,9 @@ impl Path {
         let ruling = self.detector.finish();
         if ruling.drop && !ruling.pass && self.inline {
             self.verdict.dropped(DropReason::Rule);
+        }
+        if let Some(index) = index.filter(|_| ruling.bypass) {
+            self.flows.get_mut(index).bypassed = true;
         }
         if !self.detector.alerts.is_empty() {
             let flow = index.map(|i| self.flows.get_mut(i));
@@ -451,7 +457,9 @@ fn end_flow(
     if flow.proto() == IpProto::TCP || flow.user.app.is_read() {
         let packet = stand_in(flow);
         let cx = detector.begin(engine, &packet, Some((&mut flow.user, flow.id, Direction::ToServer)));
-        let mut cx = PacketContext { established: flow.established(), headers: false, ..cx };
+        let stream = flow.tcp.sizes();
+        let facts = FlowFacts { start: flow.start, counts: flow.counts, stream };
+        let mut cx = PacketContext { established: flow.established(), headers: false, flow: facts, ..cx };
         let mut inspect = Inspect { detector, cx: &mut cx, flow: &mut flow.user };
         if flow.tcp.state() != TcpState::None {
             streams.close(&mut flow.tcp, &mut inspect);

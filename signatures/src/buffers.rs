@@ -291,6 +291,9 @@ buffers! {
     Ipv6Hdr: "ipv6.hdr", &[], &[], Protocols::NONE, Both, Bytes, Packet, "the IPv6 header, extension headers included.";
     Icmpv4Hdr: "icmpv4.hdr", &[], &[], Protocols::NONE, Both, Bytes, Packet, "the ICMP header.";
     Icmpv6Hdr: "icmpv6.hdr", &[], &[], Protocols::NONE, Both, Bytes, Packet, "the ICMPv6 header.";
+    IgmpHdr: "igmp.hdr", &[], &[], Protocols::NONE, Both, Bytes, Packet, "the IGMP message.";
+    IpSrc: "ip.src", &[], &[], Protocols::NONE, Both, Bytes, Packet, "the source address, 4 or 16 bytes.";
+    IpDst: "ip.dst", &[], &[], Protocols::NONE, Both, Bytes, Packet, "the destination address, 4 or 16 bytes.";
     Base64Data: "base64_data", &[], &[], Protocols::NONE, Both, Bytes, Rule, "what base64_decode made.";
     Filesize: "filesize", &[], &[], Protocols::FILES, Both, Number, Complete, "a file's size in bytes.";
     DnsOpcode: "dns.opcode", &[], &[], Protocols::DNS, Both, Number, Complete, "the operation of a message.";
@@ -302,18 +305,7 @@ buffers! {
 }
 
 /// Buffers of protocols that are read, or of packets, which the engine does not hand out yet.
-const NOT_BUILT: &[Buffer] = &[
-    Buffer::TcpHdr,
-    Buffer::UdpHdr,
-    Buffer::Ipv4Hdr,
-    Buffer::Ipv6Hdr,
-    Buffer::Icmpv4Hdr,
-    Buffer::Icmpv6Hdr,
-    Buffer::Base64Data,
-    Buffer::FileName,
-    Buffer::FileMagic,
-    Buffer::Filesize,
-];
+const NOT_BUILT: &[Buffer] = &[Buffer::FileName, Buffer::FileMagic, Buffer::Filesize];
 
 impl Buffer {
     /// What the table says of it.

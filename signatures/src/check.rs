@@ -68,7 +68,7 @@ const ACTIONS: &[(&str, Option<Action>)] = &[
     ("rejectsrc", Some(Action::Reject(RejectTo::Source))),
     ("rejectdst", Some(Action::Reject(RejectTo::Destination))),
     ("rejectboth", Some(Action::Reject(RejectTo::Both))),
-    ("config", None),
+    ("config", Some(Action::Config)),
     ("accept", None),
 ];
 
@@ -169,11 +169,16 @@ impl Checker<'_> {
     /// Appends a condition on the current buffer.
     pub(crate) fn buffer(&mut self, condition: BufferCondition) {
         let is_content = matches!(condition, BufferCondition::Content(_));
-        let buffer = &mut self.buffers[self.current];
+        // Behind a content that was moved, what is relative is relative to that content.
+        let index = match self.last_content {
+            Some((moved, _)) if self.current == 0 && is_relative(&condition) => moved,
+            _ => self.current,
+        };
+        let buffer = &mut self.buffers[index];
         buffer.used = true;
         buffer.conditions.push(condition);
         if is_content {
-            self.last_content = Some((self.current, buffer.conditions.len() - 1));
+            self.last_content = Some((index, buffer.conditions.len() - 1));
         }
     }
 
@@ -343,6 +348,20 @@ impl Checker<'_> {
         self.signature.variables.push(name.to_lossy());
         u8::try_from(self.signature.variables.len() - 1)
             .map_err(|_| RuleError::new(Kind::TooManyVariables { limit: LIMIT }, name.span()))
+    }
+}
+
+/// Whether a keyword that takes no modifiers behind it starts from the match before it.
+fn is_relative(condition: &BufferCondition) -> bool {
+    match condition {
+        BufferCondition::Pcre(c) => c.relative,
+        BufferCondition::ByteTest(c) => c.relative,
+        BufferCondition::ByteJump(c) => c.relative,
+        BufferCondition::ByteExtract(c) => c.relative,
+        BufferCondition::ByteMath(c) => c.relative,
+        BufferCondition::IsDataAt(c) => c.relative,
+        BufferCondition::Base64 { decode, .. } => decode.relative,
+        _ => false,
     }
 }
 

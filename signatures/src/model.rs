@@ -5,6 +5,7 @@
 
 use crate::app::Protocols;
 use crate::buffers::{Buffer, Source};
+use crate::kept::{Base64Decode, Datarep, Dataset, Entropy, KeptConditions, Quiet};
 use crate::transform::Transform;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
@@ -20,6 +21,8 @@ pub enum Action {
     Reject(RejectTo),
     /// Alerts.
     Alert,
+    /// Changes what is logged, with no alert.
+    Config,
 }
 
 /// Whom a reject answers.
@@ -192,6 +195,8 @@ impl Content {
 /// `pcre`. The buffer letters have already chosen the buffer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pcre {
+    /// What is done with what its groups capture, in their order.
+    pub captures: Vec<Capture>,
     /// Between the slashes.
     pub pattern: Box<str>,
     /// Must not match.
@@ -212,6 +217,26 @@ pub struct Pcre {
     pub dollar_end_only: bool,
     /// `G`
     pub ungreedy: bool,
+}
+
+/// Where a match of `pcre` keeps what a group captured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Capture {
+    /// What it is kept on.
+    pub on: CaptureOn,
+    /// Under which name.
+    pub name: Box<str>,
+    /// The group's own name in the expression; groups without one are counted off, from the first.
+    pub group: Option<Box<str>>,
+}
+
+/// What a captured value is kept on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the keyword's own words")]
+pub enum CaptureOn {
+    Flow,
+    Packet,
+    Alert,
 }
 
 /// How a number is read from the payload.
@@ -377,6 +402,18 @@ pub enum BufferCondition {
     Absent {
         or_else: bool,
     },
+    /// `dataset`, on the whole buffer.
+    Dataset(Dataset),
+    /// `datarep`, on the whole buffer.
+    Datarep(Datarep),
+    Entropy(Entropy),
+    Base64 {
+        decode: Base64Decode,
+        /// What is done to the decoded bytes before.
+        transforms: Vec<Transform>,
+        /// What `base64_data` asks of them; if nothing, something must have been decoded.
+        conditions: Vec<BufferCondition>,
+    },
 }
 
 /// Conditions on one buffer, in the rule's order. Where the buffer is there several times, all must hold on the same one.
@@ -485,10 +522,34 @@ pub enum PacketCondition {
     /// `vlan.id:…,all`: every tag, and there is one.
     VlanIdAll(NumberTest),
     VlanLayers(NumberTest),
+    /// The option for window scale (RFC 7323 §2): its shift count.
+    TcpWindowScale(NumberTest),
+    /// The MTU of an ICMPv6 packet too big message (RFC 4443 §3.2).
+    Icmpv6Mtu(NumberTest),
+    IgmpType(NumberTest),
+    /// The packet carries a VXLAN header (RFC 7348 §5) with this network identifier.
+    VxlanVni(NumberTest),
+    Checksum {
+        of: ChecksumOf,
+        right: bool,
+    },
     /// Decoding found this odd: Suricata's name, as in `ipv4.trunc_pkt`.
     DecodeEvent(Box<str>),
     /// The stream engine found this odd: Suricata's name, as in `pkt_invalid_ack`.
     StreamEvent(Box<str>),
+}
+
+/// The header whose checksum a rule asks about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum ChecksumOf {
+    Ipv4,
+    Tcpv4,
+    Tcpv6,
+    Udpv4,
+    Udpv6,
+    Icmpv4,
+    Icmpv6,
 }
 
 /// `flow`.
@@ -598,6 +659,8 @@ pub struct Signature {
     pub target: Option<Target>,
     /// `noalert`, or `flowbits:noalert`.
     pub noalert: bool,
+    /// `alert`: told, also where the action would not.
+    pub alert: bool,
     pub flow: FlowCondition,
     pub packet: Vec<PacketCondition>,
     /// Conditions on the raw payload (`pkt_data`), in the rule's order.
@@ -608,6 +671,12 @@ pub struct Signature {
     pub app: Protocols,
     pub app_conditions: Vec<AppCondition>,
     pub flowbits: Vec<Flowbits>,
+    /// Bits on hosts, numbers on flows, lists of addresses, tags, and how much a flow has seen.
+    pub kept: KeptConditions,
+    /// `bypass`: the flow is not looked at any more.
+    pub bypass: bool,
+    /// `config`: what is not logged any more.
+    pub quiet: Option<Quiet>,
     pub threshold: Option<Threshold>,
     pub detection_filter: Option<Threshold>,
     /// Names of `byte_extract` and `byte_math` variables, in order of definition.
@@ -635,6 +704,7 @@ impl Signature {
             metadata: Vec::new(),
             target: None,
             noalert: false,
+            alert: false,
             flow: FlowCondition::default(),
             packet: Vec::new(),
             payload: Vec::new(),
@@ -642,11 +712,20 @@ impl Signature {
             app: Protocols::NONE,
             app_conditions: Vec::new(),
             flowbits: Vec::new(),
+            kept: KeptConditions::default(),
+            bypass: false,
+            quiet: None,
             threshold: None,
             detection_filter: None,
             variables: Vec::new(),
             text: Box::default(),
         }
+    }
+
+    /// Some condition is about a header of the packet at hand, as bytes.
+    #[must_use]
+    pub fn inspects_headers(&self) -> bool {
+        self.buffers.iter().any(|b| b.buffer.declaration().source == Source::Packet)
     }
 
     /// Some condition is about a transaction of an application protocol: the rule is judged on these, not on packets.

@@ -6,6 +6,7 @@
 
 use crate::fast_pattern::{self, FastPattern};
 use crate::group::GroupTable;
+use crate::kept::KeptConditions;
 use crate::model::{BufferCondition, Flowbits, HeaderProto, PacketCondition, Signature};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
@@ -37,7 +38,7 @@ impl Inspection {
         if signature.header.proto == HeaderProto::TcpStream || signature.flow.stream == Some(true) {
             return Self { packet: false, stream: true };
         }
-        if signature.packet.iter().any(asks_for_packet) {
+        if signature.packet.iter().any(asks_for_packet) || signature.inspects_headers() {
             return Self { packet: true, stream: false };
         }
         let positioned = signature.payload.iter().any(
@@ -81,7 +82,7 @@ impl Ruleset {
     /// Compiles checked signatures.
     #[must_use]
     pub fn new(mut signatures: Vec<Signature>) -> Self {
-        signatures.sort_by_key(|s| (s.action, flowbits_rank(&s.flowbits), s.priority));
+        signatures.sort_by_key(|s| (s.action, flowbits_rank(&s.flowbits), kept_rank(&s.kept), s.priority));
         let inspection = signatures.iter().map(Inspection::of).collect();
         let fast_patterns = signatures.iter().map(fast_pattern::choose).collect();
         let flowbits = flowbit_names(&signatures);
@@ -100,6 +101,21 @@ impl Ruleset {
     pub fn flowbit_index(&self) -> HashMap<&str, u16> {
         self.flowbits.iter().enumerate().map(|(i, name)| (name.as_ref(), i as u16)).collect()
     }
+}
+
+/// The same for numbers on flows, then for bits on hosts.
+fn kept_rank(kept: &KeptConditions) -> (u8, u8) {
+    let rank = |sets, tests| match (sets, tests) {
+        (true, false) => 0,
+        (true, true) => 1,
+        (false, true) => 2,
+        (false, false) => 3,
+    };
+    let (ints, bits) = (&kept.flow_ints, &kept.host_bits);
+    (
+        rank(ints.iter().any(|i| !i.op.is_test()), ints.iter().any(|i| i.op.is_test())),
+        rank(bits.iter().any(|b| !b.command.is_test()), bits.iter().any(|b| b.command.is_test())),
+    )
 }
 
 /// Setters first, then those that test and set, then testers, then the rest.

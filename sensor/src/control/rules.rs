@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::detect::cache::DatabaseCache;
 use crate::detect::engine::Engine;
 use crate::detect::hyperscan::HyperscanError;
+use crate::detect::kept::Kept;
 use crate::detect::lasting::Lasting;
 use crate::output::sources::RulesetStatus;
 use sekisho_signatures::classification::{ClassificationError, Classifications};
@@ -164,7 +165,7 @@ fn compile_by(load: Load, config: &Config, paths: &[PathBuf], lasting: &mut Last
     let ruleset = Arc::new(Ruleset::new(std::mem::take(&mut loaded.signatures)));
     let cache = config.rules.cache.path().map_or_else(DatabaseCache::off, |folder| DatabaseCache::open(&folder));
     let sorted = started.elapsed();
-    let engine = Engine::build(Arc::clone(&ruleset), lasting, &cache)?;
+    let engine = Engine::build(Arc::clone(&ruleset), lasting, Kept::default(), &cache)?;
     let took = started.elapsed();
     tracing::debug!(
         "rules: read in {read:?}, put in groups in {:?}, compiled in {:?}; literal sets: {:?}",

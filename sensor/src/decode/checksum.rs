@@ -26,14 +26,14 @@ fn fold(total: u64) -> u16 {
 }
 
 /// Whether `data`, its checksum field included, sums to what a correct one does.
-pub(super) fn is_valid(data: &[u8]) -> bool {
+pub(crate) fn is_valid(data: &[u8]) -> bool {
     fold(sum(data)) == 0xffff
 }
 
 /// The same for a transport segment under the pseudo header of its IP version (RFC 9293 §3.1, RFC 8200 §8.1).
 /// Both versions sum alike: the upper bytes of a length below 65,536 are zero, as is the prefix of an IPv4 address once
 /// it is left out.
-pub(super) fn is_transport_valid(ip: &Ip<'_>, segment: &[u8]) -> bool {
+pub(crate) fn is_transport_valid(ip: &Ip<'_>, segment: &[u8]) -> bool {
     let mut total = sum(segment) + u64::from(ip.proto.0) + segment.len() as u64;
     if ip.version == 4 {
         total += u64::from(ip.src.0 as u32) + u64::from(ip.dst.0 as u32);

@@ -11,7 +11,7 @@
 //! Tiers, by cost: Ethernet, VLAN, IP, TCP and UDP are inlined into one pass; tunnels and fragments leave it.
 
 mod arp;
-mod checksum;
+pub(crate) mod checksum;
 mod config;
 mod counters;
 mod ethernet;

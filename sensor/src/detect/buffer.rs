@@ -1,8 +1,10 @@
-//! A rule's conditions on one buffer of a transaction, compiled, and how they are held against it.
+//! A rule's conditions on one buffer of a transaction, or on one header of a packet, compiled, and how they are held against it.
 
-use super::evaluate::{Buffer as Bytes, End, Judgement, judge};
+use super::condition::header;
+use super::evaluate::{Buffer as Bytes, Carried, End, Judgement, judge_with};
+use super::kept::Kept;
 use super::program::{Program, ProgramError};
-use crate::packet::Direction;
+use crate::packet::{Direction, Packet};
 use crate::protocols::Transaction;
 use sekisho_signatures::buffers::{Buffer, Kind, Progress, Side, Source};
 use sekisho_signatures::model::{BufferCondition, BufferConditions, NumberTest};
@@ -25,6 +27,7 @@ pub struct BufferProgram {
     pub buffer: Buffer,
     /// From when on it is there.
     pub progress: Progress,
+    of_packet: bool,
     side: Side,
     kind: Kind,
     transforms: Box<[Transform]>,
@@ -34,13 +37,17 @@ pub struct BufferProgram {
 }
 
 impl BufferProgram {
-    /// Compiles them. `None` for a buffer that is not a transaction's.
+    /// Compiles them.
     ///
     /// # Errors
-    /// As [`Program::of`].
-    pub fn new(conditions: &BufferConditions) -> Option<Result<Self, ProgramError>> {
+    /// As [`Program::of`], or the buffer is one that a rule makes itself.
+    pub fn new(conditions: &BufferConditions, kept: &Kept) -> Result<Self, ProgramError> {
         let declaration = conditions.buffer.declaration();
-        let Source::Transaction(progress) = declaration.source else { return None };
+        let (progress, of_packet) = match declaration.source {
+            Source::Transaction(progress) => (progress, false),
+            Source::Packet => (Progress::Start, true),
+            Source::Rule => return Err(ProgramError::NotAboutBytes),
+        };
         let mut numbers = vec![];
         let mut absent = None;
         let mut bytes = vec![];
@@ -51,16 +58,42 @@ impl BufferProgram {
                 other => bytes.push(other.clone()),
             }
         }
-        Some(Program::of(&bytes).map(|program| Self {
+        Ok(Self {
             buffer: conditions.buffer,
             progress,
+            of_packet,
             side: declaration.side,
             kind: declaration.kind,
             transforms: conditions.transforms.clone().into(),
             numbers: numbers.into(),
             absent,
-            program,
-        }))
+            program: Program::of(&bytes, kept)?,
+        })
+    }
+
+    /// The buffer is a header of the packet at hand.
+    #[must_use]
+    pub fn is_of_packet(&self) -> bool {
+        self.of_packet
+    }
+
+    /// Some condition changes something beside the rule's own state.
+    #[must_use]
+    pub fn has_effect(&self) -> bool {
+        self.program.has_effect()
+    }
+
+    /// Whether the conditions on a header hold.
+    pub fn judge_packet(&self, packet: &Packet<'_>, scratch: &mut BufferScratch, carried: &mut Carried) -> Judgement {
+        let mut address = [0; 16];
+        let Some(bytes) = header(self.buffer, packet, &mut address) else {
+            return if self.absent.is_some() { Judgement::Match } else { Judgement::NoMatch };
+        };
+        if self.absent == Some(false) {
+            return Judgement::NoMatch;
+        }
+        let data = apply_all(&self.transforms, bytes, &mut scratch.workspace);
+        judge_with(&self.program, Bytes { data, start: 0, end: End::Final }, carried)
     }
 
     /// The direction whose messages have it, for a rule that is judged in `direction`.
@@ -74,7 +107,13 @@ impl BufferProgram {
     }
 
     /// Whether the conditions hold. Those on a body that is not all there yet may need more of it.
-    pub fn judge(&self, transaction: &dyn Transaction, direction: Direction, scratch: &mut BufferScratch) -> Judgement {
+    pub fn judge(
+        &self,
+        transaction: &dyn Transaction,
+        direction: Direction,
+        scratch: &mut BufferScratch,
+        carried: &mut Carried,
+    ) -> Judgement {
         let direction = self.direction(direction);
         if self.kind == Kind::Number {
             return self.judge_numbers(transaction, direction);
@@ -93,7 +132,7 @@ impl BufferProgram {
             }
             let data = apply_all(&self.transforms, part.data, &mut scratch.workspace);
             let end = if part.complete { End::Final } else { End::Open };
-            match judge(&self.program, Bytes { data, start: 0, end }) {
+            match judge_with(&self.program, Bytes { data, start: 0, end }, carried) {
                 Judgement::NoMatch => {}
                 Judgement::NeedMore => more = true,
                 settled => return settled,

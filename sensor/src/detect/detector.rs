@@ -17,11 +17,12 @@ use super::candidate::{
 };
 use super::cost::{CostMeter, RuleCosts};
 use super::engine::{Engine, GroupEngine, LiteralSet};
+use super::evaluate::Carried;
 use super::handover::Equipment;
 use super::history::HistoryPool;
 use super::hyperscan::HyperscanError;
 use super::pending::{NO_PENDING, PendingPool};
-use super::rule::PacketContext;
+use super::rule::{FlowFacts, PacketContext};
 use super::scans::Scans;
 use super::state::{Alert, DetectCounters, FlowDetect, NO_STREAM, Ruling, StreamState};
 use super::threshold::Thresholds;
@@ -58,6 +59,7 @@ pub struct Detector {
     pub logs_anomalies: bool,
     pub(super) app_candidates: Vec<u32>,
     pub(super) buffer_scratch: BufferScratch,
+    pub(super) carried: Carried,
 }
 
 impl Detector {
@@ -85,6 +87,7 @@ impl Detector {
             logs_anomalies: false,
             app_candidates: vec![],
             buffer_scratch: BufferScratch::default(),
+            carried: Carried::default(),
         })
     }
 
@@ -135,6 +138,7 @@ impl Detector {
                 headers: true,
                 stream_events,
                 app: AppView::default(),
+                flow: FlowFacts::default(),
             };
         };
         let to_server = direction == Direction::ToServer;
@@ -168,6 +172,7 @@ impl Detector {
             headers: true,
             stream_events,
             app: flow.app.view(),
+            flow: FlowFacts::default(),
         }
     }
 
@@ -194,6 +199,7 @@ impl Detector {
             headers: false,
             stream_events: StreamEventSet::default(),
             app: cx.app,
+            flow: cx.flow,
         }
     }
 
@@ -341,7 +347,7 @@ impl Detector {
     /// Ends a packet: what is to be done with it. Alerts are in [`Self::alerts`].
     pub fn finish(&mut self) -> Ruling {
         if self.ruling.pass {
-            self.alerts.clear();
+            self.alerts.retain(|alert| alert.insists);
         }
         self.counters.history_taken = self.history.taken;
         self.ruling

@@ -6,6 +6,7 @@ use super::app_engine::{AppEngine, AppPlan};
 use super::cache::DatabaseCache;
 use super::compile::{Plan, Sets, Wanted};
 use super::hyperscan::{BlockSet, HyperscanError, Literal, StreamSet};
+use super::kept::Kept;
 use super::lasting::{Lasting, RuleKey};
 use super::program::ProgramError;
 use super::rule::Rule;
@@ -99,6 +100,9 @@ pub struct Engine {
     apps: Vec<[AppEngine; 2]>,
     /// Some rule asks something of the raw stream beside a transaction's buffers.
     pub(super) looks_back: bool,
+    asks_checksums: bool,
+    /// What rules keep between packets, and what lists say.
+    pub kept: Kept,
     /// Signatures left out.
     pub refused: Vec<Refused>,
     /// Counts the rulesets of a sensor, from 1: a flow that was judged under another one has to be looked at anew.
@@ -115,15 +119,21 @@ impl Engine {
     /// # Errors
     /// Hyperscan fails to compile a set: out of memory, or a machine that it does not support.
     pub fn new(ruleset: Arc<Ruleset>) -> Result<Self, HyperscanError> {
-        Self::build(ruleset, &mut Lasting::default(), &DatabaseCache::off())
+        Self::build(ruleset, &mut Lasting::default(), Kept::default(), &DatabaseCache::off())
     }
 
     /// As [`Self::new`], for one ruleset after the other: what flows hold of the rulesets before keeps its meaning by `lasting`.
-    /// Literal sets come from `cache` where it has them.
+    /// `kept` is what rules keep between packets, and what lists say. Literal sets come from `cache` where it has them.
     ///
     /// # Errors
     /// As [`Self::new`].
-    pub fn build(ruleset: Arc<Ruleset>, lasting: &mut Lasting, cache: &DatabaseCache) -> Result<Self, HyperscanError> {
+    pub fn build(
+        ruleset: Arc<Ruleset>,
+        lasting: &mut Lasting,
+        mut kept: Kept,
+        cache: &DatabaseCache,
+    ) -> Result<Self, HyperscanError> {
+        let ints = kept.number_names(&ruleset);
         let mut lists = AddressLists::default();
         let mut refused = vec![];
         let numbers = lasting.next(&ruleset);
@@ -134,7 +144,7 @@ impl Engine {
         let by_key = numbers.rules.iter().enumerate().map(|(i, key)| (key.number, i as u32)).collect();
         let mut rules: Vec<Option<Rule>> = Vec::with_capacity(ruleset.signatures.len());
         for (i, signature) in ruleset.signatures.iter().enumerate() {
-            let rule = Rule::new(signature, ruleset.inspection[i], &mut lists, &bits);
+            let rule = Rule::new(signature, ruleset.inspection[i], &mut lists, &bits, (&kept, &ints));
             rules.push(rule.map_err(|error| refused.push(Refused { signature: i as u32, error })).ok());
         }
         let addresses = lists.build();
@@ -148,6 +158,7 @@ impl Engine {
         let sets = plan.compile(cache)?;
         let groups = groups.into_iter().map(|group| group.build(&sets)).collect::<Result<_, _>>()?;
         let apps = build_apps(&ruleset, apps, &sets)?;
+        let asks_checksums = rules.iter().flatten().any(Rule::wants_odd_checksum);
         Ok(Self {
             ruleset,
             rules,
@@ -156,6 +167,8 @@ impl Engine {
             by_row,
             apps,
             looks_back,
+            asks_checksums,
+            kept,
             refused,
             epoch: numbers.epoch,
             keys: numbers.rules,
@@ -176,6 +189,12 @@ impl Engine {
     pub(super) fn rule_of_key(&self, number: u32) -> Option<(u32, &Rule)> {
         let index = *self.by_key.get(&number)?;
         Some((index, self.rule(index)?))
+    }
+
+    /// Some rule wants packets whose checksum is wrong.
+    #[must_use]
+    pub fn asks_checksums(&self) -> bool {
+        self.asks_checksums
     }
 
     pub(super) fn group(&self, index: u16) -> Option<&GroupEngine> {

@@ -7,11 +7,14 @@
 //! A buffer may be the part of a stream that is there so far. The answer then tells whether more bytes could change it,
 //! which is how a rule means the same however a stream is cut into segments.
 
-use super::program::{ContentOp, MAX_CONDITIONS, MAX_VARIABLES, Op, PcreOp, Program};
+use super::program::{Base64Op, ContentOp, MAX_CONDITIONS, MAX_VARIABLES, Op, PcreOp, Program, SetOp, SetTest};
 use pcre2::bytes::Regex;
+use sekisho_signatures::kept::Entropy;
 use sekisho_signatures::model::{
-    ByteExtract, ByteJump, ByteMath, ByteTest, Comparison, IsDataAt, MathOperator, NumberFormat, Value,
+    ByteExtract, ByteJump, ByteMath, ByteTest, CaptureOn, Comparison, IsDataAt, MathOperator, NumberFormat, Value,
 };
+use sekisho_signatures::transform::{Base64Mode, Workspace, apply_all, decode_base64};
+use std::sync::Arc;
 
 /// Steps that one judgement may take; a step is one condition tried at one place.
 pub const STEP_BUDGET: u32 = 4_000;
@@ -54,6 +57,36 @@ pub enum Judgement {
     OutOfSteps,
 }
 
+/// What a judgement of one rule carries from buffer to buffer, and what it found that an alert tells. A worker keeps one.
+#[derive(Debug, Default)]
+pub struct Carried {
+    variables: [u64; MAX_VARIABLES],
+    decoded: Vec<u8>,
+    workspace: Workspace,
+    /// Groups of regular expressions that are kept: on what, name, value.
+    pub captures: Vec<(CaptureOn, Arc<str>, Box<[u8]>)>,
+    /// What sets say of values that are in them: name, and JSON.
+    pub contexts: Vec<(Arc<str>, Box<str>)>,
+    /// Entropies that were asked for: of which buffer, and bits a byte.
+    pub entropies: Vec<(&'static str, f64)>,
+}
+
+impl Carried {
+    /// Begins another rule.
+    pub fn begin(&mut self) {
+        self.variables = [0; MAX_VARIABLES];
+        self.captures.clear();
+        self.contexts.clear();
+        self.entropies.clear();
+    }
+
+    /// Nothing is there that an alert tells or a flow keeps.
+    #[must_use]
+    pub fn found_nothing(&self) -> bool {
+        self.captures.is_empty() && self.contexts.is_empty() && self.entropies.is_empty()
+    }
+}
+
 /// What one condition said at one place.
 enum Step {
     /// It holds; the next relative one starts here (an index into the data).
@@ -64,7 +97,7 @@ enum Step {
 /// The state of one judgement.
 struct Run<'a> {
     buffer: Buffer<'a>,
-    variables: [u64; MAX_VARIABLES],
+    carried: &'a mut Carried,
     /// Where a retried condition searches from, one for each condition.
     resume: [u32; MAX_CONDITIONS],
     /// Where the match before each condition ended.
@@ -79,19 +112,27 @@ struct Run<'a> {
 /// Judges `program` over `buffer`.
 #[must_use]
 pub fn judge(program: &Program, buffer: Buffer<'_>) -> Judgement {
-    let mut run = Run {
-        buffer,
-        variables: [0; MAX_VARIABLES],
-        resume: [0; MAX_CONDITIONS],
-        ends: [0; MAX_CONDITIONS + 1],
-        steps: STEP_BUDGET,
-        starved: false,
-        tentative: false,
-    };
-    run.judge(&program.ops)
+    judge_with(program, buffer, &mut Carried::default())
 }
 
-impl Run<'_> {
+/// As [`judge`], for a rule that looks at several buffers.
+pub fn judge_with(program: &Program, buffer: Buffer<'_>, carried: &mut Carried) -> Judgement {
+    Run::new(buffer, carried, STEP_BUDGET).judge(&program.ops)
+}
+
+impl<'a> Run<'a> {
+    fn new(buffer: Buffer<'a>, carried: &'a mut Carried, steps: u32) -> Self {
+        Self {
+            buffer,
+            carried,
+            resume: [0; MAX_CONDITIONS],
+            ends: [0; MAX_CONDITIONS + 1],
+            steps,
+            starved: false,
+            tentative: false,
+        }
+    }
+
     fn judge(&mut self, ops: &[Op]) -> Judgement {
         let mut i = 0;
         let mut retry = false;
@@ -140,7 +181,80 @@ impl Run<'_> {
             Op::ByteJump(j) => self.byte_jump(j, previous).map_or(Step::Fails, Step::Holds),
             Op::ByteExtract(e) => self.byte_extract(e, previous).map_or(Step::Fails, Step::Holds),
             Op::ByteMath(m) => self.byte_math(m, previous).map_or(Step::Fails, Step::Holds),
+            Op::Set(set) => {
+                let yes = self.set(set);
+                holds(yes)
+            }
+            Op::Entropy(entropy) => {
+                let yes = self.entropy(entropy);
+                holds(yes)
+            }
+            Op::Base64(base64) => {
+                let yes = self.base64(base64, previous);
+                holds(yes)
+            }
         }
+    }
+
+    /// The whole buffer, if it is all there.
+    fn whole(&mut self) -> Option<&'a [u8]> {
+        self.starved |= self.open();
+        (self.buffer.end == End::Final && self.buffer.start == 0).then_some(self.buffer.data)
+    }
+
+    fn set(&mut self, op: &SetOp) -> bool {
+        let Some(data) = self.whole() else { return false };
+        let holds = match op.test {
+            SetTest::Command(command) => op.set.run(command, data),
+            SetTest::Reputation(order, wanted) => op.set.reputation(data).is_some_and(|r| order.holds(r, wanted)),
+        };
+        if holds && let Some((key, json)) = op.context_key.as_ref().zip(op.set.context(data)) {
+            self.carried.contexts.push((Arc::clone(key), json.into()));
+        }
+        holds
+    }
+
+    fn entropy(&mut self, entropy: &Entropy) -> bool {
+        if self.open() {
+            self.starved = true;
+            return false;
+        }
+        let Some(value) = entropy.measure(self.buffer.data) else { return false };
+        let holds = entropy.holds(value);
+        if holds {
+            self.carried.entropies.push((entropy.of, value));
+        }
+        holds
+    }
+
+    fn base64(&mut self, op: &Base64Op, previous: usize) -> bool {
+        let Some(at) = self.place(i64::from(op.decode.offset), op.decode.relative, previous) else { return false };
+        let there = self.buffer.data.get(at..).unwrap_or_default();
+        let most = op.decode.bytes.map_or(usize::MAX, |n| n as usize);
+        if there.len() < most && self.open() {
+            self.starved = true;
+            return false;
+        }
+        let encoded = &there[..there.len().min(most)];
+        self.steps = self.steps.saturating_sub((encoded.len() / BYTES_PER_STEP) as u32);
+        let mut decoded = std::mem::take(&mut self.carried.decoded);
+        decoded.clear();
+        let some = decode_base64(encoded, Base64Mode::Rfc2045, &mut decoded) > 0;
+        let holds = some && (op.then.is_empty() || self.judge_decoded(op, &decoded));
+        self.carried.decoded = decoded;
+        holds
+    }
+
+    fn judge_decoded(&mut self, op: &Base64Op, decoded: &[u8]) -> bool {
+        let mut workspace = std::mem::take(&mut self.carried.workspace);
+        let data = apply_all(&op.transforms, decoded, &mut workspace);
+        // It shares the steps of this one, so that the two together are bounded.
+        let mut run = Run::new(Buffer { data, start: 0, end: End::Final }, self.carried, self.steps);
+        let judgement = run.judge(&op.then.ops);
+        let steps = run.steps;
+        self.steps = steps;
+        self.carried.workspace = workspace;
+        judgement == Judgement::Match
     }
 
     fn open(&self) -> bool {
@@ -151,7 +265,7 @@ impl Run<'_> {
         match value {
             Value::Literal(n) => n,
             Value::Variable(v) => {
-                self.variables.get(usize::from(v)).map_or(0, |&n| i64::try_from(n).unwrap_or(i64::MAX))
+                self.carried.variables.get(usize::from(v)).map_or(0, |&n| i64::try_from(n).unwrap_or(i64::MAX))
             }
         }
     }
@@ -227,12 +341,30 @@ impl Run<'_> {
             }
             Some((start, end)) => {
                 self.resume[i] = (base + start + 1) as u32;
+                if !p.captures.is_empty() {
+                    self.capture(p, hay, from);
+                }
                 Step::Holds(base + end)
             }
             None => {
                 self.starved |= open;
                 Step::Fails
             }
+        }
+    }
+
+    /// Keeps what the groups captured, in place of what they did before.
+    #[cold]
+    fn capture(&mut self, p: &PcreOp, hay: &[u8], from: usize) {
+        let mut locations = p.regex.capture_locations();
+        if !matches!(p.regex.captures_read_at(&mut locations, hay, from), Ok(Some(_))) {
+            return;
+        }
+        for (group, on, name) in &p.captures {
+            let Some(value) = locations.get(*group).and_then(|(start, end)| hay.get(start..end)) else { continue };
+            let captures = &mut self.carried.captures;
+            captures.retain(|(known_on, known, _)| (known_on, known) != (on, name));
+            captures.push((*on, Arc::clone(name), value.into()));
         }
     }
 
@@ -345,7 +477,7 @@ impl Run<'_> {
         if let Some(align) = e.align.map(u64::from).filter(|a| *a > 0) {
             n = n.div_ceil(align).wrapping_mul(align);
         }
-        *self.variables.get_mut(usize::from(e.variable))? = n;
+        *self.carried.variables.get_mut(usize::from(e.variable))? = n;
         Some(behind)
     }
 
@@ -362,7 +494,7 @@ impl Run<'_> {
             MathOperator::ShiftLeft => n.checked_shl(u32::try_from(operand).ok()?).unwrap_or(0),
             MathOperator::ShiftRight => n.checked_shr(u32::try_from(operand).ok()?).unwrap_or(0),
         };
-        *self.variables.get_mut(usize::from(m.variable))? = masked(n, m.bitmask);
+        *self.carried.variables.get_mut(usize::from(m.variable))? = masked(n, m.bitmask);
         Some(behind)
     }
 }
@@ -422,6 +554,7 @@ fn digits(raw: &[u8], base: u8) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::kept::Kept;
     use super::*;
     use sekisho_signatures::model::{BufferCondition, Content, FastPattern, NumberTest};
 
@@ -445,7 +578,7 @@ mod tests {
     }
 
     fn run(conditions: Vec<BufferCondition>, data: &[u8], end: End) -> Judgement {
-        let program = Program::of(&conditions).unwrap();
+        let program = Program::of(&conditions, &Kept::default()).unwrap();
         judge(&program, Buffer { data, start: 0, end })
     }
 

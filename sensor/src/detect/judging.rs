@@ -2,15 +2,16 @@
 
 use super::candidate::{Candidate, Stretch, Where};
 use super::detector::Detector;
-use super::evaluate::{Buffer, End, Judgement, judge};
+use super::evaluate::{Buffer, End, Judgement, judge_with};
 use super::history::REACH;
 use super::pending::Parked;
 use super::rule::{PacketContext, Rule};
-use super::state::{Alert, FlowDetect, TransactionNote};
+use super::state::{Alert, Finding, FlowDetect, TransactionNote};
 use super::threshold::{Parties, Thresholds};
+use crate::event::FlowAction;
 use crate::packet::{Addr, Direction};
 use crate::protocols::Transaction;
-use sekisho_signatures::model::{Action, Threshold};
+use sekisho_signatures::model::{Action, CaptureOn, Threshold};
 use std::sync::Arc;
 
 /// Where a rule matched.
@@ -70,8 +71,7 @@ impl Detector {
             if !in_stream && std::mem::replace(&mut packet_settled, true) {
                 continue;
             }
-            let bits = flow.as_deref().map(|f| &f.bits);
-            if !rule.flowbits.is_empty() && !bits.is_some_and(|b| rule.flowbits.hold(b)) {
+            if !rule.state_holds(cx, flow.as_deref(), None) {
                 break;
             }
             let judgement = match (candidate.place, flow.as_deref_mut()) {
@@ -87,10 +87,44 @@ impl Detector {
     }
 
     fn judge_packet(&mut self, rule: &Rule, cx: &PacketContext<'_>) -> Judgement {
-        if rule.program.is_empty() {
+        if rule.program.is_empty() && rule.packet_buffers.is_empty() {
+            self.carried.begin();
             return Judgement::Match;
         }
-        self.judge(rule, Buffer { data: cx.packet.payload, start: 0, end: End::Final })
+        let payload = Buffer { data: cx.packet.payload, start: 0, end: End::Final };
+        if rule.packet_buffers.is_empty() {
+            return self.judge(rule, payload);
+        }
+        self.carried.begin();
+        if rule.payload_first {
+            match self.judge_on(rule, payload) {
+                Judgement::Match => self.judge_headers(rule, cx),
+                other => other,
+            }
+        } else {
+            match self.judge_headers(rule, cx) {
+                Judgement::Match if !rule.program.is_empty() => self.judge_on(rule, payload),
+                other => other,
+            }
+        }
+    }
+
+    /// Conditions on headers of the packet, as bytes.
+    pub(super) fn judge_headers(&mut self, rule: &Rule, cx: &PacketContext<'_>) -> Judgement {
+        for buffer in &rule.packet_buffers {
+            self.counters.judgements += 1;
+            // Where the packet only stands for its flow, it has no headers.
+            let judgement = if cx.headers {
+                buffer.judge_packet(cx.packet, &mut self.buffer_scratch, &mut self.carried)
+            } else {
+                Judgement::NoMatch
+            };
+            if judgement != Judgement::Match {
+                self.counters.out_of_steps += u64::from(judgement == Judgement::OutOfSteps);
+                return judgement;
+            }
+        }
+        Judgement::Match
     }
 
     /// Judges a rule for the occurrence of its literal that ends at stream position `at`, and parks it if it must wait.
@@ -155,7 +189,7 @@ impl Detector {
                 continue;
             }
             self.pending.unpark(flow.streams[state].pending, i);
-            if judgement == Judgement::Match && rule.flowbits.hold(&flow.bits) {
+            if judgement == Judgement::Match && rule.state_holds(cx, Some(flow), None) {
                 let until = parked.at + REACH as u64;
                 self.pending.silence(&mut flow.streams[state].pending, parked.rule, until);
                 let reversed = cx.reversed != (cx.direction != Some(direction));
@@ -166,21 +200,28 @@ impl Detector {
     }
 
     pub(super) fn judge(&mut self, rule: &Rule, buffer: Buffer<'_>) -> Judgement {
+        self.carried.begin();
+        self.judge_on(rule, buffer)
+    }
+
+    /// The same, with what buffers before gave.
+    pub(super) fn judge_on(&mut self, rule: &Rule, buffer: Buffer<'_>) -> Judgement {
         self.counters.judgements += 1;
-        let judgement = judge(&rule.program, buffer);
+        let judgement = judge_with(&rule.program, buffer, &mut self.carried);
         self.counters.out_of_steps += u64::from(judgement == Judgement::OutOfSteps);
         judgement
     }
 
+    /// Does what a rule does when it matches. False if `detection_filter` holds it back, as if it had not matched.
     pub(super) fn matched(
         &mut self,
         rule: &Rule,
         index: u32,
         cx: &PacketContext<'_>,
-        flow: Option<&mut FlowDetect>,
+        mut flow: Option<&mut FlowDetect>,
         found: Found<'_>,
         reversed: bool,
-    ) {
+    ) -> bool {
         self.counters.matches += 1;
         self.costs.matched(index);
         let in_stream = !matches!(found, Found::Packet);
@@ -194,27 +235,25 @@ impl Detector {
         };
         if held_back(&rule.detection_filter, &self.thresholds) {
             self.counters.suppressed += 1;
-            return;
+            return false;
         }
-        let whole_flow = in_stream || rule.is_address_only();
-        let passes = rule.action == Action::Pass;
-        let drops = matches!(rule.action, Action::Drop | Action::Reject(_));
-        if let Some(flow) = flow {
-            rule.flowbits.apply(&mut flow.bits);
-            flow.passed |= passes && whole_flow;
-            flow.dropped |= drops && whole_flow;
+        let action = match &rule.rate_filter {
+            Some(filter) if self.thresholds.exceeds(rule.id, filter, parties, now) => filter.new_action,
+            _ => rule.action,
+        };
+        rule.kept.apply(cx, index, flow.as_deref_mut());
+        let finding = if self.carried.found_nothing() { None } else { self.take_finding(flow.as_deref_mut()) };
+        self.act(rule, action, flow, in_stream);
+        let passes = action == Action::Pass;
+        if passes && !rule.alert || rule.noalert {
+            return true;
         }
-        self.ruling.pass |= passes;
-        self.ruling.drop |= drops;
-        if passes || rule.noalert {
-            return;
-        }
-        if held_back(&rule.threshold, &self.thresholds) {
+        if !rule.suppressions.is_empty() && rule.is_silenced(src, dst) || held_back(&rule.threshold, &self.thresholds) {
             self.counters.suppressed += 1;
-            return;
+            return true;
         }
         if !in_stream && self.alerts.iter().any(|a| a.signature == index) {
-            return;
+            return true;
         }
         let transaction = match found {
             Found::Transaction(t) => {
@@ -223,6 +262,59 @@ impl Detector {
             }
             Found::Packet | Found::Stream => None,
         };
-        self.alerts.push(Alert { signature: index, in_stream, reversed, transaction });
+        self.alerts.push(Alert { signature: index, in_stream, reversed, transaction, finding, insists: passes });
+        true
+    }
+
+    /// What the action says is to be done with the packet and with the flow.
+    fn act(&mut self, rule: &Rule, action: Action, flow: Option<&mut FlowDetect>, in_stream: bool) {
+        let whole_flow = in_stream || rule.is_address_only();
+        let passes = action == Action::Pass;
+        let drops = matches!(action, Action::Drop | Action::Reject(_));
+        if let Some(flow) = flow {
+            rule.flowbits.apply(&mut flow.bits);
+            flow.passed |= passes && whole_flow || rule.kept.bypass;
+            flow.dropped |= drops && whole_flow;
+            if whole_flow && passes {
+                flow.action.get_or_insert(FlowAction::Pass);
+            } else if whole_flow && drops {
+                flow.action.get_or_insert(FlowAction::Drop);
+            }
+        }
+        self.ruling.pass |= passes;
+        self.ruling.drop |= drops;
+        self.ruling.bypass |= rule.kept.bypass;
+    }
+
+    /// What came out by the way: what is for the flow is kept there, the rest goes with the alert.
+    #[cold]
+    fn take_finding(&mut self, flow: Option<&mut FlowDetect>) -> Option<Arc<Finding>> {
+        let carried = &mut self.carried;
+        let contexts = std::mem::take(&mut carried.contexts);
+        let (mut finding, mut of_flow) = (Finding { contexts, ..Finding::default() }, Vec::new());
+        for (on, name, value) in carried.captures.drain(..) {
+            match on {
+                CaptureOn::Flow => of_flow.push((name, value)),
+                CaptureOn::Packet => finding.packet.push((name, value)),
+                CaptureOn::Alert => finding.captures.push((name, value)),
+            }
+        }
+        if let Some(flow) = flow {
+            of_flow.into_iter().for_each(|(name, value)| keep(&mut flow.captures, name, value));
+            carried.entropies.drain(..).for_each(|(of, value)| keep(&mut flow.entropies, of, value));
+        }
+        let empty = finding.captures.is_empty() && finding.packet.is_empty() && finding.contexts.is_empty();
+        (!empty).then(|| Arc::new(finding))
+    }
+}
+
+/// Keeps a value under its name, in place of the one before.
+fn keep<N: PartialEq, V>(list: &mut Vec<(N, V)>, name: N, value: V) {
+    /// Values that one flow may keep.
+    const MOST: usize = 64;
+    match list.iter().position(|(known, _)| *known == name) {
+        Some(known) => list[known].1 = value,
+        None if list.len() < MOST => list.push((name, value)),
+        None => {}
     }
 }

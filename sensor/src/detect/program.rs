@@ -1,10 +1,16 @@
 //! Payload conditions, compiled: what `evaluate` runs. Built once a ruleset, read by all workers.
 
+use super::dataset::Dataset;
+use super::kept::Kept;
 use memchr::memmem;
 use pcre2::bytes::{Regex, RegexBuilder};
+use sekisho_signatures::kept::{Base64Decode, Entropy, Order, SetCommand};
 use sekisho_signatures::model::{
-    BufferCondition, ByteExtract, ByteJump, ByteMath, ByteTest, Content, IsDataAt, NumberTest, Pcre, Signature, Value,
+    BufferCondition, ByteExtract, ByteJump, ByteMath, ByteTest, CaptureOn, Content, IsDataAt, NumberTest, Pcre,
+    Signature, Value,
 };
+use sekisho_signatures::transform::Transform;
+use std::sync::Arc;
 
 /// Most conditions that one rule may have on one buffer. Enough for any rule ever published; a bound for the matcher's stack.
 pub const MAX_CONDITIONS: usize = 128;
@@ -31,6 +37,18 @@ pub enum ProgramError {
     /// `absent`, or a test of an integer, where there are bytes.
     #[error("a test of a whole buffer where bytes are looked at")]
     NotAboutBytes,
+    /// `iprep`, and no lists.
+    #[error("no lists of reputations are configured: [rules.reputation] names them")]
+    NoReputation,
+    /// `iprep` of a category that the configured file does not have.
+    #[error("there is no category \"{0}\" among the configured reputations")]
+    NoCategory(String),
+    /// `geoip`, and no database.
+    #[error("no database of countries is configured: rules.geoip names it")]
+    NoCountries,
+    /// `dataset` or `datarep` of a set that could not be loaded.
+    #[error("{0}")]
+    NoSet(String),
     /// `decode-event` or `stream-event` names none that there is.
     #[error("there is no event \"{0}\"")]
     UnknownEvent(String),
@@ -126,6 +144,8 @@ pub(super) struct PcreOp {
     pub(super) regex: Regex,
     pub(super) negated: bool,
     pub(super) relative: bool,
+    /// Groups that are kept: the group's number, on what, and under which name.
+    pub(super) captures: Box<[(usize, CaptureOn, Arc<str>)]>,
 }
 
 impl PcreOp {
@@ -154,7 +174,15 @@ impl PcreOp {
         };
         // An `x` pattern may end in a comment that would swallow the closing parenthesis.
         let regex = build(&pattern).map_err(|e| ProgramError::Pcre(e.to_string()))?;
-        Ok(Self { regex, negated: p.negated, relative: p.relative })
+        let captures = p.captures.iter().enumerate().filter_map(|(i, capture)| {
+            let number = match &capture.group {
+                None => Some(i + 1),
+                Some(name) => regex.capture_names().iter().position(|n| n.as_deref() == Some(&**name)),
+            };
+            Some((number?, capture.on, Arc::from(&*capture.name)))
+        });
+        let captures = captures.collect();
+        Ok(Self { captures, regex, negated: p.negated, relative: p.relative })
     }
 }
 
@@ -183,6 +211,42 @@ fn dollar_end_only(pattern: &str) -> String {
     out
 }
 
+/// A set that a rule asks, or fills.
+pub(super) struct SetOp {
+    pub(super) set: Arc<Dataset>,
+    pub(super) test: SetTest,
+    /// Under which name an alert carries what the set says of the value.
+    pub(super) context_key: Option<Arc<str>>,
+}
+
+/// What is asked of a set.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum SetTest {
+    Command(SetCommand),
+    Reputation(Order, u16),
+}
+
+impl SetOp {
+    fn new(name: &str, test: SetTest, kept: &Kept) -> Result<Self, ProgramError> {
+        let set = kept.datasets.get(name).ok_or_else(|| ProgramError::NoSet(kept.why_no_set(name)))?;
+        Ok(Self { set: Arc::clone(set), test, context_key: kept.datasets.context_key(name).map(Into::into) })
+    }
+}
+
+impl std::fmt::Debug for SetOp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SetOp").field("test", &self.test).field("values", &self.set.len()).finish_non_exhaustive()
+    }
+}
+
+/// Base64, and what is asked of the decoded bytes.
+#[derive(Debug)]
+pub(super) struct Base64Op {
+    pub(super) decode: Base64Decode,
+    pub(super) transforms: Box<[Transform]>,
+    pub(super) then: Program,
+}
+
 /// One condition.
 #[derive(Debug)]
 pub(super) enum Op {
@@ -194,6 +258,9 @@ pub(super) enum Op {
     ByteMath(ByteMath),
     IsDataAt(IsDataAt),
     Size(NumberTest),
+    Set(SetOp),
+    Entropy(Entropy),
+    Base64(Base64Op),
 }
 
 impl Op {
@@ -207,8 +274,14 @@ impl Op {
             Self::ByteExtract(e) => e.relative,
             Self::ByteMath(m) => m.relative,
             Self::IsDataAt(d) => d.relative,
-            Self::Size(_) => false,
+            Self::Base64(b) => b.decode.relative,
+            Self::Size(_) | Self::Set(_) | Self::Entropy(_) => false,
         }
+    }
+
+    /// Whether it changes something beside the rule's own state: it must be the last to be tried.
+    fn has_effect(&self) -> bool {
+        matches!(self, Self::Set(set) if matches!(set.test, SetTest::Command(SetCommand::Set | SetCommand::Unset)))
     }
 
     /// Whether what follows starts from where it ended.
@@ -218,6 +291,7 @@ impl Op {
             Self::Pcre(p) => !p.negated,
             Self::ByteJump(_) | Self::ByteExtract(_) | Self::ByteMath(_) => true,
             Self::ByteTest(_) | Self::IsDataAt(_) | Self::Size(_) => false,
+            Self::Set(_) | Self::Entropy(_) | Self::Base64(_) => false,
         }
     }
 
@@ -241,15 +315,15 @@ impl Program {
     /// Compiles the payload conditions of a signature.
     ///
     /// # Errors
-    /// A regular expression that does not compile, or more conditions or variables than there is room for.
-    pub fn new(signature: &Signature) -> Result<Self, ProgramError> {
+    /// A regular expression that does not compile, more conditions or variables than there is room for, or a set that is not there.
+    pub fn new(signature: &Signature, kept: &Kept) -> Result<Self, ProgramError> {
         if signature.variables.len() > MAX_VARIABLES {
             return Err(ProgramError::TooManyVariables(signature.variables.len()));
         }
-        Self::of(&signature.payload)
+        Self::of(&signature.payload, kept)
     }
 
-    pub(super) fn of(conditions: &[BufferCondition]) -> Result<Self, ProgramError> {
+    pub(super) fn of(conditions: &[BufferCondition], kept: &Kept) -> Result<Self, ProgramError> {
         if conditions.len() > MAX_CONDITIONS {
             return Err(ProgramError::TooManyConditions(conditions.len()));
         }
@@ -263,13 +337,31 @@ impl Program {
                 BufferCondition::ByteMath(m) => Op::ByteMath(*m),
                 BufferCondition::IsDataAt(d) => Op::IsDataAt(*d),
                 BufferCondition::Size(t) => Op::Size(t.clone()),
+                BufferCondition::Dataset(d) => Op::Set(SetOp::new(&d.name, SetTest::Command(d.command), kept)?),
+                BufferCondition::Datarep(d) => {
+                    Op::Set(SetOp::new(&d.name, SetTest::Reputation(d.order, d.reputation), kept)?)
+                }
+                BufferCondition::Entropy(e) => Op::Entropy(*e),
+                BufferCondition::Base64 { decode, transforms, conditions } => Op::Base64(Base64Op {
+                    decode: *decode,
+                    transforms: transforms.clone().into(),
+                    then: Self::of(conditions, kept)?,
+                }),
                 // Asked of a buffer, not of its bytes: see `buffer`.
                 BufferCondition::Number(_) | BufferCondition::Absent { .. } => {
                     return Err(ProgramError::NotAboutBytes);
                 }
             })
         });
-        Ok(Self { ops: ops.collect::<Result<_, _>>()? })
+        let mut ops: Vec<Op> = ops.collect::<Result<_, _>>()?;
+        ops.sort_by_key(Op::has_effect);
+        Ok(Self { ops: ops.into() })
+    }
+
+    /// Some condition changes something beside the rule's own state.
+    #[must_use]
+    pub(super) fn has_effect(&self) -> bool {
+        self.ops.last().is_some_and(Op::has_effect)
     }
 
     /// No conditions: always true.

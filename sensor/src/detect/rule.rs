@@ -2,21 +2,27 @@
 
 use super::address::{AddressIndex, AddressLists, ListId, RowId};
 use super::buffer::BufferProgram;
+use super::condition::holds;
 use super::engine::Engine;
 use super::flowbits::FlowbitOps;
+use super::kept::{Kept, KeptOps};
 use super::program::{Program, ProgramError};
+use super::state::FlowDetect;
 use crate::decode::DecodeEvent;
-use crate::packet::{Direction, Packet, Transport};
+use crate::event::DirectionCount;
+use crate::packet::{Addr, Direction, Packet};
 use crate::protocols::{AppView, Recognition, TransactionState};
 use crate::stream::{StreamEvent, StreamEventSet};
+use crate::time::Timestamp;
 use sekisho_signatures::app::Protocols;
 use sekisho_signatures::buffers::Progress;
 use sekisho_signatures::group::PacketClass;
 use sekisho_signatures::model::{
-    Action, AppCondition, FlagsMode, FlagsTest, FlowCondition, HeaderProto, PacketCondition, PortSet, ProtocolMode,
+    Action, AppCondition, BufferCondition, FlowCondition, HeaderProto, PacketCondition, PortSet, ProtocolMode,
     Signature, Threshold,
 };
 use sekisho_signatures::ruleset::Inspection;
+use sekisho_signatures::threshold_config::{RateFilter, Suppression};
 use std::collections::HashMap;
 
 /// What rules ask of a packet beside its bytes; made once a packet.
@@ -46,6 +52,19 @@ pub struct PacketContext<'a> {
     pub stream_events: StreamEventSet,
     /// What is known of the flow's application protocol.
     pub app: AppView,
+    /// How much the flow has seen.
+    pub flow: FlowFacts,
+}
+
+/// How much a flow has seen, the packet at hand included.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FlowFacts {
+    /// Its first packet.
+    pub start: Timestamp,
+    /// Packets and bytes, to server and to client.
+    pub counts: [DirectionCount; 2],
+    /// Sequence numbers used by each direction of a TCP stream.
+    pub stream: [u64; 2],
 }
 
 /// A side's ports.
@@ -200,22 +219,36 @@ pub struct Rule {
     headers: Box<[PacketCondition]>,
     /// Judged only on packets about which something was odd.
     events: Box<[OddEvent]>,
+    /// The same, where that is a checksum.
+    odd_checksum: bool,
     /// Tests and effects on the flow's bits.
     pub flowbits: FlowbitOps,
+    /// Tests and effects on what else is kept, and what lists say.
+    pub kept: KeptOps,
+    /// Conditions on headers of the packet at hand, as bytes.
+    pub packet_buffers: Box<[BufferProgram]>,
     /// Conditions on the payload.
     pub program: Program,
+    /// They set variables that conditions on other buffers use.
+    pub payload_first: bool,
     /// Where they are judged.
     pub inspection: Inspection,
     /// What a match does.
     pub action: Action,
     /// A match is not told.
     pub noalert: bool,
+    /// A match is told, also where the action would not.
+    pub alert: bool,
     /// `gid` and `sid`.
     pub id: (u32, u32),
     /// `threshold`.
     pub threshold: Option<Threshold>,
     /// `detection_filter`.
     pub detection_filter: Option<Threshold>,
+    /// For whom the operator has silenced it.
+    pub suppressions: Box<[Suppression]>,
+    /// How the operator has its action changed when it matches often.
+    pub rate_filter: Option<RateFilter>,
 }
 
 impl Rule {
@@ -228,6 +261,7 @@ impl Rule {
         inspection: Inspection,
         lists: &mut AddressLists,
         flowbits: &HashMap<&str, u16>,
+        (kept, ints): (&Kept, &HashMap<Box<str>, u16>),
     ) -> Result<Self, ProgramError> {
         let header = &signature.header;
         let mut intern = |set| lists.intern(set).ok_or(ProgramError::TooManyAddressLists);
@@ -244,6 +278,17 @@ impl Rule {
             .packet
             .iter()
             .partition(|c| matches!(c, PacketCondition::DecodeEvent(_) | PacketCondition::StreamEvent(_)));
+        let odd_checksum = headers.iter().any(|c| matches!(c, PacketCondition::Checksum { right: false, .. }));
+        let buffers: Vec<BufferProgram> =
+            signature.buffers.iter().map(|b| BufferProgram::new(b, kept)).collect::<Result<_, _>>()?;
+        let mut buffers = buffers;
+        buffers.sort_by_key(BufferProgram::has_effect);
+        let sets = |c: &BufferCondition| matches!(c, BufferCondition::ByteExtract(_) | BufferCondition::ByteMath(_));
+        let payload_first = signature.payload.iter().any(sets);
+        let (packet_buffers, buffers): (Vec<_>, Vec<_>) = buffers.into_iter().partition(BufferProgram::is_of_packet);
+        let (gid, sid) = (signature.gid, signature.sid);
+        let operator = &kept.thresholds;
+        let own = signature.threshold;
         let app_events = signature.app_conditions.iter().filter_map(|c| match c {
             AppCondition::Event { name, .. } => Some(name.clone()),
             AppCondition::Protocol { .. } => None,
@@ -252,17 +297,24 @@ impl Rule {
             gate,
             app: AppGate::new(signature),
             app_events: app_events.collect(),
-            buffers: signature.buffers.iter().filter_map(BufferProgram::new).collect::<Result<_, _>>()?,
+            buffers: buffers.into(),
+            packet_buffers: packet_buffers.into(),
+            odd_checksum,
             headers: headers.into_iter().cloned().collect(),
             events: events.into_iter().filter_map(OddEvent::of).collect::<Result<_, _>>()?,
             flowbits: FlowbitOps::new(&signature.flowbits, flowbits),
-            program: Program::new(signature)?,
+            kept: KeptOps::new(signature, kept, ints)?,
+            program: Program::new(signature, kept)?,
+            payload_first,
             inspection,
             action: signature.action,
-            noalert: signature.noalert,
-            id: (signature.gid, signature.sid),
-            threshold: signature.threshold,
+            noalert: signature.noalert || signature.action == Action::Config && !signature.alert,
+            alert: signature.alert,
+            id: (gid, sid),
+            threshold: operator.threshold_of(gid, sid, own.is_some()).copied().or(own),
             detection_filter: signature.detection_filter,
+            suppressions: operator.suppressions_of(gid, sid).cloned().collect(),
+            rate_filter: operator.rate_filter_of(gid, sid).copied(),
         })
     }
 
@@ -273,6 +325,25 @@ impl Rule {
             && self.app.admits(cx)
             && self.headers.iter().all(|c| holds(c, cx.packet))
             && self.events.iter().all(|e| e.holds(cx))
+            && self.kept.admit(cx)
+    }
+
+    /// Whether the tests of the flow's bits, and of what else is kept, hold.
+    #[must_use]
+    pub fn state_holds(
+        &self,
+        cx: &PacketContext<'_>,
+        flow: Option<&FlowDetect>,
+        transaction: Option<&TransactionState>,
+    ) -> bool {
+        (self.flowbits.is_empty() || flow.is_some_and(|f| self.flowbits.hold(&f.bits)))
+            && self.kept.hold(cx, flow, transaction)
+    }
+
+    /// The operator has silenced it for these two.
+    #[must_use]
+    pub fn is_silenced(&self, src: Addr, dst: Addr) -> bool {
+        self.suppressions.iter().any(|s| s.applies(src.to_ip(), dst.to_ip()))
     }
 
     /// Asks for an event of a protocol: judged only where there was one.
@@ -304,7 +375,13 @@ impl Rule {
     /// Asks for an event: judged only where there was one.
     #[must_use]
     pub fn wants_event(&self) -> bool {
-        !self.events.is_empty()
+        !self.events.is_empty() || self.odd_checksum
+    }
+
+    /// Asks for packets whose checksum is wrong.
+    #[must_use]
+    pub fn wants_odd_checksum(&self) -> bool {
+        self.odd_checksum
     }
 
     /// The lists of the header's two sides.
@@ -321,7 +398,9 @@ impl Rule {
             && self.app.conditions.is_empty()
             && self.headers.iter().all(|c| matches!(c, PacketCondition::IpProto(_)))
             && self.events.is_empty()
+            && self.packet_buffers.is_empty()
             && self.flowbits.is_empty()
+            && self.kept.is_stateless()
             && !self.gate.flow.given
             && self.gate.ports.iter().all(Ports::is_any)
             && self.gate.addresses != [ListId::ANY; 2]
@@ -340,80 +419,4 @@ fn classes(proto: HeaderProto) -> u8 {
         HeaderProto::Sctp => bit(PacketClass::Sctp),
         HeaderProto::App => bit(PacketClass::Tcp) | bit(PacketClass::Udp),
     }
-}
-
-fn flags_hold(test: &FlagsTest, bits: u8) -> bool {
-    let bits = bits & !test.ignored;
-    match test.mode {
-        FlagsMode::Exact => bits == test.flags,
-        FlagsMode::All => bits & test.flags == test.flags,
-        FlagsMode::Any => bits & test.flags != 0,
-        FlagsMode::Not => bits & test.flags != test.flags,
-    }
-}
-
-/// Whether a header condition holds; false where the packet has no such header.
-fn holds(condition: &PacketCondition, packet: &Packet<'_>) -> bool {
-    let tcp = packet.tcp();
-    let ip = packet.ip.as_ref();
-    let icmp = match &packet.transport {
-        Transport::Icmp(h) | Transport::Icmpv6(h) => Some(h),
-        _ => None,
-    };
-    match condition {
-        PacketCondition::Dsize(t) => t.holds(packet.payload.len() as u64),
-        PacketCondition::TcpFlags(t) => tcp.is_some_and(|h| flags_hold(t, h.flags.0)),
-        PacketCondition::TcpSeq(n) => tcp.is_some_and(|h| h.seq == *n),
-        PacketCondition::TcpAck(n) => tcp.is_some_and(|h| h.ack == *n),
-        PacketCondition::TcpWindow(t) => tcp.is_some_and(|h| t.holds(h.window.into())),
-        PacketCondition::TcpMss(t) => tcp.and_then(|h| h.mss).is_some_and(|mss| t.holds(mss.into())),
-        PacketCondition::Ttl(t) => ip.is_some_and(|h| t.holds(h.ttl.into())),
-        PacketCondition::Tos(t) => ip.is_some_and(|h| t.holds(h.tos.into())),
-        PacketCondition::IpProto(t) => ip.is_some_and(|h| t.holds(h.proto.0.into())),
-        PacketCondition::IpId(n) => ip.is_some_and(|h| h.version == 4 && h.id == u32::from(*n)),
-        PacketCondition::IpOption(wanted) => ip.is_some_and(|h| h.version == 4 && has_option(h.header, *wanted)),
-        PacketCondition::FragBits(t) => ip.is_some_and(|h| flags_hold(t, h.flags)),
-        PacketCondition::FragOffset(t) => ip.is_some_and(|h| t.holds(u64::from(h.fragment_offset / 8))),
-        PacketCondition::SameIp => ip.is_some_and(|h| h.src == h.dst),
-        PacketCondition::IcmpType(t) => icmp.is_some_and(|h| t.holds(h.kind.into())),
-        PacketCondition::IcmpCode(t) => icmp.is_some_and(|h| t.holds(h.code.into())),
-        PacketCondition::IcmpId(n) => icmp.is_some_and(|h| h.id == Some(*n)),
-        PacketCondition::IcmpSeq(n) => icmp.is_some_and(|h| h.seq == Some(*n)),
-        PacketCondition::VlanId { layer: Some(layer), test } => {
-            tags(packet).get(usize::from(*layer)).is_some_and(|id| test.holds((*id).into()))
-        }
-        PacketCondition::VlanId { layer: None, test } => tags(packet).iter().any(|id| test.holds((*id).into())),
-        PacketCondition::VlanIdFromEnd { layer, test } => {
-            let from_end = tags(packet).iter().nth_back(usize::from(*layer).wrapping_sub(1));
-            from_end.is_some_and(|id| test.holds((*id).into()))
-        }
-        PacketCondition::VlanIdAll(test) => {
-            !tags(packet).is_empty() && tags(packet).iter().all(|id| test.holds((*id).into()))
-        }
-        PacketCondition::VlanLayers(t) => t.holds(packet.vlans.count.into()),
-        // Kept apart, as what they ask is not in the packet's headers.
-        PacketCondition::DecodeEvent(_) | PacketCondition::StreamEvent(_) => false,
-    }
-}
-
-/// VLAN identifiers, outermost first.
-fn tags<'a>(packet: &'a Packet<'_>) -> &'a [u16] {
-    &packet.vlans.ids[..usize::from(packet.vlans.count).min(packet.vlans.ids.len())]
-}
-
-/// Whether an IPv4 header has an option (RFC 791 §3.1): this one, or any at all.
-fn has_option(header: &[u8], wanted: Option<u8>) -> bool {
-    let mut options = header.get(20..).unwrap_or(&[]);
-    while let [kind, rest @ ..] = options {
-        if wanted.is_none_or(|w| w == *kind) {
-            return true;
-        }
-        options = match (kind, rest) {
-            (0, _) => return false,
-            (1, _) => rest,
-            (_, [len, ..]) if *len >= 2 => options.get(usize::from(*len)..).unwrap_or(&[]),
-            _ => return false,
-        };
-    }
-    false
 }

@@ -2,8 +2,11 @@
 
 use super::address::RowId;
 use super::flowbits::BitSet;
+use super::flowint::FlowInts;
 use super::history::Handle;
 use super::pending::NO_PENDING;
+use super::tag::FlowTag;
+use crate::event::FlowAction;
 use crate::protocols::{FlowApp, Record};
 use sekisho_signatures::group::PacketClass;
 use std::sync::Arc;
@@ -80,6 +83,11 @@ pub struct FlowDetect {
     /// By direction: the epoch up to which address-only rules were judged; 0 if they were not.
     pub(super) addresses_judged: [u32; 2],
     pub(super) bits: BitSet,
+    pub(super) ints: FlowInts,
+    /// Its packets are logged.
+    pub(crate) tag: Option<FlowTag>,
+    /// Its transactions are not logged any more.
+    pub(super) quiet: bool,
     pub(super) streams: [StreamState; 2],
     /// The application protocol and its parser.
     pub app: FlowApp,
@@ -87,6 +95,12 @@ pub struct FlowDetect {
     pub passed: bool,
     /// A drop rule matched the flow.
     pub dropped: bool,
+    /// What a rule said is to be done with the flow.
+    pub action: Option<FlowAction>,
+    /// What regular expressions captured for the flow: name and value.
+    pub(crate) captures: Vec<(Arc<str>, Box<[u8]>)>,
+    /// Entropies that were measured: of which buffer, and bits a byte.
+    pub(crate) entropies: Vec<(&'static str, f64)>,
 }
 
 impl FlowDetect {
@@ -111,6 +125,21 @@ pub struct Alert {
     pub reversed: bool,
     /// The transaction that matched, if it was one.
     pub transaction: Option<TransactionNote>,
+    /// What came out by the way.
+    pub finding: Option<Arc<Finding>>,
+    /// It is told also if the packet or the flow is passed.
+    pub insists: bool,
+}
+
+/// What came out while a rule was judged, which its alert tells.
+#[derive(Clone, Debug, Default)]
+pub struct Finding {
+    /// Captures for the alert alone, as text.
+    pub captures: Vec<(Arc<str>, Box<[u8]>)>,
+    /// Captures for the packet.
+    pub packet: Vec<(Arc<str>, Box<[u8]>)>,
+    /// What sets say of values that are in them, as JSON.
+    pub contexts: Vec<(Arc<str>, Box<str>)>,
 }
 
 /// What an alert says of the transaction that matched.
@@ -129,4 +158,6 @@ pub struct Ruling {
     pub pass: bool,
     /// A drop or reject rule matched.
     pub drop: bool,
+    /// A rule says that the flow is not looked at any more.
+    pub bypass: bool,
 }

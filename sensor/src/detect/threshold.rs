@@ -8,6 +8,7 @@ use crate::packet::Addr;
 use crate::time::Timestamp;
 use rustc_hash::FxHashMap;
 use sekisho_signatures::model::{Threshold, ThresholdKind, TrackBy};
+use sekisho_signatures::threshold_config::RateFilter;
 use std::hash::{BuildHasher, Hash};
 use std::sync::{Mutex, PoisonError};
 
@@ -18,9 +19,17 @@ const MAX_PER_SHARD: usize = 8192;
 /// What is counted together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Key {
-    /// `gid` and `sid`, and which of the signature's two filters.
-    signature: (u32, u32, bool),
+    /// `gid` and `sid`, and which of the signature's filters.
+    signature: (u32, u32, Filter),
     who: (u128, u128),
+}
+
+/// A signature's filters, which count apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Filter {
+    Threshold,
+    Detection,
+    Rate,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -59,15 +68,23 @@ impl Default for Thresholds {
 impl Thresholds {
     /// Counts one match of signature `(gid, sid)`; whether it may speak.
     pub fn allows(&self, signature: (u32, u32), threshold: &Threshold, parties: Parties, now: Timestamp) -> bool {
-        let who = match threshold.track {
-            TrackBy::Rule => (0, 0),
-            TrackBy::Source => (parties.src.0, 0),
-            TrackBy::Destination => (parties.dst.0, 1),
-            TrackBy::Both => (parties.src.0, parties.dst.0),
-            TrackBy::Flow => (u128::from(parties.flow_id), 2),
+        let filter = match threshold.kind {
+            ThresholdKind::DetectionFilter => Filter::Detection,
+            _ => Filter::Threshold,
         };
-        let filter = threshold.kind == ThresholdKind::DetectionFilter;
-        let key = Key { signature: (signature.0, signature.1, filter), who };
+        let key = Key { signature: (signature.0, signature.1, filter), who: who(threshold.track, parties) };
+        self.count(key, threshold.count, threshold.seconds, now, |count| count.step(threshold, now))
+    }
+
+    /// Counts one match of a signature with a `rate_filter`; whether its action is to be the other one.
+    pub fn exceeds(&self, signature: (u32, u32), filter: &RateFilter, parties: Parties, now: Timestamp) -> bool {
+        let key = Key { signature: (signature.0, signature.1, Filter::Rate), who: who(filter.track, parties) };
+        // What is remembered counts for the period, or for the time that the other action lasts.
+        let remembered = filter.seconds.max(filter.timeout_s);
+        self.count(key, 0, remembered, now, |count| count.rate(filter, now))
+    }
+
+    fn count<R>(&self, key: Key, next: u32, seconds: u32, now: Timestamp, step: impl FnOnce(&mut Count) -> R) -> R {
         let shard = &self.shards[self.hasher.hash_one(key) as usize % SHARDS];
         // A worker that panicked while it held the lock left a count, at worst, one behind.
         let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
@@ -77,13 +94,46 @@ impl Thresholds {
                 shard.clear();
             }
         }
-        let fresh = Count { since: now, matches: 0, next: threshold.count, seconds: threshold.seconds };
-        let count = shard.entry(key).or_insert(fresh);
-        count.step(threshold, now)
+        step(shard.entry(key).or_insert(Count { since: now, matches: 0, next, seconds }))
+    }
+}
+
+fn who(track: TrackBy, parties: Parties) -> (u128, u128) {
+    match track {
+        TrackBy::Rule => (0, 0),
+        TrackBy::Source => (parties.src.0, 0),
+        TrackBy::Destination => (parties.dst.0, 1),
+        TrackBy::Both => (parties.src.0, parties.dst.0),
+        TrackBy::Flow => (u128::from(parties.flow_id), 2),
     }
 }
 
 impl Count {
+    /// `next` is 1 while the other action lasts, `since` then its start.
+    fn rate(&mut self, filter: &RateFilter, now: Timestamp) -> bool {
+        let passed = now.since(self.since).as_secs();
+        if self.next == 1 {
+            if passed <= u64::from(filter.timeout_s) {
+                return true;
+            }
+            (self.next, self.matches) = (0, 0);
+            self.since = now;
+        } else if passed >= u64::from(filter.seconds) {
+            self.matches = 0;
+            self.since = now;
+        }
+        self.matches = self.matches.saturating_add(1);
+        if self.matches <= filter.count {
+            return false;
+        }
+        // Without a time-out it holds for as long as matches come this fast.
+        if filter.timeout_s > 0 {
+            self.next = 1;
+            self.since = now;
+        }
+        true
+    }
+
     fn step(&mut self, threshold: &Threshold, now: Timestamp) -> bool {
         let over = now.since(self.since).as_secs() >= u64::from(threshold.seconds);
         // Backoff has no period: it counts as long as its key is remembered.

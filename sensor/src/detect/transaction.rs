@@ -93,7 +93,9 @@ impl Observer for Judge<'_, '_> {
     }
 
     fn log(&mut self, transaction: &mut dyn Transaction, direction: Direction) {
-        self.detector.log(self.protocol, transaction, direction);
+        if !self.flow.quiet {
+            self.detector.log(self.protocol, transaction, direction);
+        }
     }
 }
 
@@ -265,14 +267,16 @@ impl Detector {
         if !rule.is_due(direction, transaction.state_ref().inspected) {
             return wait(transaction, key);
         }
-        if !rule.flowbits.is_empty() && !rule.flowbits.hold(&flow.bits) {
+        if !rule.state_holds(cx, Some(flow), Some(transaction.state_ref())) {
             return;
         }
         let complete = transaction.state_ref().inspected == [Progress::Complete; 2];
         match self.judge_buffers(rule, cx, flow, transaction, direction) {
             Judgement::Match => {
                 transaction.state().matched.push(key);
-                self.matched(rule, index, cx, Some(flow), Found::Transaction(transaction), cx.reversed);
+                if self.matched(rule, index, cx, Some(flow), Found::Transaction(transaction), cx.reversed) {
+                    rule.kept.apply_to(transaction.state());
+                }
             }
             Judgement::NeedMore if !complete => wait(transaction, key),
             // Another file may come with the same transaction.
@@ -290,9 +294,20 @@ impl Detector {
         direction: Direction,
     ) -> Judgement {
         let mut more = false;
+        self.carried.begin();
+        if rule.payload_first {
+            match self.judge_tail(rule, cx, flow, direction) {
+                Judgement::Match => {}
+                other => return other,
+            }
+        }
+        match self.judge_headers(rule, cx) {
+            Judgement::Match => {}
+            other => return other,
+        }
         for buffer in &rule.buffers {
             self.counters.judgements += 1;
-            match buffer.judge(transaction, direction, &mut self.buffer_scratch) {
+            match buffer.judge(transaction, direction, &mut self.buffer_scratch, &mut self.carried) {
                 Judgement::Match => {}
                 Judgement::NeedMore => more = true,
                 Judgement::OutOfSteps => {
@@ -305,9 +320,19 @@ impl Detector {
         if more {
             return Judgement::NeedMore;
         }
-        if rule.program.is_empty() {
+        if rule.program.is_empty() || rule.payload_first {
             return Judgement::Match;
         }
+        self.judge_tail(rule, cx, flow, direction)
+    }
+
+    fn judge_tail(
+        &mut self,
+        rule: &Rule,
+        cx: &PacketContext<'_>,
+        flow: &FlowDetect,
+        direction: Direction,
+    ) -> Judgement {
         // What the rule asks of the raw payload beside its buffers must stand in the last bytes of the stream.
         let state = &flow.streams[direction.index()];
         let mut window = std::mem::take(&mut self.window);
@@ -318,7 +343,7 @@ impl Detector {
         } else {
             Bytes { data: cx.packet.payload, start: 0, end: End::Final }
         };
-        let judgement = self.judge(rule, bytes);
+        let judgement = self.judge_on(rule, bytes);
         self.window = window;
         judgement
     }
@@ -369,7 +394,7 @@ impl Detector {
     }
 
     fn log(&mut self, protocol: Protocol, transaction: &mut dyn Transaction, direction: Direction) {
-        if !self.logs_records {
+        if !self.logs_records || transaction.state_ref().quiet {
             return;
         }
         if let Some(record) = transaction.record(direction, false) {

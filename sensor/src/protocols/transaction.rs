@@ -74,6 +74,10 @@ pub struct TransactionState {
     pub(crate) waiting: Vec<u32>,
     /// Rules that matched, by their lasting numbers: they do not match again.
     pub(crate) matched: Vec<u32>,
+    /// Bits that rules set on it (`xbits`).
+    pub(crate) bits: Vec<u32>,
+    /// A rule says that it is not logged.
+    pub(crate) quiet: bool,
 }
 
 impl TransactionState {

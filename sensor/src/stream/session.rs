@@ -217,6 +217,30 @@ impl TcpSession {
         self.halves[direction.index()].next
     }
 
+    /// Sequence numbers that each direction has used: its bytes, SYN and FIN. 0 for one of which nothing is known.
+    #[must_use]
+    pub fn sizes(&self) -> [u64; 2] {
+        let size = |half: &Half| if half.is(Half::KNOWN) { u64::from(half.high.wrapping_sub(half.isn)) } else { 0 };
+        [size(&self.halves[0]), size(&self.halves[1])]
+    }
+
+    /// The same, once a segment with so many bytes of data has been taken.
+    #[must_use]
+    pub fn sizes_with(&self, tcp: &Tcp<'_>, len: usize, direction: Direction) -> [u64; 2] {
+        let mut sizes = self.sizes();
+        let half = &self.halves[direction.index()];
+        let opens = tcp.flags.any(TcpFlags::SYN) && !half.is(Half::KNOWN);
+        let isn = if opens { tcp.seq } else { half.isn };
+        let ends = u32::from(tcp.flags.any(TcpFlags::SYN)) + u32::from(tcp.flags.any(TcpFlags::FIN));
+        let after = tcp.seq.wrapping_sub(isn).wrapping_add(len as u32).wrapping_add(ends);
+        let size = &mut sizes[direction.index()];
+        // What lies more than half the sequence space ahead lies behind.
+        if (opens || half.is(Half::KNOWN)) && (after.wrapping_sub(*size as u32) as i32) > 0 {
+            *size = u64::from(after);
+        }
+        sizes
+    }
+
     /// Whether this segment opens a new connection on the addresses and ports of this one: a SYN, or a SYN/ACK, with
     /// another initial sequence number when this connection is closing, closed, or was never followed.
     #[must_use]

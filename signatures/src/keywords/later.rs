@@ -1,16 +1,11 @@
 //! Keywords of Suricata 8 that are not evaluated yet and do not choose a buffer. A rule that uses one is left out, with a
 //! note; it is not an error.
 
-use super::{ANYTHING, Check, Effect, Keyword, PLAIN, shape};
+use super::{ANYTHING, Effect, Keyword};
 
 /// Known by name, and no more.
 const fn later(name: &'static str, doc: &'static str) -> Keyword {
     Keyword::later(name, ANYTHING, Effect::None, doc)
-}
-
-/// Known by name and by form.
-const fn shaped(name: &'static str, check: Check, doc: &'static str) -> Keyword {
-    Keyword::later(name, PLAIN, Effect::Checked(check), doc)
 }
 
 /// Known by name, for one that looks at the buffer chosen before it.
@@ -19,65 +14,16 @@ const fn looks(name: &'static str, doc: &'static str) -> Keyword {
 }
 
 pub(super) const KEYWORDS: &[Keyword] = &[
-    shaped("stream_size", shape::stream_size, "`stream_size:server|client|both|either,op,N`: bytes seen on a stream."),
-    shaped("flowint", shape::flowint, "`flowint:name,op,value`: a number kept on the flow."),
-    shaped(
-        "xbits",
-        shape::xbits,
-        "`xbits:set|unset|isset|isnotset|toggle,name,track ip_src|ip_dst|ip_pair|tx[,expire N]`: bits kept on hosts.",
-    ),
-    shaped(
-        "hostbits",
-        shape::hostbits,
-        "`hostbits:set|unset|isset|isnotset|toggle,name[,src|dst|both]`: bits kept on a host.",
-    ),
-    shaped(
-        "tag",
-        shape::tag,
-        "`tag:session|host,N,packets|seconds|bytes[,src|dst]`: keeps later packets of the flow or host.",
-    ),
-    shaped("flow.age", shape::number32, "`flow.age:[op]N`: age of the flow in seconds."),
-    shaped("flow.pkts", shape::either_way, "`flow.pkts:toserver|toclient|both|either,[op]N`: packets of the flow."),
-    shaped("flow.pkts_toserver", shape::number32, "`flow.pkts_toserver:[op]N`: packets to the server."),
-    shaped("flow.pkts_toclient", shape::number32, "`flow.pkts_toclient:[op]N`: packets to the client."),
-    shaped("flow.bytes", shape::either_way, "`flow.bytes:toserver|toclient|both|either,[op]N`: bytes of the flow."),
-    shaped("flow.bytes_toserver", shape::number64, "`flow.bytes_toserver:[op]N`: bytes to the server."),
-    shaped("flow.bytes_toclient", shape::number64, "`flow.bytes_toclient:[op]N`: bytes to the client."),
-    looks("dataset", "`dataset`: the buffer is in a set of values."),
-    looks("datarep", "`datarep`: the buffer has a reputation."),
-    looks("entropy", "`entropy`: how random the buffer is."),
-    looks("base64_decode", "`base64_decode`: decodes base64 for base64_data."),
     looks("lua", "`lua`: a script decides."),
     looks("luajit", "`luajit`: a script decides."),
     looks("asn1", "`asn1`: looks into ASN.1 for overflows."),
     looks("rpc", "`rpc`: looks into a SunRPC call."),
     looks("ftpbounce", "`ftpbounce`: a PORT command that names another host."),
-    looks("replace", "`replace`: changes the content before it, in line."),
-    later("alert", "`alert`: raises an alert."),
-    later("bypass", "`bypass`: the flow is not looked at any more."),
-    later("config", "`config`: sets an option for the transaction."),
     later("filestore", "`filestore`: keeps files."),
-    later("nfq_set_mark", "`nfq_set_mark`: sets a mark on the packet."),
     later("tls.store", "`tls.store`: keeps certificates.").or(&["tls_store"]),
     later("flowvar", "`flowvar`: a value kept on the flow."),
     later("pktvar", "`pktvar`: a value kept on the packet."),
-    later("iprep", "`iprep`: the reputation of an address."),
-    later("geoip", "`geoip`: the country of an address."),
     later("flow.elephant", "`flow.elephant`: the flow is large."),
-    later("tcp.wscale", "`tcp.wscale`: the option for window scale."),
-    later("ip.src", "`ip.src`: the source address, to hold against a set."),
-    later("ip.dst", "`ip.dst`: the destination address, to hold against a set."),
-    later("ipv4-csum", "`ipv4-csum`: the IPv4 checksum is right or wrong."),
-    later("tcpv4-csum", "`tcpv4-csum`: the TCP checksum over IPv4 is right or wrong."),
-    later("tcpv6-csum", "`tcpv6-csum`: the TCP checksum over IPv6 is right or wrong."),
-    later("udpv4-csum", "`udpv4-csum`: the UDP checksum over IPv4 is right or wrong."),
-    later("udpv6-csum", "`udpv6-csum`: the UDP checksum over IPv6 is right or wrong."),
-    later("icmpv4-csum", "`icmpv4-csum`: the ICMP checksum is right or wrong."),
-    later("icmpv6-csum", "`icmpv6-csum`: the ICMPv6 checksum is right or wrong."),
-    later("icmpv6.mtu", "`icmpv6.mtu`: the MTU of a packet too big message."),
-    later("igmp.type", "`igmp.type`: the IGMP type."),
-    later("l3_proto", "`l3_proto`: the network protocol."),
-    later("vxlan_vni", "`vxlan_vni`: the VXLAN network's number."),
     later("app-layer-state", "`app-layer-state`: how far a transaction is."),
     later("frame", "`frame`: a part of a protocol's message."),
     later("fileext", "`fileext`: the extension of a file's name."),

@@ -1,6 +1,6 @@
 //! Keywords about the rule itself: what it is called, how urgent it is, where to read more.
 
-use super::{Keyword, NO_VALUE, OPTIONAL, PLAIN, QUOTED, QUOTED_OR_NOT, names, number};
+use super::{Keyword, OPTIONAL, PLAIN, QUOTED, QUOTED_OR_NOT, names, number};
 use crate::check::{Checker, Warning};
 use crate::error::{RuleError, RuleErrorKind as Kind};
 use crate::model::Target;
@@ -22,7 +22,6 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     Keyword::new("reference", PLAIN, reference, "`reference:kind,id`: where to read more."),
     Keyword::new("metadata", QUOTED_OR_NOT, metadata, "`metadata:key value, …`: kept and shown with the alert."),
     Keyword::new("target", PLAIN, target, "`target:src_ip|dest_ip`: which side is attacked."),
-    Keyword::new("noalert", NO_VALUE, noalert, "`noalert`: matches, sets flowbits and the like, but raises no alert."),
     Keyword::new(
         "prefilter",
         OPTIONAL,
@@ -165,11 +164,6 @@ fn target(checker: &mut Checker<'_>, name: &'static str, option: &RuleOption<'_>
         )),
         _ => Ok(()),
     }
-}
-
-fn noalert(checker: &mut Checker<'_>, _: &'static str, _: &RuleOption<'_>) -> Outcome {
-    checker.signature.noalert = true;
-    Ok(())
 }
 
 /// Looking at headers first is the engine's own choice, so the hint changes no answer.

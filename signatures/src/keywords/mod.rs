@@ -12,14 +12,19 @@ pub(crate) mod app;
 mod buffers;
 mod bytes;
 pub(crate) mod content;
+mod effect;
+mod encoded;
 mod event;
 mod flow;
 mod ip;
+mod kept;
 mod later;
+mod measure;
 pub(crate) mod meta;
 pub(crate) mod number;
+mod packet;
 mod pcre;
-mod shape;
+mod sets;
 mod size;
 mod tcp;
 mod threshold;
@@ -137,13 +142,19 @@ pub fn families() -> &'static [Family] {
             family("Regular expressions", pcre::KEYWORDS),
             family("Numbers in the payload", bytes::KEYWORDS),
             family("Sizes", size::KEYWORDS),
+            family("Encodings", encoded::KEYWORDS),
             family("IP, ICMP and VLAN headers", ip::KEYWORDS),
             family("TCP headers", tcp::KEYWORDS),
+            family("Checksums and other headers", packet::KEYWORDS),
             family("Events", event::KEYWORDS),
             family("Flows", flow::KEYWORDS),
+            family("How much a flow has seen", measure::KEYWORDS),
+            family("Kept between packets, and lists of addresses", kept::KEYWORDS),
+            family("Sets of values", sets::KEYWORDS),
             family("Application protocols", app::KEYWORDS),
             family("TLS", tls::KEYWORDS),
             family("How often", threshold::KEYWORDS),
+            family("What a match does", effect::KEYWORDS),
             family("Buffers", buffers::keywords()),
             family("Transforms", buffers::TRANSFORMS),
             family("Other", later::KEYWORDS),
@@ -173,6 +184,7 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
 /// Checks that need all options of the rule.
 pub(crate) fn whole_rule(checker: &mut Checker<'_>) -> Result<(), RuleError> {
     content::whole_rule(checker)?;
+    encoded::whole_rule(checker)?;
     threshold::whole_rule(checker)?;
     app::whole_rule(checker)?;
     ip::whole_rule(checker);

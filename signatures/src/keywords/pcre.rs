@@ -5,7 +5,7 @@ use super::{Keyword, PATTERN};
 use crate::buffers::Buffer;
 use crate::check::Checker;
 use crate::error::{RuleError, RuleErrorKind as Kind};
-use crate::model::{BufferCondition, Pcre};
+use crate::model::{BufferCondition, Capture, CaptureOn, Pcre};
 use crate::syntax::{RuleOption, Span, Text};
 
 pub(super) const KEYWORDS: &[Keyword] = &[Keyword::new(
@@ -46,6 +46,7 @@ fn pcre(checker: &mut Checker<'_>, name: &'static str, option: &RuleOption<'_>) 
         return Err(invalid(name, value, expected));
     }
     let mut pcre = Pcre {
+        captures: Vec::new(),
         pattern: pattern(source.bytes),
         negated: option.value.is_some_and(|v| v.negated),
         relative: false,
@@ -84,10 +85,10 @@ fn pcre(checker: &mut Checker<'_>, name: &'static str, option: &RuleOption<'_>) 
         }
     }
     compiles(&pcre, source)?;
-    if let Some(captures) = captures {
-        check_captures(name, captures)?;
-        checker.skip("pcre that keeps what it captures", captures.span());
-    }
+    pcre.captures = match captures {
+        Some(captures) => listed_captures(name, captures)?,
+        None => named_captures(&pcre.pattern),
+    };
     match buffer {
         Some(buffer) => {
             let current = checker.current_buffer();
@@ -116,16 +117,36 @@ fn flags_end(value: Text<'_>) -> &[u8] {
     &value.bytes[..end]
 }
 
-fn check_captures(name: &'static str, captures: Text<'_>) -> Result<(), RuleError> {
-    for capture in captures.split(b',') {
-        let known = [&b"flow:"[..], b"pkt:", b"alert:"]
-            .iter()
-            .any(|c| capture.bytes.len() > c.len() && capture.bytes.starts_with(c));
-        if !known {
-            return Err(invalid(name, capture, "flow:, pkt: or alert: and a name for each capture"));
+/// Where captures are kept, by the words before their names.
+const PLACES: [(&str, CaptureOn); 3] =
+    [("flow", CaptureOn::Flow), ("pkt", CaptureOn::Packet), ("alert", CaptureOn::Alert)];
+
+/// `flow:name,pkt:name,…`: one for each group.
+fn listed_captures(name: &'static str, captures: Text<'_>) -> Result<Vec<Capture>, RuleError> {
+    let capture = |text: Text<'_>| {
+        let (place, of) = text.split_once(b':')?;
+        let on = PLACES.iter().find(|(word, _)| word.as_bytes() == place.bytes)?.1;
+        (!of.bytes.is_empty()).then(|| Capture { on, name: of.to_lossy(), group: None })
+    };
+    captures
+        .split(b',')
+        .map(|text| {
+            capture(text).ok_or_else(|| invalid(name, text, "flow:, pkt: or alert: and a name for each capture"))
+        })
+        .collect()
+}
+
+/// Groups with names such as `(?P<flow_name>…)`: where and as what they are kept.
+fn named_captures(pattern: &str) -> Vec<Capture> {
+    let mut found = Vec::new();
+    for group in pattern.split("(?P<").skip(1) {
+        let Some((label, _)) = group.split_once('>') else { continue };
+        let Some((place, of)) = label.split_once('_') else { continue };
+        if let Some((_, on)) = PLACES.iter().find(|(word, _)| *word == place) {
+            found.push(Capture { on: *on, name: of.into(), group: Some(label.into()) });
         }
     }
-    Ok(())
+    found
 }
 
 /// The expression as text. The engine matches bytes: those that are no UTF-8 are written as `\xNN`.
@@ -160,7 +181,7 @@ fn compiles(pcre: &Pcre, source: Text<'_>) -> Result<(), RuleError> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{bad, good, skipped};
+    use super::super::testing::{bad, good};
     use super::*;
 
     fn one(options: &str) -> Pcre {
@@ -193,11 +214,25 @@ mod tests {
         assert_eq!(s.buffers[0].buffer, Buffer::HttpUri);
         assert_eq!(good("http.host; pcre:\"/a/W\";").buffers[0].conditions.len(), 1);
         assert!(matches!(bad("http.uri; pcre:\"/a/W\";").0, Kind::UnusedBuffer { .. }));
-        assert_eq!(skipped("pcre:\"/a(b)/R,flow:x\";").as_deref(), Some("pcre that keeps what it captures"));
+    }
+
+    #[test]
+    fn groups_are_kept_under_names() {
+        let captures = |options: &str| match good(options).payload.remove(0) {
+            BufferCondition::Pcre(pcre) => pcre.captures,
+            other => panic!("{other:?}"),
+        };
+        let kept =
+            |on, name: &str, group: Option<&str>| Capture { on, name: name.into(), group: group.map(Into::into) };
         assert_eq!(
-            skipped("pcre:\"/a(b)/R, flow:ua/x/y, pkt:b/z\";").as_deref(),
-            Some("pcre that keeps what it captures")
+            captures("pcre:\"/a(b)(c)/R, flow:ua/x/y, pkt:b/z\";"),
+            [kept(CaptureOn::Flow, "ua/x/y", None), kept(CaptureOn::Packet, "b/z", None)]
         );
+        assert_eq!(
+            captures("pcre:\"/(a)(?P<flow_x>b)(?P<other>c)(?P<alert_y>d)/\";"),
+            [kept(CaptureOn::Flow, "x", Some("flow_x")), kept(CaptureOn::Alert, "y", Some("alert_y"))]
+        );
+        assert!(captures("pcre:\"/(a)/\";").is_empty());
     }
 
     #[test]

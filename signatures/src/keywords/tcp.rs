@@ -15,6 +15,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     Keyword::new("tcp.ack", PLAIN, ack, "`ack:N`: the acknowledgement number.").or(&["ack"]),
     Keyword::new("tcp.window", PLAIN, window, "`window:[!]N`: the window, not scaled.").or(&["window"]),
     Keyword::new("tcp.mss", PLAIN, mss, "`tcp.mss:[<|>]N` or `tcp.mss:N-M`: the option for the largest segment."),
+    Keyword::new("tcp.wscale", PLAIN, wscale, "`tcp.wscale:[op]N`: the option for window scale, its shift count."),
 ];
 
 type Outcome = Result<(), RuleError>;
@@ -60,6 +61,13 @@ fn flags(checker: &mut Checker<'_>, name: &'static str, option: &RuleOption<'_>)
 
 fn number(name: &'static str, option: &RuleOption<'_>) -> Result<u32, RuleError> {
     number::unsigned(name, text(option), u64::from(u32::MAX)).map(|n| u32::try_from(n).unwrap_or(u32::MAX))
+}
+
+fn wscale(checker: &mut Checker<'_>, name: &'static str, option: &RuleOption<'_>) -> Outcome {
+    if let Some(test) = number::test(name, text(option), u64::from(u8::MAX))? {
+        checker.packet(PacketCondition::TcpWindowScale(test));
+    }
+    Ok(())
 }
 
 fn seq(checker: &mut Checker<'_>, name: &'static str, option: &RuleOption<'_>) -> Outcome {
