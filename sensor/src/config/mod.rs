@@ -82,6 +82,22 @@ pub struct RulesConfig {
     pub paths: Vec<PathBuf>,
     /// Class types in the form of a `classification.config`, in place of the built-in ones.
     pub classification: Option<PathBuf>,
+    /// Thresholds of the operator, in the form of a `threshold.config`: they silence rules, and limit how often they speak.
+    pub thresholds: Option<PathBuf>,
+    /// A database of countries in MaxMind's format, for `geoip`.
+    pub geoip: Option<PathBuf>,
+    /// `[rules.reputation]`: what lists say of addresses, for `iprep`.
+    pub reputation: ReputationConfig,
+}
+
+/// `[rules.reputation]`: what lists say of addresses.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReputationConfig {
+    /// The categories: `number,short name,description` a line.
+    pub categories: Option<PathBuf>,
+    /// The lists: `address[/length],category number,score` a line.
+    pub lists: Vec<PathBuf>,
 }
 
 /// `[variables]`: what `$NAME` means in a rule's header, over Suricata's defaults.
@@ -194,7 +210,10 @@ impl Config {
     }
 
     fn resolve_paths(&mut self, folder: &Path) {
-        for path in self.rules.paths.iter_mut().chain(&mut self.rules.classification) {
+        let RulesConfig { paths, classification, thresholds, geoip, reputation } = &mut self.rules;
+        let lists = reputation.lists.iter_mut().chain(&mut reputation.categories);
+        let single = classification.iter_mut().chain(thresholds).chain(geoip);
+        for path in paths.iter_mut().chain(single).chain(lists) {
             *path = folder.join(&*path);
         }
     }
@@ -236,6 +255,7 @@ mod tests {
             "capture.xdp",
             "capture.afxdp",
             "rules",
+            "rules.reputation",
             "decode",
             "decode.defrag",
             "flow",

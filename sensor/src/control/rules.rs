@@ -3,6 +3,7 @@
 //! A bad rule never stops the sensor: it is reported and left out. What stops it is rules that cannot be read at all where the
 //! configuration names them, and a machine on which they cannot be compiled.
 
+use super::lists;
 use crate::config::Config;
 use crate::detect::engine::Engine;
 use crate::detect::hyperscan::HyperscanError;
@@ -133,7 +134,7 @@ fn read_by(
 /// # Errors
 /// As [`read`], or Hyperscan failed.
 pub fn compile(config: &Config, paths: &[PathBuf]) -> Result<Rules, RulesError> {
-    compile_loaded(read(config, paths)?)
+    compile_loaded(config, read(config, paths)?)
 }
 
 /// The same, with what authors of rules should know ([`Loaded::lints`]).
@@ -141,12 +142,14 @@ pub fn compile(config: &Config, paths: &[PathBuf]) -> Result<Rules, RulesError> 
 /// # Errors
 /// As [`compile`].
 pub fn compile_linted(config: &Config, paths: &[PathBuf]) -> Result<Rules, RulesError> {
-    compile_loaded(read_by(load_linted, config, paths)?)
+    compile_loaded(config, read_by(load_linted, config, paths)?)
 }
 
-fn compile_loaded(mut loaded: Loaded) -> Result<Rules, RulesError> {
+fn compile_loaded(config: &Config, mut loaded: Loaded) -> Result<Rules, RulesError> {
     let ruleset = Arc::new(Ruleset::new(std::mem::take(&mut loaded.signatures)));
-    let engine = Engine::new(Arc::clone(&ruleset))?;
+    let (kept, problems) = lists::load(&config.rules, &variables(config), &ruleset, &loaded.files, None);
+    loaded.problems.extend(problems);
+    let engine = Engine::with(Arc::clone(&ruleset), kept)?;
     for refused in &engine.refused {
         let Some(signature) = ruleset.signatures.get(refused.signature as usize) else { continue };
         loaded.problems.push(Problem {
