@@ -3,7 +3,7 @@
 //! is lost silently).
 
 use crate::decode::DecodeEvent;
-use crate::detect::state::TransactionNote;
+use crate::detect::state::{Finding, TransactionNote};
 use crate::packet::{Addr, Direction, IpProto, Packet, Transport, Vlans};
 use crate::protocols::Record;
 use crate::stream::StreamEvent;
@@ -132,6 +132,21 @@ pub struct AlertEvent {
     pub app: Option<Protocol>,
     /// The transaction that matched, if it was one.
     pub transaction: Option<TransactionNote>,
+    /// What came out while the rule was judged.
+    pub finding: Option<Arc<Finding>>,
+    /// What rules keep on the flow.
+    pub note: Option<Arc<FlowNote>>,
+}
+
+/// What rules keep on a flow, for its records.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FlowNote {
+    /// Numbers (`flowint`), by name.
+    pub ints: Vec<(Box<str>, u32)>,
+    /// What regular expressions captured for the flow: name and value.
+    pub captures: Vec<(Arc<str>, Box<[u8]>)>,
+    /// Entropies that were measured: of which buffer, and bits a byte.
+    pub entropies: Vec<(&'static str, f64)>,
 }
 
 /// Why a flow record was written.
@@ -198,7 +213,7 @@ pub struct TcpSummary {
 pub type IcmpTypeCode = (u8, u8);
 
 /// A flow ended.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct FlowEvent {
     /// Identity and counts.
     pub flow: FlowSummary,
@@ -210,6 +225,10 @@ pub struct FlowEvent {
     pub reason: FlowEndReason,
     /// A signature alerted on it.
     pub alerted: bool,
+    /// What a rule said is to be done with it.
+    pub action: Option<FlowAction>,
+    /// What rules keep on it.
+    pub note: Option<Arc<FlowNote>>,
     /// 4 or 6.
     pub ip_version: u8,
     /// Transport.

@@ -481,7 +481,8 @@ fn end_flow(
             Recognition::Failed => Some(None),
             Recognition::Known(protocol) => Some(Some(protocol)),
         };
-        sender.send(Event::Flow(FlowEvent { app, ..flow.event(reason) }));
+        let (action, note) = (flow.user.action, flow.user.note(engine));
+        sender.send(Event::Flow(FlowEvent { app, action, note, ..flow.event(reason) }));
     }
 }
 
@@ -548,6 +549,7 @@ fn tell_alerts(
     if let Some(flow) = flow.as_deref_mut() {
         flow.alerted = true;
     }
+    let note = flow.as_deref().and_then(|flow| flow.user.note(cx.engine));
     for alert in &detector.alerts {
         let packet = if alert.reversed { cx.packet.reversed() } else { *cx.packet };
         let direction = cx.direction.map(|d| if alert.reversed { d.reverse() } else { d });
@@ -565,6 +567,8 @@ fn tell_alerts(
             in_stream: alert.in_stream,
             app: cx.app.protocol.protocol(),
             transaction: alert.transaction.clone(),
+            finding: alert.finding.clone(),
+            note: note.clone(),
         }));
     }
 }

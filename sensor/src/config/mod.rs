@@ -8,7 +8,7 @@ mod rules;
 mod source;
 
 pub use problem::{ConfigError, ConfigProblem, nearest};
-pub use rules::{CacheFolder, OnCostly, RulesConfig};
+pub use rules::{CacheFolder, OnCostly, ReputationConfig, RulesConfig};
 
 use crate::capture::afxdp_config::AfxdpConfig;
 use crate::control::interface::AttachConfig;
@@ -229,6 +229,7 @@ mod tests {
             "capture.xdp",
             "capture.afxdp",
             "rules",
+            "rules.reputation",
             "decode",
             "decode.defrag",
             "flow",

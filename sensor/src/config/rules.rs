@@ -12,6 +12,12 @@ pub struct RulesConfig {
     pub paths: Vec<PathBuf>,
     /// Class types in the form of a `classification.config`, in place of the built-in ones.
     pub classification: Option<PathBuf>,
+    /// Thresholds of the operator, in the form of a `threshold.config`: they silence rules, and limit how often they speak.
+    pub thresholds: Option<PathBuf>,
+    /// A database of countries in MaxMind's format, for `geoip`.
+    pub geoip: Option<PathBuf>,
+    /// `[rules.reputation]`: what lists say of addresses, for `iprep`.
+    pub reputation: ReputationConfig,
     /// Where compiled rules are kept for the next start: `true` for the usual place, `false` for nowhere, or a folder.
     pub cache: CacheFolder,
     /// The share of the workers' busy time, from 0 to 1, above which a rule is reported as costly. Default 0.2.
@@ -25,6 +31,9 @@ impl Default for RulesConfig {
         Self {
             paths: Vec::new(),
             classification: None,
+            thresholds: None,
+            geoip: None,
+            reputation: ReputationConfig::default(),
             cache: CacheFolder::default(),
             cost_limit: 0.2,
             on_costly: OnCostly::default(),
@@ -38,10 +47,22 @@ impl RulesConfig {
             CacheFolder::Path(path) => Some(path),
             CacheFolder::Switch(_) => None,
         };
-        for path in self.paths.iter_mut().chain(&mut self.classification).chain(cache) {
+        let lists = self.reputation.lists.iter_mut().chain(&mut self.reputation.categories);
+        let single = self.classification.iter_mut().chain(&mut self.thresholds).chain(&mut self.geoip);
+        for path in self.paths.iter_mut().chain(single).chain(lists).chain(cache) {
             *path = folder.join(&*path);
         }
     }
+}
+
+/// `[rules.reputation]`: what lists say of addresses.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReputationConfig {
+    /// The categories: `number,short name,description` a line.
+    pub categories: Option<PathBuf>,
+    /// The lists: `address[/length],category number,score` a line.
+    pub lists: Vec<PathBuf>,
 }
 
 /// What is done about a rule that takes more than its share of the workers' time.

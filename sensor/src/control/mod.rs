@@ -7,6 +7,7 @@ pub mod attach_config;
 pub mod check;
 pub mod http;
 pub mod interface;
+pub mod lists;
 pub mod live;
 pub mod pcap;
 pub mod privilege;

@@ -1,6 +1,7 @@
 //! `sekisho pcap`: the packet path over capture files, as fast as it goes, and what came of it.
 
 use super::arguments::{Checksums, ConfigArguments, Format, RuleArguments};
+use super::lists;
 use super::report::{PcapReport, RuleCounts};
 use super::rules::{self, RulesError};
 use super::shard::{Chunk, Shares};
@@ -166,6 +167,7 @@ pub fn read_files(arguments: &PcapArguments) -> Result<PcapReport, PcapError> {
     }
     let alerts = outputs.handle().alerts();
     let written = outputs.finish();
+    lists::save(&rules.engine.kept);
     reading.progress.finish_and_clear();
 
     let mut ledger = LedgerReading::default();

@@ -3,11 +3,11 @@
 //! A bad rule never stops the sensor: it is reported and left out. What stops it is rules that cannot be read at all where the
 //! configuration names them, and a machine on which they cannot be compiled.
 
+use super::lists;
 use crate::config::Config;
 use crate::detect::cache::DatabaseCache;
 use crate::detect::engine::Engine;
 use crate::detect::hyperscan::HyperscanError;
-use crate::detect::kept::Kept;
 use crate::detect::lasting::Lasting;
 use crate::output::sources::RulesetStatus;
 use sekisho_signatures::classification::{ClassificationError, Classifications};
@@ -165,7 +165,11 @@ fn compile_by(load: Load, config: &Config, paths: &[PathBuf], lasting: &mut Last
     let ruleset = Arc::new(Ruleset::new(std::mem::take(&mut loaded.signatures)));
     let cache = config.rules.cache.path().map_or_else(DatabaseCache::off, |folder| DatabaseCache::open(&folder));
     let sorted = started.elapsed();
-    let engine = Engine::build(Arc::clone(&ruleset), lasting, Kept::default(), &cache)?;
+    let (kept, problems) =
+        lists::load(&config.rules, &variables(config), &ruleset, &loaded.files, lasting.kept.as_ref());
+    loaded.problems.extend(problems);
+    let engine = Engine::build(Arc::clone(&ruleset), lasting, kept, &cache)?;
+    lasting.kept = Some(engine.kept.clone());
     let took = started.elapsed();
     tracing::debug!(
         "rules: read in {read:?}, put in groups in {:?}, compiled in {:?}; literal sets: {:?}",

@@ -7,6 +7,7 @@ use super::accounts;
 use super::arguments::{ConfigArguments, RuleArguments};
 use super::http::{HttpError, HttpServer};
 use super::interface::{AttachError, Attachment, Presence};
+use super::lists::Saver;
 use super::live::{Interface, Queue, serve};
 use super::pcap::{random_seed, worker_config};
 use super::rules::{self, Rules, RulesError};
@@ -146,6 +147,7 @@ struct Sensor {
     http: Option<HttpServer>,
     control: Option<ControlSocket>,
     ended_by: Option<Signal>,
+    sets: Saver,
 }
 
 /// A queue that is ready to run.
@@ -201,6 +203,7 @@ impl Sensor {
             http,
             control,
             ended_by: None,
+            sets: Saver::new(rules.engine.kept.clone()),
         };
         for Ready { queue, socket, worker } in ready {
             sensor.start_thread(queue, socket, worker)?;
@@ -291,6 +294,7 @@ impl Sensor {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
+            self.sets.watch();
             for interface in &self.interfaces {
                 watch_interface(interface);
             }
@@ -309,7 +313,7 @@ impl Sensor {
 
     /// Takes everything down and tells the accounts.
     fn stop(self) -> ExitCode {
-        let Self { interfaces, threads, stop, outputs, sources, http, control, ended_by } = self;
+        let Self { interfaces, threads, stop, outputs, sources, http, control, ended_by, sets } = self;
         for thread in &threads {
             let queue = &thread.queue;
             let mut attachment = queue.interface.attachment.lock().unwrap_or_else(PoisonError::into_inner);
@@ -332,6 +336,7 @@ impl Sensor {
             interface.attachment.lock().unwrap_or_else(PoisonError::into_inner).take();
         }
         drop((http, control));
+        sets.finish();
         let report = outputs.finish();
         let status = sources.status();
 

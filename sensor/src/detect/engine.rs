@@ -119,7 +119,15 @@ impl Engine {
     /// # Errors
     /// Hyperscan fails to compile a set: out of memory, or a machine that it does not support.
     pub fn new(ruleset: Arc<Ruleset>) -> Result<Self, HyperscanError> {
-        Self::build(ruleset, &mut Lasting::default(), Kept::default(), &DatabaseCache::off())
+        Self::with(ruleset, Kept::default())
+    }
+
+    /// As [`Self::new`], for rules that ask what is kept between packets, and what lists say.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn with(ruleset: Arc<Ruleset>, kept: Kept) -> Result<Self, HyperscanError> {
+        Self::build(ruleset, &mut Lasting::default(), kept, &DatabaseCache::off())
     }
 
     /// As [`Self::new`], for one ruleset after the other: what flows hold of the rulesets before keeps its meaning by `lasting`.

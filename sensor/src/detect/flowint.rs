@@ -28,6 +28,12 @@ impl FlowInts {
         }
     }
 
+    /// None is set.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.inline.is_empty()
+    }
+
     /// All of them: index of the name, and value.
     pub fn iter(&self) -> impl Iterator<Item = (u16, u32)> + '_ {
         self.inline.iter().chain(&self.more).copied()

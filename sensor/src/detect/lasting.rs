@@ -5,6 +5,7 @@
 //! sensor: a flowbit by its name, a rule by its text. Whoever builds engines one after the other hands the same
 //! [`Lasting`] to each; the numbers are then good in all of them.
 
+use super::kept::Kept;
 use rustc_hash::FxHashMap;
 use sekisho_signatures::model::Signature;
 use sekisho_signatures::ruleset::Ruleset;
@@ -21,8 +22,10 @@ pub struct RuleKey {
 }
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Lasting {
+    /// What the rules of the latest ruleset keep between packets.
+    pub kept: Option<Kept>,
     epoch: u32,
     /// By name. Never forgotten: a flow may hold a bit that no rule of today knows, and one of tomorrow does.
     flowbits: HashMap<Box<str>, u16>,

@@ -1,12 +1,13 @@
 //! What detection keeps: of each flow, in the flow table; of the packet at hand; and what it counts.
 
 use super::address::RowId;
+use super::engine::Engine;
 use super::flowbits::BitSet;
 use super::flowint::FlowInts;
 use super::history::Handle;
 use super::pending::NO_PENDING;
 use super::tag::FlowTag;
-use crate::event::FlowAction;
+use crate::event::{FlowAction, FlowNote};
 use crate::protocols::{FlowApp, Record};
 use sekisho_signatures::group::PacketClass;
 use std::sync::Arc;
@@ -111,6 +112,20 @@ impl FlowDetect {
         for stream in &mut self.streams {
             stream.scan = NO_STREAM;
         }
+    }
+
+    /// What rules keep on the flow, for its records; None if nothing.
+    #[must_use]
+    pub fn note(&self, engine: &Engine) -> Option<Arc<FlowNote>> {
+        if self.ints.is_empty() && self.captures.is_empty() && self.entropies.is_empty() {
+            return None;
+        }
+        let named = |(int, value)| Some((engine.kept.int_name(int)?.into(), value));
+        Some(Arc::new(FlowNote {
+            ints: self.ints.iter().filter_map(named).collect(),
+            captures: self.captures.clone(),
+            entropies: self.entropies.clone(),
+        }))
     }
 }
 

@@ -148,6 +148,8 @@ impl<U> Flow<U> {
             state: self.state(),
             reason,
             alerted: self.alerted,
+            action: None,
+            note: None,
             ip_version: self.ip_version(),
             proto: self.proto(),
             icmp,

@@ -109,6 +109,8 @@ pub fn alert(ruleset: &Arc<Ruleset>, number: u64) -> Event {
         in_stream: false,
         app: None,
         transaction: None,
+        finding: None,
+        note: None,
     })
 }
 
@@ -128,6 +130,8 @@ pub fn flow(id: u64) -> Event {
         interface: 0,
         tcp: None,
         app: None,
+        action: None,
+        note: None,
     })
 }
 

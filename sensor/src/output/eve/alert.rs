@@ -2,6 +2,7 @@
 
 use super::Context;
 use super::header::{Ends, Header, has_ports};
+use super::kept;
 use super::text::{AddrText, TimeText, addr_text};
 use crate::event::{AlertAction, AlertEvent, FlowSummary, PacketSummary};
 use crate::output::config::EventType;
@@ -27,6 +28,8 @@ pub(super) struct AlertRecord<'a> {
     direction: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     flow: Option<AlertFlow>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metadata: Option<kept::Metadata<'a>>,
 }
 
 impl<'a> AlertRecord<'a> {
@@ -50,6 +53,7 @@ impl<'a> AlertRecord<'a> {
                 Direction::ToClient => "to_client",
             }),
             flow,
+            metadata: kept::Metadata::of(event.note.as_deref(), event.finding.as_deref()),
         })
     }
 }
@@ -73,6 +77,8 @@ struct Alert<'a> {
     #[serde(flatten)]
     target: Option<TargetEnds>,
     metadata: Metadata<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    context: Option<kept::AlertContext<'a>>,
 }
 
 impl<'a> Alert<'a> {
@@ -90,6 +96,7 @@ impl<'a> Alert<'a> {
             severity: signature.priority,
             target: TargetEnds::of(signature.target, &event.packet),
             metadata: Metadata { entries: &signature.metadata, ruleset: &event.ruleset.hash },
+            context: kept::AlertContext::of(event.finding.as_deref()),
         }
     }
 }

@@ -3,8 +3,9 @@
 use super::Context;
 use super::alert::Counts;
 use super::header::Header;
+use super::kept;
 use super::text::{Text, TimeText, hex_text};
-use crate::event::{FlowEndReason, FlowEvent, FlowState, TcpState, TcpSummary};
+use crate::event::{FlowAction, FlowEndReason, FlowEvent, FlowState, TcpState, TcpSummary};
 use sekisho_signatures::app::Protocol;
 use serde::Serialize;
 
@@ -22,10 +23,12 @@ pub(super) struct FlowRecord<'a> {
     flow: Flow,
     #[serde(skip_serializing_if = "Option::is_none")]
     tcp: Option<Tcp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metadata: Option<kept::Metadata<'a>>,
 }
 
 impl<'a> FlowRecord<'a> {
-    pub(super) fn of(context: &'a mut Context, event: &FlowEvent) -> Self {
+    pub(super) fn of(context: &'a mut Context, event: &'a FlowEvent) -> Self {
         let response = event.icmp.and_then(|(_, response)| response);
         let flow = Flow {
             counts: Counts::of(&event.flow),
@@ -37,6 +40,10 @@ impl<'a> FlowRecord<'a> {
             state: state(event.state),
             reason: reason(event.reason),
             alerted: event.alerted,
+            action: event.action.map(|action| match action {
+                FlowAction::Pass => "pass",
+                FlowAction::Drop => "drop",
+            }),
         };
         Self {
             header: Header::of_flow(context, event),
@@ -45,6 +52,7 @@ impl<'a> FlowRecord<'a> {
             app_proto: event.app.map(|app| app.map_or("failed", Protocol::name)),
             flow,
             tcp: event.tcp.as_ref().map(Tcp::of),
+            metadata: kept::Metadata::of(event.note.as_deref(), None),
         }
     }
 }
@@ -63,6 +71,8 @@ struct Flow {
     state: &'static str,
     reason: &'static str,
     alerted: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    action: Option<&'static str>,
 }
 
 const fn state(state: FlowState) -> &'static str {

@@ -8,6 +8,7 @@ mod anomaly;
 mod app;
 mod flow;
 mod header;
+mod kept;
 mod proto;
 pub mod stats;
 pub mod text;
