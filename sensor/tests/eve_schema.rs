@@ -68,6 +68,8 @@ fn alert_on(packet: PacketSummary, with_flow: bool, target: Option<Target>) -> E
         in_stream: true,
         app: None,
         transaction: None,
+        finding: None,
+        note: None,
     })
 }
 
@@ -185,6 +187,8 @@ fn flow_on(ip_version: u8, proto: IpProto) -> FlowEvent {
         interface: 3,
         tcp: None,
         app: None,
+        action: None,
+        note: None,
     }
 }
 
@@ -235,7 +239,7 @@ fn a_tcp_flow_has_all_its_fields() {
 #[test]
 fn an_icmp_flow_has_the_answer_beside_the_question() {
     let event = FlowEvent { icmp: Some(((8, 0), Some((0, 0)))), ..flow_on(4, IpProto::ICMP) };
-    let value = record(&Event::Flow(event));
+    let value = record(&Event::Flow(event.clone()));
     for (key, want) in [("icmp_type", 8), ("icmp_code", 0), ("response_icmp_type", 0), ("response_icmp_code", 0)] {
         assert_eq!(value[key], want, "{key}");
     }
@@ -400,6 +404,8 @@ fn any_event() -> impl Strategy<Value = Event> {
                 in_stream: false,
                 app: None,
                 transaction: None,
+                finding: None,
+                note: None,
             })
         },
     )
