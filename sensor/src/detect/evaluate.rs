@@ -331,7 +331,8 @@ impl<'a> Run<'a> {
         let Some(hay) = self.buffer.data.get(base..) else { return Step::Fails };
         let from = if retry { (self.resume[i] as usize).saturating_sub(base) } else { 0 };
         // A search that runs into the library's limits is no match.
-        let found = if from <= hay.len() { find(&p.regex, hay, from) } else { None };
+        let regex = p.expression.regex();
+        let found = regex.filter(|_| from <= hay.len()).and_then(|regex| find(regex, hay, from));
         let open = self.open();
         match found {
             Some(_) if p.negated => Step::Fails,
@@ -356,8 +357,9 @@ impl<'a> Run<'a> {
     /// Keeps what the groups captured, in place of what they did before.
     #[cold]
     fn capture(&mut self, p: &PcreOp, hay: &[u8], from: usize) {
-        let mut locations = p.regex.capture_locations();
-        if !matches!(p.regex.captures_read_at(&mut locations, hay, from), Ok(Some(_))) {
+        let Some(regex) = p.expression.regex() else { return };
+        let mut locations = regex.capture_locations();
+        if !matches!(regex.captures_read_at(&mut locations, hay, from), Ok(Some(_))) {
             return;
         }
         for (group, on, name) in &p.captures {

@@ -10,7 +10,7 @@ use sekisho_signatures::model::{
     Signature, Value,
 };
 use sekisho_signatures::transform::Transform;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Most conditions that one rule may have on one buffer. Enough for any rule ever published; a bound for the matcher's stack.
 pub const MAX_CONDITIONS: usize = 128;
@@ -138,10 +138,51 @@ impl ContentOp {
     }
 }
 
-/// A regular expression, compiled with JIT where the machine has it.
+/// A regular expression. Most rules are never judged so far that theirs is asked, and a compiled one takes some kilobytes: it is
+/// compiled when it is needed first, with JIT where the machine has it.
+#[derive(Debug)]
+pub(super) struct Expression {
+    text: Box<str>,
+    caseless: bool,
+    multi_line: bool,
+    dot_all: bool,
+    extended: bool,
+    compiled: OnceLock<Option<Regex>>,
+}
+
+impl Expression {
+    fn new(p: &Pcre, text: String) -> Self {
+        Self {
+            text: text.into(),
+            caseless: p.caseless,
+            multi_line: p.multi_line,
+            dot_all: p.dot_all,
+            extended: p.extended,
+            compiled: OnceLock::new(),
+        }
+    }
+
+    fn compile(&self) -> Result<Regex, ProgramError> {
+        RegexBuilder::new()
+            .caseless(self.caseless)
+            .multi_line(self.multi_line)
+            .dotall(self.dot_all)
+            .extended(self.extended)
+            .jit_if_available(true)
+            .build(&self.text)
+            .map_err(|e| ProgramError::Pcre(e.to_string()))
+    }
+
+    /// Compiled; None if that fails, which only a want of memory can make it: the expression was checked when the rule was read.
+    pub(super) fn regex(&self) -> Option<&Regex> {
+        self.compiled.get_or_init(|| self.compile().ok()).as_ref()
+    }
+}
+
+/// A regular expression and what it is asked.
 #[derive(Debug)]
 pub(super) struct PcreOp {
-    pub(super) regex: Regex,
+    pub(super) expression: Expression,
     pub(super) negated: bool,
     pub(super) relative: bool,
     /// Groups that are kept: the group's number, on what, and under which name.
@@ -163,26 +204,26 @@ impl PcreOp {
         if p.anchored {
             pattern.push(')');
         }
-        let build = |text: &str| {
-            RegexBuilder::new()
-                .caseless(p.caseless)
-                .multi_line(p.multi_line)
-                .dotall(p.dot_all)
-                .extended(p.extended)
-                .jit_if_available(true)
-                .build(text)
+        // An `x` pattern may end in a comment that would swallow the closing parenthesis: what was changed is compiled now.
+        let changed = p.anchored || p.ungreedy || p.dollar_end_only || !p.captures.is_empty();
+        let expression = Expression::new(p, pattern);
+        let names = if changed {
+            let regex = expression.compile()?;
+            let names = regex.capture_names().to_vec();
+            expression.compiled.get_or_init(|| Some(regex));
+            names
+        } else {
+            vec![]
         };
-        // An `x` pattern may end in a comment that would swallow the closing parenthesis.
-        let regex = build(&pattern).map_err(|e| ProgramError::Pcre(e.to_string()))?;
         let captures = p.captures.iter().enumerate().filter_map(|(i, capture)| {
             let number = match &capture.group {
                 None => Some(i + 1),
-                Some(name) => regex.capture_names().iter().position(|n| n.as_deref() == Some(&**name)),
+                Some(name) => names.iter().position(|n| n.as_deref() == Some(&**name)),
             };
             Some((number?, capture.on, Arc::from(&*capture.name)))
         });
         let captures = captures.collect();
-        Ok(Self { captures, regex, negated: p.negated, relative: p.relative })
+        Ok(Self { captures, expression, negated: p.negated, relative: p.relative })
     }
 }
 
