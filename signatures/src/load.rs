@@ -400,8 +400,7 @@ mod tests {
 
     #[test]
     fn a_bad_rule_stops_no_other() {
-        let text =
-            [rule("sid:1;"), rule("sid:2; dsize:x;"), rule("sid:3; lua:x.lua;"), rule("sid:4")].concat();
+        let text = [rule("sid:1;"), rule("sid:2; dsize:x;"), rule("sid:3; lua:x.lua;"), rule("sid:4")].concat();
         let loaded = read(text.as_bytes());
         assert_eq!(loaded.signatures.len(), 1);
         assert_eq!(told(&loaded), [(2, 44, Severity::Error, Some(2)), (4, 31, Severity::Error, Some(4))]);
