@@ -136,6 +136,8 @@ pub(crate) struct Checker<'a> {
     pub(crate) current: usize,
     /// Buffer and index of the content that a modifier changes.
     pub(crate) last_content: Option<(usize, usize)>,
+    /// The buffer that the last content, expression or number is looked for in.
+    pub(crate) last_looked: usize,
     /// The first thing that is not built.
     pub(crate) not_built: Option<(Box<str>, Span)>,
     pub(crate) warnings: Vec<Warning>,
@@ -166,20 +168,18 @@ impl Checker<'_> {
         self.signature.packet.push(condition);
     }
 
-    /// Appends a condition on the current buffer.
+    /// Appends a condition on the current buffer. Where none was chosen, a relative test follows what it is relative to into
+    /// the buffer that a modifier moved that to.
     pub(crate) fn buffer(&mut self, condition: BufferCondition) {
         let is_content = matches!(condition, BufferCondition::Content(_));
-        // Behind a content that was moved, what is relative is relative to that content.
-        let index = match self.last_content {
-            Some((moved, _)) if self.current == 0 && is_relative(&condition) => moved,
-            _ => self.current,
-        };
-        let buffer = &mut self.buffers[index];
+        let to = if self.current == 0 && is_relative_test(&condition) { self.last_looked } else { self.current };
+        let buffer = &mut self.buffers[to];
         buffer.used = true;
         buffer.conditions.push(condition);
         if is_content {
-            self.last_content = Some((index, buffer.conditions.len() - 1));
+            self.last_content = Some((to, buffer.conditions.len() - 1));
         }
+        self.last_looked = to;
     }
 
     /// The buffer that conditions go to.
@@ -209,6 +209,7 @@ impl Checker<'_> {
         buffer.span = span;
         buffer.used = chosen.is_none();
         self.last_content = None;
+        self.last_looked = self.current;
         Ok(())
     }
 
@@ -224,12 +225,12 @@ impl Checker<'_> {
             let other = "the raw payload: it stands behind the keyword of a buffer";
             return Err(RuleError::new(Kind::Conflict { keyword, other }, span));
         };
-        if chosen.declaration().kind == BufferKind::Number || self.last_content.is_some() {
-            let other = "conditions before it: transforms stand right behind the buffer's keyword";
+        if chosen.declaration().kind == BufferKind::Number {
+            let other = "a buffer of integers: there are no bytes to transform";
             return Err(RuleError::new(Kind::Conflict { keyword, other }, span));
         }
         if !buffer.conditions.is_empty() {
-            // An earlier mention of the same buffer, as it is without transforms.
+            // What stands before it looks at the same buffer as it is.
             let at = buffer.span;
             self.buffers.push(Collected { used: false, ..Collected::new(Some(chosen), at) });
             self.current = self.buffers.len() - 1;
@@ -242,6 +243,9 @@ impl Checker<'_> {
     pub(crate) fn beside(&mut self, chosen: Buffer, condition: BufferCondition, span: Span) {
         self.needs(Some(chosen), chosen.name(), span);
         let index = self.find_or_add(chosen, span);
+        if matches!(condition, BufferCondition::Pcre(_)) {
+            self.last_looked = index;
+        }
         self.buffers[index].conditions.push(condition);
     }
 
@@ -301,6 +305,7 @@ impl Checker<'_> {
             let condition = self.buffers[from].conditions.remove(index);
             self.buffers[to].conditions.push(condition);
             self.last_content = Some((to, self.buffers[to].conditions.len() - 1));
+            self.last_looked = to;
         }
         Ok(())
     }
@@ -351,19 +356,6 @@ impl Checker<'_> {
     }
 }
 
-/// Whether a keyword that takes no modifiers behind it starts from the match before it.
-fn is_relative(condition: &BufferCondition) -> bool {
-    match condition {
-        BufferCondition::Pcre(c) => c.relative,
-        BufferCondition::ByteTest(c) => c.relative,
-        BufferCondition::ByteJump(c) => c.relative,
-        BufferCondition::ByteExtract(c) => c.relative,
-        BufferCondition::ByteMath(c) => c.relative,
-        BufferCondition::IsDataAt(c) => c.relative,
-        BufferCondition::Base64 { decode, .. } => decode.relative,
-        _ => false,
-    }
-}
 
 /// Checks one rule. `text` is the rule that was parsed, `place` goes into the signature. Warnings are appended.
 ///
@@ -397,6 +389,7 @@ pub fn check(
         buffers: vec![Collected::new(None, Span::default())],
         current: 0,
         last_content: None,
+        last_looked: 0,
         not_built,
         warnings: Vec::new(),
     };
@@ -443,6 +436,18 @@ pub fn check(
         .collect();
     signature.text = String::from_utf8_lossy(text.trim_ascii()).into();
     Ok(Checked::Signature(signature))
+}
+
+/// A test of bytes that counts from where the condition before it ended.
+fn is_relative_test(condition: &BufferCondition) -> bool {
+    match condition {
+        BufferCondition::ByteTest(test) => test.relative,
+        BufferCondition::ByteJump(jump) => jump.relative,
+        BufferCondition::ByteExtract(extract) => extract.relative,
+        BufferCondition::ByteMath(math) => math.relative,
+        BufferCondition::IsDataAt(at) => at.relative,
+        _ => false,
+    }
 }
 
 /// In a rule on both sides of a transaction, a value may begin with the side that it is about.

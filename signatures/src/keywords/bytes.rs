@@ -358,6 +358,22 @@ mod tests {
     }
 
     #[test]
+    fn a_transform_may_stand_behind_conditions() {
+        let s = good("http.uri; content:\"a\"; to_lowercase; content:\"b\";");
+        let of = |i: usize| (s.buffers[i].transforms.len(), s.buffers[i].conditions.len());
+        assert_eq!((s.buffers.len(), of(0), of(1)), (2, (0, 1), (1, 1)));
+    }
+
+    #[test]
+    fn a_relative_test_follows_a_moved_content() {
+        let s = good("content:\"a\"; http_uri; isdataat:!1,relative; content:\"b\"; byte_test:1,>,2,0,relative;");
+        assert_eq!((s.payload.len(), s.buffers.len()), (2, 1));
+        assert!(matches!(s.buffers[0].conditions[..], [BufferCondition::Content(_), BufferCondition::IsDataAt(_)]));
+        let s = good("content:\"a\"; pcre:\"/b/U\"; isdataat:1,relative; isdataat:5;");
+        assert_eq!((s.payload.len(), s.buffers[0].conditions.len()), (2, 2));
+    }
+
+    #[test]
     fn byte_tests() {
         let BufferCondition::ByteTest(t) = last("byte_test:2,!<=,0x10,-4,relative,little,bitmask 0xf8;") else {
             panic!()

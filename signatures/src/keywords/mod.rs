@@ -91,6 +91,7 @@ const PLAIN: Value = Value { needed: true, allowed: true, quotes: Quotes::Forbid
 const QUOTED: Value = Value { needed: true, allowed: true, quotes: Quotes::Needed, negatable: false };
 const QUOTED_OR_NOT: Value = Value { needed: true, allowed: true, quotes: Quotes::Allowed, negatable: false };
 const PATTERN: Value = Value { needed: true, allowed: true, quotes: Quotes::Needed, negatable: true };
+const EXPRESSION: Value = Value { quotes: Quotes::Allowed, ..PATTERN };
 const OPTIONAL: Value = Value { needed: false, allowed: true, quotes: Quotes::Forbidden, negatable: false };
 const ANYTHING: Value = Value { needed: false, allowed: true, quotes: Quotes::Allowed, negatable: true };
 

@@ -1,7 +1,7 @@
 //! `pcre`: a regular expression, with PCRE's flags and letters that choose a buffer.
 
 use super::meta::{invalid, text};
-use super::{Keyword, PATTERN};
+use super::{EXPRESSION, Keyword};
 use crate::buffers::Buffer;
 use crate::check::Checker;
 use crate::error::{RuleError, RuleErrorKind as Kind};
@@ -10,7 +10,7 @@ use crate::syntax::{RuleOption, Span, Text};
 
 pub(super) const KEYWORDS: &[Keyword] = &[Keyword::new(
     "pcre",
-    PATTERN,
+    EXPRESSION,
     pcre,
     "`pcre:[!]\"/regex/flags\"`: the expression matches; flags `ismxAEG`, `R` relative, `UIPQHDMCSYVWZ` choose an HTTP buffer.",
 )];
@@ -34,6 +34,9 @@ const BUFFERS: [(u8, Buffer); 13] = [
 
 fn pcre(checker: &mut Checker<'_>, name: &'static str, option: &RuleOption<'_>) -> Result<(), RuleError> {
     let value = text(option);
+    // Old rules have no quotes.
+    let bare = value.strip(b"!").filter(|_| option.value.is_some_and(|v| !v.quoted));
+    let (value, negated) = (bare.unwrap_or(value), bare.is_some());
     let expected = "an expression between slashes, as in /a+b/i";
     let end = memchr::memrchr(b'/', flags_end(value)).filter(|&end| end > 0 && value.bytes.first() == Some(&b'/'));
     let Some(end) = end else { return Err(invalid(name, value, expected)) };
@@ -48,7 +51,7 @@ fn pcre(checker: &mut Checker<'_>, name: &'static str, option: &RuleOption<'_>) 
     let mut pcre = Pcre {
         captures: Vec::new(),
         pattern: pattern(source.bytes),
-        negated: option.value.is_some_and(|v| v.negated),
+        negated: negated || option.value.is_some_and(|v| v.negated),
         relative: false,
         caseless: false,
         multi_line: false,
@@ -189,6 +192,14 @@ mod tests {
             Some(BufferCondition::Pcre(pcre)) => pcre,
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn quotes_may_be_missing() {
+        let s = good("pcre:!/a b/i;");
+        assert!(
+            matches!(&s.payload[..], [BufferCondition::Pcre(p)] if p.negated && p.caseless && &*p.pattern == "a b")
+        );
     }
 
     #[test]
