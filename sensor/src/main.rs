@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use sekisho::control::{check, pcap, run, status};
+use sekisho::control::{check, explain, pcap, run, status};
 use std::io::IsTerminal;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
@@ -25,6 +25,7 @@ enum Command {
     Run(run::RunArguments),
     Pcap(pcap::PcapArguments),
     Check(check::CheckArguments),
+    Explain(explain::ExplainArguments),
     Status(status::StatusArguments),
 }
 
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments).map_err(Into::into),
         Command::Pcap(arguments) => pcap::pcap(&arguments).map_err(Into::into),
         Command::Check(arguments) => check::check(&arguments).map_err(Into::into),
+        Command::Explain(arguments) => explain::explain(&arguments).map_err(Into::into),
         Command::Status(arguments) => status::status(&arguments).map_err(Into::into),
     };
     done.unwrap_or_else(|error| {

@@ -19,6 +19,7 @@ use crate::detect::hyperscan::HyperscanError;
 use crate::detect::rule::{FlowFacts, PacketContext};
 use crate::detect::state::{DetectCounters, FlowDetect};
 use crate::detect::threshold::Thresholds;
+use crate::detect::trace::Tracer;
 use crate::detect::transaction::{AppLog, AppLogEntry, Judge};
 use crate::event::{
     AlertAction, AlertEvent, Anomaly, AnomalyEvent, AppEvent, Event, FlowEndReason, FlowEvent, PacketSource,
@@ -59,11 +60,11 @@ pub struct WorkerConfig {
     pub number: u16,
 }
 
-/// One worker: see the module.
-pub struct Worker {
+/// One worker: see the module. `T` looks on while rules are judged; on the packet path that is nobody, and costs nothing.
+pub struct Worker<T = ()> {
     engine: Arc<Engine>,
     decoder: Decoder,
-    path: Path,
+    path: Path<T>,
     ledger: Arc<Ledger>,
     published: Arc<Published>,
     handover: Arc<Handover>,
@@ -71,11 +72,11 @@ pub struct Worker {
 }
 
 /// What lies behind the decoder.
-struct Path {
+struct Path<T> {
     flows: FlowTable<FlowDetect>,
     streams: StreamEngine,
     stream_events: [u64; StreamEvent::COUNT],
-    detector: Detector,
+    detector: Detector<T>,
     sender: EventSender,
     inline: bool,
     verdict: Verdict,
@@ -92,8 +93,47 @@ impl Worker {
         thresholds: Arc<Thresholds>,
         sender: EventSender,
     ) -> Result<Self, HyperscanError> {
-        let len = Self::layout().iter().map(Block::len).sum();
-        let mut detector = Detector::new(&engine, thresholds, config.detect.history_bytes)?;
+        Self::traced(config, engine, thresholds, sender, ())
+    }
+
+    /// What each worker's published counters are, in order.
+    #[must_use]
+    pub fn layout() -> Vec<Block> {
+        let events = |name, help, values| Block::Labelled { name, help, label: "event", values };
+        vec![
+            Block::of::<DecodeCounters>(),
+            Block::of::<DefragCounters>(),
+            Block::of::<FlowCounters>(),
+            Block::of::<StreamCounters>(),
+            Block::of::<DetectCounters>(),
+            events(
+                "decoder_events_total",
+                "Malformed packets by decoder event.",
+                DecodeEvent::ALL.iter().map(|e| e.name()).collect(),
+            ),
+            events(
+                "stream_events_total",
+                "Odd segments by stream event.",
+                StreamEvent::ALL.iter().map(|e| e.name()).collect(),
+            ),
+        ]
+    }
+}
+
+impl<T: Tracer> Worker<T> {
+    /// The same, and somebody looks on.
+    ///
+    /// # Errors
+    /// As [`Worker::new`].
+    pub fn traced(
+        config: &WorkerConfig,
+        engine: Arc<Engine>,
+        thresholds: Arc<Thresholds>,
+        sender: EventSender,
+        tracer: T,
+    ) -> Result<Self, HyperscanError> {
+        let len = <Worker>::layout().iter().map(Block::len).sum();
+        let mut detector = Detector::new(&engine, thresholds, config.detect.history_bytes, tracer)?;
         detector.logs_records = EventType::RECORDS.iter().any(|kind| sender.wants(*kind));
         detector.logs_anomalies = sender.wants(EventType::Anomaly);
         Ok(Self {
@@ -113,6 +153,11 @@ impl Worker {
             scratch: vec![0; len],
             engine,
         })
+    }
+
+    /// Who looks on.
+    pub fn tracer(&mut self) -> &mut T {
+        &mut self.path.detector.tracer
     }
 
     /// What became of its frames, for others to read.
@@ -137,29 +182,6 @@ impl Worker {
     #[must_use]
     pub fn costs(&self) -> &Arc<RuleCosts> {
         self.path.detector.costs()
-    }
-
-    /// What each worker's published counters are, in order.
-    #[must_use]
-    pub fn layout() -> Vec<Block> {
-        let events = |name, help, values| Block::Labelled { name, help, label: "event", values };
-        vec![
-            Block::of::<DecodeCounters>(),
-            Block::of::<DefragCounters>(),
-            Block::of::<FlowCounters>(),
-            Block::of::<StreamCounters>(),
-            Block::of::<DetectCounters>(),
-            events(
-                "decoder_events_total",
-                "Malformed packets by decoder event.",
-                DecodeEvent::ALL.iter().map(|e| e.name()).collect(),
-            ),
-            events(
-                "stream_events_total",
-                "Odd segments by stream event.",
-                StreamEvent::ALL.iter().map(|e| e.name()).collect(),
-            ),
-        ]
     }
 
     /// Takes one frame all the way and settles it in the ledger.
@@ -209,7 +231,7 @@ impl Worker {
     }
 }
 
-impl Path {
+impl<T: Tracer> Path<T> {
     /// A packet's way behind the decoder.
     #[inline]
     fn packet(&mut self, engine: &Engine, packet: &Packet<'_>) {
@@ -327,6 +349,10 @@ impl Path {
     /// Tells what matched, and does what the rules say.
     #[inline]
     fn conclude(&mut self, cx: &PacketContext<'_>, index: Option<FlowIndex>) {
+        if T::LOOKS {
+            let flow = index.map(|i| &self.flows.get_mut(i).user);
+            self.detector.tracer.packet(cx, flow);
+        }
         let ruling = self.detector.finish();
         if ruling.drop && !ruling.pass && self.inline {
             self.verdict.dropped(DropReason::Rule);
@@ -368,13 +394,13 @@ impl Path {
 }
 
 /// Hands a flow's bytes to detection and to the protocol's parser, in the context of the packet at hand.
-struct Inspect<'a, 'p> {
-    detector: &'a mut Detector,
+struct Inspect<'a, 'p, T> {
+    detector: &'a mut Detector<T>,
     cx: &'a mut PacketContext<'p>,
     flow: &'a mut FlowDetect,
 }
 
-impl Inspect<'_, '_> {
+impl<T: Tracer> Inspect<'_, '_, T> {
     /// The payload of a packet that is part of no stream.
     fn datagram(&mut self) {
         let (packet, direction) = (self.cx.packet, self.cx.direction);
@@ -399,7 +425,7 @@ impl Inspect<'_, '_> {
     }
 
     /// Lets the parser go on, and has what it tells judged.
-    fn parse(&mut self, f: impl FnOnce(&mut FlowApp, &mut Judge<'_, '_>)) {
+    fn parse(&mut self, f: impl FnOnce(&mut FlowApp, &mut Judge<'_, '_, T>)) {
         let Some(protocol) = self.flow.app.view().protocol.protocol().filter(|_| self.flow.app.is_read()) else {
             return;
         };
@@ -411,7 +437,7 @@ impl Inspect<'_, '_> {
 
     /// Runs `f` in the context of `direction`: bytes that had waited for the other side's acknowledgement come with its packet.
     #[inline]
-    fn facing(&mut self, direction: Direction, f: impl FnOnce(&mut Detector, &PacketContext<'_>, &mut FlowDetect)) {
+    fn facing(&mut self, direction: Direction, f: impl FnOnce(&mut Detector<T>, &PacketContext<'_>, &mut FlowDetect)) {
         if self.cx.direction == Some(direction) {
             return f(self.detector, self.cx, self.flow);
         }
@@ -421,7 +447,7 @@ impl Inspect<'_, '_> {
     }
 }
 
-impl StreamSink for Inspect<'_, '_> {
+impl<T: Tracer> StreamSink for Inspect<'_, '_, T> {
     #[inline]
     fn data(&mut self, direction: Direction, position: u64, bytes: &[u8], from_segment: bool) {
         if self.flow.app.encrypted {
@@ -446,12 +472,12 @@ impl StreamSink for Inspect<'_, '_> {
 }
 
 /// A flow is over: what its streams still hold is inspected, and its record written.
-fn end_flow(
+fn end_flow<T: Tracer>(
     engine: &Engine,
     flow: &mut Flow<FlowDetect>,
     reason: FlowEndReason,
     streams: &mut StreamEngine,
-    detector: &mut Detector,
+    detector: &mut Detector<T>,
     sender: &EventSender,
 ) {
     if flow.proto() == IpProto::TCP || flow.user.app.is_read() {
@@ -539,8 +565,8 @@ fn stand_in<'a>(flow: &Flow<FlowDetect>) -> Packet<'a> {
 }
 
 #[cold]
-fn tell_alerts(
-    detector: &Detector,
+fn tell_alerts<T>(
+    detector: &Detector<T>,
     cx: &PacketContext<'_>,
     mut flow: Option<&mut Flow<FlowDetect>>,
     blocked: bool,
@@ -574,7 +600,7 @@ fn tell_alerts(
 }
 
 /// Tells what transactions want logged.
-fn tell_logs(detector: &mut Detector, cx: &PacketContext<'_>, sender: &EventSender) {
+fn tell_logs<T>(detector: &mut Detector<T>, cx: &PacketContext<'_>, sender: &EventSender) {
     for AppLog { protocol, tx_id, direction, entry } in detector.logs.drain(..) {
         let packet = if cx.direction == Some(direction) { *cx.packet } else { cx.packet.reversed() };
         let mut packet = PacketSummary::of(&packet);

@@ -12,11 +12,11 @@ use sekisho::ledger::Outcome;
 use sekisho_signatures::classification::Classifications;
 use sekisho_signatures::load::load_linted;
 use sekisho_signatures::variables::Variables;
+use sekisho_tests::case::{capture_of, folders};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 /// `case.toml`.
 #[derive(Deserialize)]
@@ -68,21 +68,10 @@ struct CommandLine {
     pcap: PcapArguments,
 }
 
-fn cases() -> Vec<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases");
-    let mut cases: Vec<PathBuf> = std::fs::read_dir(&root)
-        .expect("tests/cases is there")
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.join("case.toml").exists())
-        .collect();
-    cases.sort();
-    cases
-}
-
 #[test]
 fn every_case_holds() {
     let only = std::env::var("CASE").unwrap_or_default();
-    let cases: Vec<PathBuf> = cases().into_iter().filter(|path| path.to_string_lossy().contains(&only)).collect();
+    let cases: Vec<PathBuf> = folders().into_iter().filter(|path| path.to_string_lossy().contains(&only)).collect();
     assert!(!cases.is_empty(), "no case is called {only}");
     let mut failures = Vec::new();
     for folder in &cases {
@@ -155,24 +144,6 @@ fn run(folder: &Path, show: bool) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// The committed capture, or what `make.py` makes.
-fn capture_of(folder: &Path, work: &Path) -> Result<PathBuf> {
-    let committed = folder.join("capture.pcap");
-    if committed.exists() {
-        return Ok(committed);
-    }
-    let capture = work.join("capture.pcap");
-    let made = Command::new("python3")
-        .arg(folder.join("make.py"))
-        .arg(&capture)
-        .env("PYTHONPATH", folder.join(".."))
-        .env("PYTHONDONTWRITEBYTECODE", "1")
-        .output()
-        .context("python3, which makes the captures")?;
-    ensure!(made.status.success(), "make.py failed:\n{}", String::from_utf8_lossy(&made.stderr));
-    Ok(capture)
 }
 
 fn read(folder: &Path, case: &Case, capture: &Path, work: &Path, workers: u16) -> Result<(PcapReport, Vec<Value>)> {

@@ -45,6 +45,9 @@ pub(super) struct AppEngine {
     pub(super) events: Box<[u32]>,
 }
 
+/// A buffer, and what is done to it before it is searched.
+type Key = (Buffer, Box<[Transform]>);
+
 /// A set that is being collected.
 #[derive(Default)]
 struct Collecting {
@@ -72,8 +75,8 @@ struct SetPlan {
 impl AppPlan {
     /// For the rules of `group`; what it wants compiled is added to `plan`.
     pub(super) fn new(ruleset: &Ruleset, rules: &[Option<Rule>], group: &AppGroup, plan: &mut Plan) -> Self {
-        let mut sets: Vec<((Buffer, Box<[Transform]>), Collecting)> = vec![];
-        let mut index: HashMap<(Buffer, Box<[Transform]>), usize> = HashMap::new();
+        let mut sets: Vec<(Key, Collecting)> = vec![];
+        let mut index: HashMap<Key, usize> = HashMap::new();
         let (mut unguarded, mut events) = (vec![], vec![]);
         for &i in &group.rules {
             let Some(rule) = &rules[i as usize] else { continue };

@@ -1,9 +1,10 @@
 //! A rule's conditions on one buffer of a transaction, or on one header of a packet, compiled, and how they are held against it.
 
 use super::condition::header;
-use super::evaluate::{Buffer as Bytes, Carried, End, Judgement, judge_with};
+use super::evaluate::{Buffer as Bytes, Carried, End, Judgement, judge_seen, judge_with};
 use super::kept::Kept;
 use super::program::{Program, ProgramError};
+use super::trace::Steps;
 use crate::packet::{Direction, Packet};
 use crate::protocols::Transaction;
 use sekisho_signatures::buffers::{Buffer, Kind, Progress, Side, Source};
@@ -33,7 +34,7 @@ pub struct BufferProgram {
     transforms: Box<[Transform]>,
     numbers: Box<[NumberTest]>,
     absent: Option<bool>,
-    program: Program,
+    pub(super) program: Program,
 }
 
 impl BufferProgram {
@@ -114,6 +115,18 @@ impl BufferProgram {
         scratch: &mut BufferScratch,
         carried: &mut Carried,
     ) -> Judgement {
+        self.judge_seen(transaction, direction, scratch, carried, &mut ())
+    }
+
+    /// The same, and shows each step.
+    pub(super) fn judge_seen(
+        &self,
+        transaction: &dyn Transaction,
+        direction: Direction,
+        scratch: &mut BufferScratch,
+        carried: &mut Carried,
+        seen: &mut impl Steps,
+    ) -> Judgement {
         let direction = self.direction(direction);
         if self.kind == Kind::Number {
             return self.judge_numbers(transaction, direction);
@@ -132,7 +145,9 @@ impl BufferProgram {
             }
             let data = apply_all(&self.transforms, part.data, &mut scratch.workspace);
             let end = if part.complete { End::Final } else { End::Open };
-            match judge_with(&self.program, Bytes { data, start: 0, end }, carried) {
+            let bytes = Bytes { data, start: 0, end };
+            seen.begin(bytes);
+            match judge_seen(&self.program, bytes, carried, &mut *seen) {
                 Judgement::NoMatch => {}
                 Judgement::NeedMore => more = true,
                 settled => return settled,

@@ -26,6 +26,7 @@ use super::rule::{FlowFacts, PacketContext};
 use super::scans::Scans;
 use super::state::{Alert, DetectCounters, FlowDetect, NO_STREAM, Ruling, StreamState};
 use super::threshold::Thresholds;
+use super::trace::Tracer;
 use super::transaction::AppLog;
 use crate::packet::{Addr, Direction, Packet};
 use crate::protocols::AppView;
@@ -33,8 +34,10 @@ use crate::stream::StreamEventSet;
 use sekisho_signatures::group::PacketClass;
 use std::sync::Arc;
 
-/// One worker's detection.
-pub struct Detector {
+/// One worker's detection. `T` is who looks on: nobody, on the packet path.
+pub struct Detector<T = ()> {
+    /// Who looks on.
+    pub tracer: T,
     pub(super) thresholds: Arc<Thresholds>,
     /// What was counted so far.
     pub counters: DetectCounters,
@@ -62,13 +65,19 @@ pub struct Detector {
     pub(super) carried: Carried,
 }
 
-impl Detector {
+impl<T: Tracer> Detector<T> {
     /// For one worker, and for rules of `engine`. `history_bytes` bounds the memory for looking behind segment edges.
     ///
     /// # Errors
     /// Hyperscan has no memory for its scratch space.
-    pub fn new(engine: &Engine, thresholds: Arc<Thresholds>, history_bytes: usize) -> Result<Self, HyperscanError> {
+    pub fn new(
+        engine: &Engine,
+        thresholds: Arc<Thresholds>,
+        history_bytes: usize,
+        tracer: T,
+    ) -> Result<Self, HyperscanError> {
         Ok(Self {
+            tracer,
             thresholds,
             counters: DetectCounters::default(),
             alerts: Vec::with_capacity(64),

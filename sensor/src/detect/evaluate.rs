@@ -8,8 +8,9 @@
 //! which is how a rule means the same however a stream is cut into segments.
 
 use super::program::{Base64Op, ContentOp, MAX_CONDITIONS, MAX_VARIABLES, Op, PcreOp, Program, SetOp, SetTest};
+use super::trace::Steps;
 use pcre2::bytes::Regex;
-use sekisho_signatures::kept::Entropy;
+use sekisho_signatures::kept::{Entropy, SetCommand};
 use sekisho_signatures::model::{
     ByteExtract, ByteJump, ByteMath, ByteTest, CaptureOn, Comparison, IsDataAt, MathOperator, NumberFormat, Value,
 };
@@ -95,7 +96,7 @@ enum Step {
 }
 
 /// The state of one judgement.
-struct Run<'a> {
+struct Run<'a, S> {
     buffer: Buffer<'a>,
     carried: &'a mut Carried,
     /// Where a retried condition searches from, one for each condition.
@@ -107,6 +108,8 @@ struct Run<'a> {
     starved: bool,
     /// A negation held only as far as there are bytes.
     tentative: bool,
+    /// Who looks on.
+    seen: S,
 }
 
 /// Judges `program` over `buffer`.
@@ -117,11 +120,16 @@ pub fn judge(program: &Program, buffer: Buffer<'_>) -> Judgement {
 
 /// As [`judge`], for a rule that looks at several buffers.
 pub fn judge_with(program: &Program, buffer: Buffer<'_>, carried: &mut Carried) -> Judgement {
-    Run::new(buffer, carried, STEP_BUDGET).judge(&program.ops)
+    judge_seen(program, buffer, carried, ())
 }
 
-impl<'a> Run<'a> {
-    fn new(buffer: Buffer<'a>, carried: &'a mut Carried, steps: u32) -> Self {
+/// The same, and shows each step.
+pub(super) fn judge_seen(program: &Program, buffer: Buffer<'_>, carried: &mut Carried, seen: impl Steps) -> Judgement {
+    Run::new(buffer, carried, STEP_BUDGET, seen).judge(&program.ops)
+}
+
+impl<'a, S: Steps> Run<'a, S> {
+    fn new(buffer: Buffer<'a>, carried: &'a mut Carried, steps: u32, seen: S) -> Self {
         Self {
             buffer,
             carried,
@@ -130,6 +138,7 @@ impl<'a> Run<'a> {
             steps,
             starved: false,
             tentative: false,
+            seen,
         }
     }
 
@@ -143,18 +152,26 @@ impl<'a> Run<'a> {
             self.steps -= 1;
             match self.step(&ops[i], i, retry) {
                 Step::Holds(end) => {
+                    if S::LOOKS {
+                        self.seen.held(i, self.start_of(&ops[i], i, end), end);
+                    }
                     self.ends[i + 1] = end as u32;
                     i += 1;
                     retry = false;
                 }
-                Step::Fails => match back(ops, i) {
-                    Some(earlier) => {
-                        i = earlier;
-                        retry = true;
+                Step::Fails => {
+                    if S::LOOKS {
+                        self.seen.failed(i, self.ends[i] as usize);
                     }
-                    None if self.starved => return Judgement::NeedMore,
-                    None => return Judgement::NoMatch,
-                },
+                    match back(ops, i) {
+                        Some(earlier) => {
+                            i = earlier;
+                            retry = true;
+                        }
+                        None if self.starved => return Judgement::NeedMore,
+                        None => return Judgement::NoMatch,
+                    }
+                }
             }
         }
         if self.tentative { Judgement::NeedMore } else { Judgement::Match }
@@ -205,6 +222,9 @@ impl<'a> Run<'a> {
     fn set(&mut self, op: &SetOp) -> bool {
         let Some(data) = self.whole() else { return false };
         let holds = match op.test {
+            // Who only looks on must leave the set as it is.
+            SetTest::Command(SetCommand::Set) if S::LOOKS => !op.set.contains(data),
+            SetTest::Command(SetCommand::Unset) if S::LOOKS => op.set.contains(data),
             SetTest::Command(command) => op.set.run(command, data),
             SetTest::Reputation(order, wanted) => op.set.reputation(data).is_some_and(|r| order.holds(r, wanted)),
         };
@@ -249,12 +269,21 @@ impl<'a> Run<'a> {
         let mut workspace = std::mem::take(&mut self.carried.workspace);
         let data = apply_all(&op.transforms, decoded, &mut workspace);
         // It shares the steps of this one, so that the two together are bounded.
-        let mut run = Run::new(Buffer { data, start: 0, end: End::Final }, self.carried, self.steps);
+        let mut run = Run::new(Buffer { data, start: 0, end: End::Final }, self.carried, self.steps, ());
         let judgement = run.judge(&op.then.ops);
         let steps = run.steps;
         self.steps = steps;
         self.carried.workspace = workspace;
         judgement == Judgement::Match
+    }
+
+    /// Where what a condition found begins, for those who look on.
+    fn start_of(&self, op: &Op, i: usize, end: usize) -> usize {
+        match op {
+            Op::Content(c) if !c.negated => end.saturating_sub(c.len),
+            Op::Pcre(p) if !p.negated => (self.resume[i] as usize).saturating_sub(1),
+            _ => self.ends[i] as usize,
+        }
     }
 
     fn open(&self) -> bool {
@@ -419,6 +448,9 @@ impl<'a> Run<'a> {
             NumberFormat::String(base) => digits(raw, base)?,
             _ => return None,
         };
+        if S::LOOKS {
+            self.seen.read(n, at..end);
+        }
         Some((n, end))
     }
 

@@ -79,6 +79,12 @@ impl FlowbitOps {
         })
     }
 
+    /// Whether any bit of option number `i`, in the rule's order, is set.
+    #[must_use]
+    pub fn any_set(&self, i: usize, bits: &BitSet) -> bool {
+        self.0.get(i).is_some_and(|(_, list)| list.iter().any(|bit| bits.contains(*bit)))
+    }
+
     /// Does what the rule does to the flow when it matches.
     pub fn apply(&self, bits: &mut BitSet) {
         for (what, list) in &self.0 {

@@ -8,6 +8,7 @@ use super::pending::Parked;
 use super::rule::{PacketContext, Rule};
 use super::state::{Alert, Finding, FlowDetect, TransactionNote};
 use super::threshold::{Parties, Thresholds};
+use super::trace::{Fate, Tracer};
 use crate::event::FlowAction;
 use crate::packet::{Addr, Direction};
 use crate::protocols::Transaction;
@@ -22,7 +23,7 @@ pub(super) enum Found<'a> {
     Transaction(&'a dyn Transaction),
 }
 
-impl Detector {
+impl<T: Tracer> Detector<T> {
     /// Judges sorted candidates in order.
     pub(super) fn judge_all(
         &mut self,
@@ -45,6 +46,8 @@ impl Detector {
             self.counters.candidates += 1;
             if rule.admits(cx, &cx.engine.addresses) {
                 self.judge_admitted(rule, index, cx, flow.as_deref_mut(), same, stretch);
+            } else if T::LOOKS {
+                same.iter().for_each(|&c| self.tracer.candidate(cx, flow.as_deref(), c, stretch));
             }
             self.costs.end(index, judging);
             if flow.as_deref().is_some_and(|f| f.passed) || self.ruling.pass {
@@ -67,6 +70,9 @@ impl Detector {
         // On the packet the answer is the same for every occurrence; a match in the stream stands for the packet.
         let mut packet_settled = false;
         for candidate in same {
+            if T::LOOKS {
+                self.tracer.candidate(cx, flow.as_deref(), *candidate, stretch);
+            }
             let in_stream = candidate.place == Where::Stream;
             if !in_stream && std::mem::replace(&mut packet_settled, true) {
                 continue;
@@ -174,6 +180,9 @@ impl Detector {
                 self.pending.unpark(flow.streams[state].pending, i);
                 continue;
             };
+            if T::LOOKS {
+                self.tracer.parked(cx, flow, direction, Parked { rule: index, ..parked }, stretch, last);
+            }
             let silent = self.pending.is_silent(flow.streams[state].pending, parked.rule, parked.at);
             let end = if last { End::Final } else { End::Open };
             let judgement = match self.costs.begin(index).filter(|_| !silent) {
@@ -235,6 +244,7 @@ impl Detector {
         };
         if held_back(&rule.detection_filter, &self.thresholds) {
             self.counters.suppressed += 1;
+            self.tracer.matched(index, cx, Fate::Filtered);
             return false;
         }
         let action = match &rule.rate_filter {
@@ -246,15 +256,19 @@ impl Detector {
         self.act(rule, action, flow, in_stream);
         let passes = action == Action::Pass;
         if passes && !rule.alert || rule.noalert {
+            self.tracer.matched(index, cx, if passes { Fate::Passed } else { Fate::Silent });
             return true;
         }
         if !rule.suppressions.is_empty() && rule.is_silenced(src, dst) || held_back(&rule.threshold, &self.thresholds) {
             self.counters.suppressed += 1;
+            self.tracer.matched(index, cx, Fate::HeldBack);
             return true;
         }
         if !in_stream && self.alerts.iter().any(|a| a.signature == index) {
+            self.tracer.matched(index, cx, Fate::Repeated);
             return true;
         }
+        self.tracer.matched(index, cx, Fate::Told);
         let transaction = match found {
             Found::Transaction(t) => {
                 let direction = cx.direction.unwrap_or(Direction::ToServer);

@@ -24,6 +24,7 @@ pub mod dataset;
 pub mod detector;
 pub mod engine;
 pub mod evaluate;
+pub mod explain;
 pub mod flowbits;
 pub mod flowint;
 pub mod geoip;
@@ -42,6 +43,7 @@ pub mod scans;
 pub mod state;
 pub mod tag;
 pub mod threshold;
+pub mod trace;
 pub mod transaction;
 
 use serde::Deserialize;

@@ -1,5 +1,9 @@
 //! One signature, compiled: the conditions that are not about the payload, cheapest first, and what a match does.
 
+mod checks;
+
+pub(super) use checks::recognised;
+
 use super::address::{AddressIndex, AddressLists, ListId, RowId};
 use super::buffer::BufferProgram;
 use super::condition::holds;

@@ -13,6 +13,7 @@ use super::evaluate::{Buffer as Bytes, End, Judgement};
 use super::judging::Found;
 use super::rule::{PacketContext, Rule};
 use super::state::FlowDetect;
+use super::trace::Tracer;
 use crate::packet::Direction;
 use crate::protocols::{Observer, Part, Record, Transaction, TransactionState};
 use sekisho_signatures::app::Protocol;
@@ -48,22 +49,22 @@ pub enum AppLogEntry {
 }
 
 /// Has what a parser tells judged.
-pub struct Judge<'a, 'p> {
+pub struct Judge<'a, 'p, T = ()> {
     /// Whose parser.
     pub protocol: Protocol,
     /// The detection.
-    pub detector: &'a mut Detector,
+    pub detector: &'a mut Detector<T>,
     /// The packet at hand.
     pub cx: &'a PacketContext<'p>,
     /// Its flow.
     pub flow: &'a mut FlowDetect,
 }
 
-impl Judge<'_, '_> {
+impl<T: Tracer> Judge<'_, '_, T> {
     fn facing(
         &mut self,
         direction: Direction,
-        f: impl FnOnce(&mut Detector, &PacketContext<'_>, &mut FlowDetect, Protocol),
+        f: impl FnOnce(&mut Detector<T>, &PacketContext<'_>, &mut FlowDetect, Protocol),
     ) {
         if self.cx.direction == Some(direction) {
             return f(self.detector, self.cx, self.flow, self.protocol);
@@ -74,7 +75,7 @@ impl Judge<'_, '_> {
     }
 }
 
-impl Observer for Judge<'_, '_> {
+impl<T: Tracer> Observer for Judge<'_, '_, T> {
     fn changed(&mut self, protocol: Protocol) {
         self.protocol = protocol;
     }
@@ -120,7 +121,7 @@ impl Transaction for NoTransaction {
     }
 }
 
-impl Detector {
+impl<T: Tracer> Detector<T> {
     /// A transaction got as far as `progress` in the direction of `cx`.
     fn transaction(
         &mut self,
@@ -257,6 +258,11 @@ impl Detector {
         let (Some(rule), Some(direction)) = (cx.engine.rule(index), cx.direction) else { return };
         let key = cx.engine.key(index).number;
         self.counters.candidates += 1;
+        if T::LOOKS {
+            let state = &flow.streams[direction.index()];
+            let tail = (self.history.get(state.history), state.next);
+            self.tracer.transaction(cx, flow, transaction, direction, index, tail);
+        }
         if !rule.admits(cx, &cx.engine.addresses) {
             // A rule for the other direction waits for it.
             if !rule.buffers.is_empty() && !rule.is_due(direction, transaction.state_ref().inspected) {
