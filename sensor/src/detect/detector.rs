@@ -9,7 +9,7 @@
 //! occurrence of its literal over the bytes within [`REACH`](super::history::REACH) of it, before and behind: a stretch that depends on the
 //! stream alone and not on how it was cut. What depends on bytes that have not come is parked, and judged again as
 //! the stream goes on; when the other side answers, or the stream ends, as it stands. A rule that has matched is
-//! silent on that direction for the next [`REACH`](super::history::REACH) bytes.
+//! silent on that direction for the next [`REACH`](super::history::REACH) bytes, or until the other side has answered.
 
 use super::buffer::BufferScratch;
 use super::candidate::{
@@ -372,6 +372,8 @@ impl Detector {
         let state = &flow.streams[other.index()];
         if state.pending != NO_PENDING && cx.packet.tcp().is_some_and(|t| t.ack == state.next_seq) {
             self.stream_end(cx, flow, other);
+            // What comes after the answer is another message: a rule that has matched may match it, too.
+            self.pending.hear_all(&mut flow.streams[other.index()].pending);
         }
     }
 
