@@ -344,6 +344,13 @@ impl Detector {
         self.candidates = candidates;
     }
 
+    /// Begins and ends a packet that is not looked at.
+    pub fn bypass(&mut self) {
+        self.alerts.clear();
+        self.logs.clear();
+        self.ruling = Ruling::default();
+    }
+
     /// Ends a packet: what is to be done with it. Alerts are in [`Self::alerts`].
     pub fn finish(&mut self) -> Ruling {
         if self.ruling.pass {
@@ -437,9 +444,16 @@ impl Detector {
         let header = |rule: &u32| Candidate { rule: *rule, at: 0, place: Where::Header };
         out.extend(group.headers.iter().map(header));
         let judged = match (flow, cx.direction) {
-            (Some(flow), Some(d)) => std::mem::replace(&mut flow.addresses_judged[d.index()], cx.engine.epoch),
+            // An ICMP error about the flow is a packet of its own.
+            (Some(flow), Some(d)) if flow.class == Some(cx.class) => {
+                std::mem::replace(&mut flow.addresses_judged[d.index()], cx.engine.epoch)
+            }
             _ => 0,
         };
+        // Rules that came with a later ruleset have not been judged, though others have.
+        if judged < cx.engine.epoch {
+            out.extend(group.once.iter().filter(|rule| judged < cx.engine.key(**rule).since).map(header));
+        }
         for row in cx.rows {
             let rules = cx.engine.rules_of_row(row).iter();
             let wanted = |rule: &&u32| {
