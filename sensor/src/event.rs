@@ -141,6 +141,8 @@ pub struct AlertEvent {
 /// What rules keep on a flow, for its records.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FlowNote {
+    /// Bits (`flowbits`) that are set.
+    pub bits: Vec<Box<str>>,
     /// Numbers (`flowint`), by name.
     pub ints: Vec<(Box<str>, u32)>,
     /// What regular expressions captured for the flow: name and value.
@@ -287,6 +289,38 @@ pub struct AnomalyEvent {
     pub anomaly: Anomaly,
 }
 
+/// A packet that a rule's `tag` asked for. Its bytes are copied: rules ask for few.
+#[derive(Clone, Debug)]
+pub struct PacketEvent {
+    /// The packet.
+    pub packet: PacketSummary,
+    /// Its flow's `flow_id`, if it has one.
+    pub flow_id: Option<u64>,
+    /// The packet, from its own link header on if that is Ethernet's, else from its IP header.
+    pub data: Box<[u8]>,
+    /// It begins with an Ethernet header.
+    pub ethernet: bool,
+}
+
+/// A packet that a rule dropped; of a flow that is dropped, the first in each direction.
+#[derive(Clone, Copy, Debug)]
+pub struct DropEvent {
+    /// The packet.
+    pub packet: PacketSummary,
+    /// Its flow's `flow_id`, if it has one.
+    pub flow_id: Option<u64>,
+    /// The packet's way within the flow.
+    pub direction: Option<Direction>,
+    /// Because its flow is dropped, not for its own sake.
+    pub with_flow: bool,
+    /// Length of the IP packet in bytes.
+    pub len: u32,
+    /// Time to live or hop limit; type of service or traffic class; IPv4 identification.
+    pub ip: (u8, u8, u32),
+    /// Sequence and acknowledgement number, window, flags, urgent pointer.
+    pub tcp: Option<(u32, u32, u16, u8, u16)>,
+}
+
 /// What goes to the outputs.
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "the names say it")]
@@ -295,4 +329,6 @@ pub enum Event {
     Flow(FlowEvent),
     Anomaly(AnomalyEvent),
     App(AppEvent),
+    Packet(PacketEvent),
+    Drop(DropEvent),
 }

@@ -22,8 +22,8 @@ use crate::detect::threshold::Thresholds;
 use crate::detect::trace::Tracer;
 use crate::detect::transaction::{AppLog, AppLogEntry, Judge};
 use crate::event::{
-    AlertAction, AlertEvent, Anomaly, AnomalyEvent, AppEvent, Event, FlowEndReason, FlowEvent, PacketSource,
-    PacketSummary, TcpState,
+    AlertAction, AlertEvent, Anomaly, AnomalyEvent, AppEvent, DropEvent, Event, FlowEndReason, FlowEvent, PacketEvent,
+    PacketSource, PacketSummary, TcpState,
 };
 use crate::flow::{Flow, FlowConfig, FlowCounters, FlowIndex, FlowTable, Lookup};
 use crate::ledger::{DropReason, Ledger, Outcome};
@@ -80,6 +80,10 @@ struct Path<T> {
     sender: EventSender,
     inline: bool,
     verdict: Verdict,
+    /// Tagged packets are wanted.
+    tells_packets: bool,
+    /// The packet at hand is tagged.
+    tagged: bool,
 }
 
 impl Worker {
@@ -135,6 +139,7 @@ impl<T: Tracer> Worker<T> {
         let len = <Worker>::layout().iter().map(Block::len).sum();
         let mut detector = Detector::new(&engine, thresholds, config.detect.history_bytes, tracer)?;
         detector.logs_records = EventType::RECORDS.iter().any(|kind| sender.wants(*kind));
+        let tells_packets = sender.wants(EventType::Packet);
         detector.logs_anomalies = sender.wants(EventType::Anomaly);
         Ok(Self {
             decoder: Decoder::new(config.decode.clone()),
@@ -146,6 +151,8 @@ impl<T: Tracer> Worker<T> {
                 sender,
                 inline: config.inline,
                 verdict: Verdict::default(),
+                tells_packets,
+                tagged: false,
             },
             ledger: Arc::default(),
             published: Arc::new(Published::new(len)),
@@ -259,13 +266,24 @@ impl<T: Tracer> Path<T> {
         }
         let flow = self.flows.get_mut(index);
         if flow.user.dropped && self.inline {
+            self.tell_drop(packet, Some((index, direction)), true);
             return self.verdict.dropped(DropReason::Rule);
+        }
+        if flow.bypassed {
+            self.detector.bypass();
+            return self.verdict.bypassed();
         }
         if flow.user.passed {
             self.verdict.bypassed();
         } else {
             self.verdict.inspected();
         }
+        if self.tells_packets {
+            let bytes = packet.data.len() as u32;
+            let by_flow = flow.user.tag.as_mut().is_some_and(|tag| tag.take(bytes, packet.ts));
+            self.tagged = by_flow | is_host_tagged(engine, packet);
+        }
+        let flow = self.flows.get_mut(index);
         let mut cx = self.detector.begin(engine, packet, Some((&mut flow.user, id, direction)));
         cx.flow = FlowFacts { start: flow.start, counts: flow.counts, stream: [0; 2] };
         if let Some(tcp) = packet.tcp() {
@@ -325,6 +343,7 @@ impl<T: Tracer> Path<T> {
     fn without_flow(&mut self, engine: &Engine, packet: &Packet<'_>) {
         self.tell_decode_events(packet, None);
         self.verdict.inspected();
+        self.tagged = self.tells_packets && is_host_tagged(engine, packet);
         let cx = self.detector.begin(engine, packet, None);
         self.detector.payload(&cx, None, true);
         if !packet.events.is_empty() {
@@ -355,7 +374,12 @@ impl<T: Tracer> Path<T> {
         }
         let ruling = self.detector.finish();
         if ruling.drop && !ruling.pass && self.inline {
+            self.tell_drop(cx.packet, index.zip(cx.direction), false);
             self.verdict.dropped(DropReason::Rule);
+        }
+        // A packet that alerts is told by its alert.
+        if std::mem::take(&mut self.tagged) && self.detector.alerts.is_empty() {
+            tell_packet(cx, &self.sender);
         }
         if let Some(index) = index.filter(|_| ruling.bypass) {
             self.flows.get_mut(index).bypassed = true;
@@ -368,6 +392,32 @@ impl<T: Tracer> Path<T> {
         if !self.detector.logs.is_empty() {
             tell_logs(&mut self.detector, cx, &self.sender);
         }
+    }
+
+    /// That a packet was dropped; of a flow that is dropped, once in each direction.
+    #[cold]
+    fn tell_drop(&mut self, packet: &Packet<'_>, flow: Option<(FlowIndex, Direction)>, with_flow: bool) {
+        if !self.sender.wants(EventType::Drop) {
+            return;
+        }
+        let mut flow_id = None;
+        if let Some((index, direction)) = flow {
+            let flow = self.flows.get_mut(index);
+            flow_id = Some(flow.id);
+            if std::mem::replace(&mut flow.user.drop_told[direction.index()], with_flow) && with_flow {
+                return;
+            }
+        }
+        let ip = packet.ip.as_ref();
+        self.sender.send(Event::Drop(DropEvent {
+            packet: PacketSummary::of(packet),
+            flow_id,
+            direction: flow.map(|(_, direction)| direction),
+            with_flow,
+            len: ip.map_or(0, |ip| (ip.header.len() + ip.payload.len()) as u32),
+            ip: ip.map_or((0, 0, 0), |ip| (ip.ttl, ip.tos, ip.id)),
+            tcp: packet.tcp().map(|tcp| (tcp.seq, tcp.ack, tcp.window, tcp.flags.0, tcp.urgent)),
+        }));
     }
 
     fn tell_decode_events(&self, packet: &Packet<'_>, flow_id: Option<u64>) {
@@ -562,6 +612,22 @@ fn stand_in<'a>(flow: &Flow<FlowDetect>) -> Packet<'a> {
         checksum_ok: true,
         events: EventSet::default(),
     }
+}
+
+fn is_host_tagged(engine: &Engine, packet: &Packet<'_>) -> bool {
+    let bytes = packet.data.len() as u32;
+    packet.ip.is_some_and(|ip| engine.kept.is_host_tagged(ip.src, ip.dst, bytes, packet.ts))
+}
+
+#[cold]
+fn tell_packet(cx: &PacketContext<'_>, sender: &EventSender) {
+    let packet = cx.packet;
+    let at = packet.ip.map_or(0, |ip| packet.data.len().saturating_sub(ip.header.len() + ip.payload.len()));
+    // Without a link header that is known, from the IP header on; behind it there may be padding.
+    let ethernet = packet.tunnel_depth == 0 && packet.ether.is_some();
+    let data = if ethernet { packet.data } else { packet.data.get(at..).unwrap_or_default() };
+    let flow_id = cx.direction.map(|_| cx.flow_id);
+    sender.send(Event::Packet(PacketEvent { packet: PacketSummary::of(packet), flow_id, data: data.into(), ethernet }));
 }
 
 #[cold]

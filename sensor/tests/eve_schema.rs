@@ -7,9 +7,10 @@ mod support;
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
 use sekisho::decode::DecodeEvent;
+use sekisho::detect::state::Finding;
 use sekisho::event::{
-    AlertAction, AlertEvent, Anomaly, AnomalyEvent, Event, FlowEndReason, FlowEvent, FlowState, PacketSource,
-    PacketSummary, TcpState, TcpSummary,
+    AlertAction, AlertEvent, Anomaly, AnomalyEvent, Event, FlowAction, FlowEndReason, FlowEvent, FlowNote, FlowState,
+    PacketSource, PacketSummary, TcpState, TcpSummary,
 };
 use sekisho::output::eve::EveEncoder;
 use sekisho::output::eve::text::Clock;
@@ -71,6 +72,35 @@ fn alert_on(packet: PacketSummary, with_flow: bool, target: Option<Target>) -> E
         finding: None,
         note: None,
     })
+}
+
+/// What rules keep of a flow.
+fn note() -> Arc<FlowNote> {
+    Arc::new(FlowNote {
+        bits: vec!["seen".into(), "traffic/id/app".into()],
+        ints: vec![("logins".into(), 3)],
+        captures: vec![("user".into(), (*b"a\xffb").into())],
+        entropies: vec![("file_data", 4.5)],
+    })
+}
+
+#[test]
+fn what_rules_keep_is_told_with_alerts_and_flows() {
+    let Event::Alert(alert) = alert_on(packet(4, IpProto::TCP), true, None) else { unreachable!() };
+    let finding = Finding {
+        captures: vec![("ua".into(), (*b"curl").into())],
+        packet: vec![("host".into(), (*b"x").into())],
+        contexts: vec![("ioc".into(), "{\"since\":2020}".into())],
+    };
+    let value = record(&Event::Alert(AlertEvent { finding: Some(Arc::new(finding)), note: Some(note()), ..alert }));
+    assert_eq!(value["alert"]["context"], json!({"ioc": {"since": 2020}, "ua": "curl"}));
+    let kept = json!({"flowbits": ["seen"], "flowints": {"logins": 3}, "flowvars": [{"user": "a\u{fffd}b"}], "entropy": {"file_data": 4.5}});
+    assert_eq!(value["metadata"]["pktvars"], json!([{"host": "x"}]));
+    assert_eq!(value["metadata"]["flowvars"], kept["flowvars"]);
+    let flow = FlowEvent { note: Some(note()), action: Some(FlowAction::Drop), ..flow_on(4, IpProto::UDP) };
+    let value = record(&Event::Flow(flow));
+    assert_eq!(value["traffic"], json!({"id": ["app"]}));
+    assert_eq!((&value["metadata"], &value["flow"]["action"]), (&kept, &json!("drop")));
 }
 
 #[test]
@@ -180,6 +210,8 @@ fn flow_on(ip_version: u8, proto: IpProto) -> FlowEvent {
         state: FlowState::Closed,
         reason: FlowEndReason::Timeout,
         alerted: true,
+        action: None,
+        note: None,
         ip_version,
         proto,
         icmp: None,

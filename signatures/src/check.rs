@@ -182,6 +182,19 @@ impl Checker<'_> {
         self.last_looked = to;
     }
 
+    /// Makes the content that stands right before end where its buffer ends; false if it is something else that stands there.
+    pub(crate) fn end_of_content(&mut self) -> bool {
+        let Some((buffer, index)) = self.last_content else { return false };
+        let Some(conditions) = self.buffers.get_mut(buffer).map(|b| &mut b.conditions) else { return false };
+        match conditions.get_mut(index..) {
+            Some([BufferCondition::Content(content)]) => {
+                content.endswith = true;
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// The buffer that conditions go to.
     pub(crate) fn current_buffer(&self) -> &Collected {
         &self.buffers[self.current]
@@ -226,14 +239,15 @@ impl Checker<'_> {
             return Err(RuleError::new(Kind::Conflict { keyword, other }, span));
         };
         if chosen.declaration().kind == BufferKind::Number {
-            let other = "a buffer of integers: there are no bytes to transform";
+            let other = "a buffer of numbers";
             return Err(RuleError::new(Kind::Conflict { keyword, other }, span));
         }
         if !buffer.conditions.is_empty() {
-            // What stands before it looks at the same buffer as it is.
-            let at = buffer.span;
-            self.buffers.push(Collected { used: false, ..Collected::new(Some(chosen), at) });
+            // What stands before looks at the buffer as it is without this.
+            let (at, transforms) = (buffer.span, buffer.transforms.clone());
+            self.buffers.push(Collected { used: false, transforms, ..Collected::new(Some(chosen), at) });
             self.current = self.buffers.len() - 1;
+            self.last_content = None;
         }
         self.buffers[self.current].transforms.push(transform);
         Ok(())

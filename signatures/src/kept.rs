@@ -28,7 +28,7 @@ pub enum Measure {
     Age,
     /// Packets.
     Packets,
-    /// Bytes of these packets, IP headers included.
+    /// Bytes of these packets, all headers included.
     Bytes,
     /// Sequence numbers that a TCP stream has used so far, its SYN and FIN included.
     StreamSize,

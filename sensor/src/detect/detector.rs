@@ -9,7 +9,7 @@
 //! occurrence of its literal over the bytes within [`REACH`](super::history::REACH) of it, before and behind: a stretch that depends on the
 //! stream alone and not on how it was cut. What depends on bytes that have not come is parked, and judged again as
 //! the stream goes on; when the other side answers, or the stream ends, as it stands. A rule that has matched is
-//! silent on that direction for the next [`REACH`](super::history::REACH) bytes.
+//! silent on that direction for the next [`REACH`](super::history::REACH) bytes, or until the other side has answered.
 
 use super::buffer::BufferScratch;
 use super::candidate::{
@@ -353,6 +353,13 @@ impl<T: Tracer> Detector<T> {
         self.candidates = candidates;
     }
 
+    /// Begins and ends a packet that is not looked at.
+    pub fn bypass(&mut self) {
+        self.alerts.clear();
+        self.logs.clear();
+        self.ruling = Ruling::default();
+    }
+
     /// Ends a packet: what is to be done with it. Alerts are in [`Self::alerts`].
     pub fn finish(&mut self) -> Ruling {
         if self.ruling.pass {
@@ -381,6 +388,8 @@ impl<T: Tracer> Detector<T> {
         let state = &flow.streams[other.index()];
         if state.pending != NO_PENDING && cx.packet.tcp().is_some_and(|t| t.ack == state.next_seq) {
             self.stream_end(cx, flow, other);
+            // What comes after the answer is another message: a rule that has matched may match it, too.
+            self.pending.hear_all(&mut flow.streams[other.index()].pending);
         }
     }
 
@@ -444,9 +453,16 @@ impl<T: Tracer> Detector<T> {
         let header = |rule: &u32| Candidate { rule: *rule, at: 0, place: Where::Header };
         out.extend(group.headers.iter().map(header));
         let judged = match (flow, cx.direction) {
-            (Some(flow), Some(d)) => std::mem::replace(&mut flow.addresses_judged[d.index()], cx.engine.epoch),
+            // An ICMP error about the flow is a packet of its own.
+            (Some(flow), Some(d)) if flow.class == Some(cx.class) => {
+                std::mem::replace(&mut flow.addresses_judged[d.index()], cx.engine.epoch)
+            }
             _ => 0,
         };
+        // Rules that came with a later ruleset have not been judged, though others have.
+        if judged < cx.engine.epoch {
+            out.extend(group.once.iter().filter(|rule| judged < cx.engine.key(**rule).since).map(header));
+        }
         for row in cx.rows {
             let rules = cx.engine.rules_of_row(row).iter();
             let wanted = |rule: &&u32| {

@@ -55,6 +55,8 @@ pub(super) struct GroupEngine {
     first: Vec<u32>,
     /// Rules with nothing to search for: judged on every packet of the group.
     pub(super) headers: Box<[u32]>,
+    /// The same, judged once a flow and direction: addresses, ports and the protocol decide.
+    pub(super) once: Box<[u32]>,
     /// Rules that ask for an event: judged on packets about which something was odd.
     pub(super) events: Box<[u32]>,
     /// By payload size: rules on single packets of few sizes, whose literals are too common to search for.
@@ -103,6 +105,7 @@ pub struct Engine {
     asks_checksums: bool,
     /// What rules keep between packets, and what lists say.
     pub kept: Kept,
+    flowbit_names: Vec<Box<str>>,
     /// Signatures left out.
     pub refused: Vec<Refused>,
     /// Counts the rulesets of a sensor, from 1: a flow that was judged under another one has to be looked at anew.
@@ -149,6 +152,12 @@ impl Engine {
             tracing::warn!("{} flowbits find no number; rules that use them cannot match", numbers.nameless);
         }
         let bits = lasting.flowbit_index();
+        let mut flowbit_names: Vec<Box<str>> = vec![Box::default(); bits.len()];
+        for (name, bit) in &bits {
+            if let Some(slot) = flowbit_names.get_mut(usize::from(*bit)) {
+                *slot = (*name).into();
+            }
+        }
         let by_key = numbers.rules.iter().enumerate().map(|(i, key)| (key.number, i as u32)).collect();
         let mut rules: Vec<Option<Rule>> = Vec::with_capacity(ruleset.signatures.len());
         for (i, signature) in ruleset.signatures.iter().enumerate() {
@@ -177,6 +186,7 @@ impl Engine {
             looks_back,
             asks_checksums,
             kept,
+            flowbit_names,
             refused,
             epoch: numbers.epoch,
             keys: numbers.rules,
@@ -197,6 +207,12 @@ impl Engine {
     pub(super) fn rule_of_key(&self, number: u32) -> Option<(u32, &Rule)> {
         let index = *self.by_key.get(&number)?;
         Some((index, self.rule(index)?))
+    }
+
+    /// The name of a flow's bit.
+    #[must_use]
+    pub fn flowbit_name(&self, bit: u16) -> Option<&str> {
+        self.flowbit_names.get(usize::from(bit)).map(|name| &**name)
     }
 
     /// Some rule wants packets whose checksum is wrong.
@@ -287,7 +303,7 @@ fn plan_group(ruleset: &Ruleset, rules: &[Option<Rule>], group: &Group, plan: &m
     let mut ids: HashMap<(Box<[u8]>, bool), u32> = HashMap::new();
     let mut literals: Vec<Literal> = vec![];
     let mut found: Vec<(u32, Guarded)> = vec![];
-    let (mut headers, mut events) = (vec![], vec![]);
+    let (mut headers, mut once, mut events) = (vec![], vec![], vec![]);
     let mut by_size: Vec<Vec<u32>> = vec![];
     let (mut streams, mut packets) = (false, false);
     for &i in &group.rules {
@@ -300,7 +316,8 @@ fn plan_group(ruleset: &Ruleset, rules: &[Option<Rule>], group: &Group, plan: &m
         }
         let Some(pattern) = &ruleset.fast_patterns[index] else {
             if !by_address(ruleset, index) {
-                headers.push(i);
+                let list = if rule.is_address_only() { &mut once } else { &mut headers };
+                list.push(i);
             }
             continue;
         };
@@ -340,6 +357,7 @@ fn plan_group(ruleset: &Ruleset, rules: &[Option<Rule>], group: &Group, plan: &m
         guarded,
         first,
         headers: headers.into(),
+        once: once.into(),
         events: events.into(),
         by_size,
         streams,

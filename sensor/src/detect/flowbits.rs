@@ -20,6 +20,17 @@ impl BitSet {
         self.inline.contains(&bit) || self.more.contains(&bit)
     }
 
+    /// None is set.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.inline.is_empty() && self.more.is_empty()
+    }
+
+    /// The bits that are set.
+    pub fn iter(&self) -> impl Iterator<Item = u16> + '_ {
+        self.inline.iter().chain(&self.more).copied()
+    }
+
     fn insert(&mut self, bit: u16) {
         if self.contains(bit) {
             return;

@@ -20,6 +20,8 @@ use std::sync::Arc;
 pub(super) enum Found<'a> {
     Packet,
     Stream,
+    /// In the stream, and in the packet as well, which counts for thresholds.
+    Both,
     Transaction(&'a dyn Transaction),
 }
 
@@ -67,7 +69,10 @@ impl<T: Tracer> Detector<T> {
         same: &[Candidate],
         stretch: Stretch<'_>,
     ) {
-        // On the packet the answer is the same for every occurrence; a match in the stream stands for the packet.
+        // On the packet the answer is the same for every occurrence; a match in the stream stands for the packet. A
+        // threshold counts both: Suricata looks at the packet as it comes, and at the stream when it is acknowledged.
+        let counts = rule.threshold.is_some() || rule.detection_filter.is_some();
+        let on_packet = same.iter().any(|c| c.place == Where::Packet);
         let mut packet_settled = false;
         for candidate in same {
             if T::LOOKS {
@@ -86,7 +91,12 @@ impl<T: Tracer> Detector<T> {
             };
             if judgement == Judgement::Match {
                 packet_settled = true;
-                let found = if in_stream { Found::Stream } else { Found::Packet };
+                let twice = in_stream && counts && on_packet && self.judge_packet(rule, cx) == Judgement::Match;
+                let found = match (in_stream, twice) {
+                    (false, _) => Found::Packet,
+                    (true, false) => Found::Stream,
+                    (true, true) => Found::Both,
+                };
                 self.matched(rule, index, cx, flow.as_deref_mut(), found, cx.reversed);
             }
         }
@@ -240,7 +250,11 @@ impl<T: Tracer> Detector<T> {
         let parties = Parties { src, dst, flow_id: cx.flow_id };
         let now = cx.packet.ts;
         let held_back = |filter: &Option<Threshold>, thresholds: &Thresholds| {
-            filter.as_ref().is_some_and(|filter| !thresholds.allows(rule.id, filter, parties, now))
+            let Some(filter) = filter else { return false };
+            let one = || thresholds.allows(rule.id, filter, parties, now);
+            let first = one();
+            let second = matches!(found, Found::Both) && one();
+            !first && !second
         };
         if held_back(&rule.detection_filter, &self.thresholds) {
             self.counters.suppressed += 1;
@@ -274,7 +288,7 @@ impl<T: Tracer> Detector<T> {
                 let direction = cx.direction.unwrap_or(Direction::ToServer);
                 Some(TransactionNote { id: t.state_ref().id, record: t.record(direction, true).map(Arc::from) })
             }
-            Found::Packet | Found::Stream => None,
+            Found::Packet | Found::Stream | Found::Both => None,
         };
         self.alerts.push(Alert { signature: index, in_stream, reversed, transaction, finding, insists: passes });
         true
@@ -287,7 +301,7 @@ impl<T: Tracer> Detector<T> {
         let drops = matches!(action, Action::Drop | Action::Reject(_));
         if let Some(flow) = flow {
             rule.flowbits.apply(&mut flow.bits);
-            flow.passed |= passes && whole_flow || rule.kept.bypass;
+            flow.passed |= passes && whole_flow;
             flow.dropped |= drops && whole_flow;
             if whole_flow && passes {
                 flow.action.get_or_insert(FlowAction::Pass);

@@ -329,7 +329,9 @@ impl KeptOps {
             match (tag.scope, flow.as_deref_mut()) {
                 // One that runs goes on as it is.
                 (TagScope::Session, Some(flow)) => {
-                    flow.tag.get_or_insert_with(|| FlowTag::new(tag.length, cx.packet.ts));
+                    if flow.tag.is_none_or(|running| running.is_over(cx.packet.ts)) {
+                        flow.tag = Some(FlowTag::new(tag.length, cx.packet.ts));
+                    }
                 }
                 (TagScope::Session, None) => {}
                 _ => cx.engine.kept.lasting.host_tags.set(*tag, rule, ip.src, ip.dst, cx.packet.ts),

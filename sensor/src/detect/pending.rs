@@ -87,6 +87,14 @@ impl PendingPool {
         entry.spoken.push((rule, until));
     }
 
+    /// All rules may speak again.
+    pub fn hear_all(&mut self, handle: &mut u32) {
+        if let Some(entry) = self.entries.get_mut(*handle as usize) {
+            entry.spoken.clear();
+        }
+        self.release_if_empty(handle);
+    }
+
     /// Gives the entry back if nothing is in it.
     pub fn release_if_empty(&mut self, handle: &mut u32) {
         if self.entries.get(*handle as usize).is_some_and(|e| e.parked.is_empty() && e.spoken.is_empty()) {

@@ -95,10 +95,6 @@ impl Ports {
             Self::Set(set) => set.contains(port),
         }
     }
-
-    fn is_any(&self) -> bool {
-        matches!(self, Self::Any)
-    }
 }
 
 /// The header and `flow`: what is tested first.
@@ -394,20 +390,20 @@ impl Rule {
         self.gate.addresses
     }
 
-    /// Only addresses and the protocol decide: it is judged once a flow and direction, not per packet.
+    /// Only addresses, ports and the protocol decide: it is judged once a flow and direction, not per packet.
     #[must_use]
     pub fn is_address_only(&self) -> bool {
         self.program.is_empty()
+            && self.buffers.is_empty()
+            && self.packet_buffers.is_empty()
             && self.app.protocols.is_empty()
             && self.app.conditions.is_empty()
+            && self.app_events.is_empty()
             && self.headers.iter().all(|c| matches!(c, PacketCondition::IpProto(_)))
-            && self.events.is_empty()
-            && self.packet_buffers.is_empty()
+            && !self.wants_event()
             && self.flowbits.is_empty()
             && self.kept.is_stateless()
             && !self.gate.flow.given
-            && self.gate.ports.iter().all(Ports::is_any)
-            && self.gate.addresses != [ListId::ANY; 2]
     }
 }
 

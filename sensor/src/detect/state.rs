@@ -96,6 +96,8 @@ pub struct FlowDetect {
     pub passed: bool,
     /// A drop rule matched the flow.
     pub dropped: bool,
+    /// By direction: that a packet was dropped was told.
+    pub(crate) drop_told: [bool; 2],
     /// What a rule said is to be done with the flow.
     pub action: Option<FlowAction>,
     /// What regular expressions captured for the flow: name and value.
@@ -117,11 +119,12 @@ impl FlowDetect {
     /// What rules keep on the flow, for its records; None if nothing.
     #[must_use]
     pub fn note(&self, engine: &Engine) -> Option<Arc<FlowNote>> {
-        if self.ints.is_empty() && self.captures.is_empty() && self.entropies.is_empty() {
+        if self.bits.is_empty() && self.ints.is_empty() && self.captures.is_empty() && self.entropies.is_empty() {
             return None;
         }
         let named = |(int, value)| Some((engine.kept.int_name(int)?.into(), value));
         Some(Arc::new(FlowNote {
+            bits: self.bits.iter().filter_map(|bit| engine.flowbit_name(bit)).map(Into::into).collect(),
             ints: self.ints.iter().filter_map(named).collect(),
             captures: self.captures.clone(),
             entropies: self.entropies.clone(),

@@ -52,7 +52,7 @@ impl FlowTag {
         }
     }
 
-    fn is_over(&self, now: Timestamp) -> bool {
+    pub(super) fn is_over(&self, now: Timestamp) -> bool {
         match self.left {
             TagLength::Packets(0) | TagLength::Bytes(0) => true,
             TagLength::Seconds(seconds) => now.since(self.since).as_secs() > u64::from(seconds),

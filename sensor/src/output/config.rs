@@ -26,17 +26,32 @@ pub enum EventType {
     Tls,
     /// An SSH handshake.
     Ssh,
+    /// A packet that a rule's `tag` asked for.
+    Packet,
+    /// A packet that a rule dropped.
+    Drop,
 }
 
 impl EventType {
     /// How many there are.
-    pub const COUNT: usize = 9;
+    pub const COUNT: usize = 11;
     /// Every type, in the order of its [`index`](Self::index).
-    pub const ALL: [Self; Self::COUNT] =
-        [Self::Alert, Self::Flow, Self::Anomaly, Self::Stats, Self::Http, Self::Dns, Self::Mdns, Self::Tls, Self::Ssh];
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::Alert,
+        Self::Flow,
+        Self::Anomaly,
+        Self::Stats,
+        Self::Http,
+        Self::Dns,
+        Self::Mdns,
+        Self::Tls,
+        Self::Ssh,
+        Self::Packet,
+        Self::Drop,
+    ];
 
     /// Those of application protocols.
-    pub const RECORDS: [Self; Self::COUNT - 4] = [Self::Http, Self::Dns, Self::Mdns, Self::Tls, Self::Ssh];
+    pub const RECORDS: [Self; Self::COUNT - 6] = [Self::Http, Self::Dns, Self::Mdns, Self::Tls, Self::Ssh];
 
     /// The type of an application protocol's record, by the name that the record gives itself.
     #[must_use]
@@ -63,6 +78,8 @@ impl EventType {
             Self::Mdns => "mdns",
             Self::Tls => "tls",
             Self::Ssh => "ssh",
+            Self::Packet => "packet",
+            Self::Drop => "drop",
         }
     }
 }
@@ -87,7 +104,7 @@ pub struct EveConfig {
     pub enabled: bool,
     /// The file, or a named pipe. One JSON object a line. Default: `/var/log/sekisho/eve.json`.
     pub path: PathBuf,
-    /// The events to write: any of `alert`, `flow`, `anomaly`, `stats` and the protocols' names. Default: all of them.
+    /// The events to write: any of `alert`, `flow`, `anomaly`, `stats`, `packet`, `drop` and the protocols' names. Default: all of them.
     pub types: Vec<EventType>,
     /// Add to a file that is already there (true, the default) or empty it first.
     pub append: bool,

@@ -47,6 +47,8 @@ pub fn type_of(event: &Event) -> EventType {
         Event::Alert(_) => EventType::Alert,
         Event::Flow(_) => EventType::Flow,
         Event::Anomaly(_) => EventType::Anomaly,
+        Event::Packet(_) => EventType::Packet,
+        Event::Drop(_) => EventType::Drop,
         // Every record has a type (a test in `protocols` holds them against the list).
         Event::App(event) => EventType::of_record(event.record.kind()).unwrap_or(EventType::Anomaly),
     }

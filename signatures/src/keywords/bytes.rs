@@ -344,7 +344,12 @@ fn isdataat(checker: &mut Checker<'_>, name: &'static str, option: &RuleOption<'
             _ => return Err(invalid(name, part, "relative or rawbytes")),
         }
     }
-    checker.buffer(BufferCondition::IsDataAt(IsDataAt { position, relative, negated }));
+    // Rules say with it that the content before it is the last thing there; a content that must not be there is meant
+    // to be missing at the end alone.
+    let ends = relative && negated && position == Value::Literal(1);
+    if !(ends && checker.end_of_content()) {
+        checker.buffer(BufferCondition::IsDataAt(IsDataAt { position, relative, negated }));
+    }
     Ok(())
 }
 
@@ -457,6 +462,9 @@ mod tests {
     fn isdataats() {
         let BufferCondition::IsDataAt(d) = last("isdataat:!1, relative;") else { panic!() };
         assert_eq!(d, IsDataAt { position: Value::Literal(1), relative: true, negated: true });
+        let BufferCondition::Content(c) = last("content:!\"a\"; isdataat:!1,relative;") else { panic!() };
+        assert!(c.endswith && c.negated);
+        let BufferCondition::IsDataAt(_) = last("content:\"a\"; isdataat:!2,relative;") else { panic!() };
         assert!(matches!(bad("isdataat:x;").0, Kind::UnknownByteVariable { .. }));
         assert!(matches!(bad("isdataat:1,relativ;").0, Kind::Invalid { .. }));
         assert!(matches!(bad("isdataat:65536;").0, Kind::OutOfRange { .. }));

@@ -198,7 +198,8 @@ pub(super) fn print(kind: SetKind, value: &[u8], out: &mut String) {
     }
 }
 
-fn base64(bytes: &[u8], out: &mut String) {
+/// Writes padded base64 (RFC 4648 §4).
+pub(crate) fn base64(bytes: &[u8], out: &mut String) {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     for chunk in bytes.chunks(3) {
         let byte = |i: usize| u32::from(chunk.get(i).copied().unwrap_or(0));

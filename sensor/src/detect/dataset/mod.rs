@@ -7,7 +7,7 @@
 
 mod fixed;
 mod json;
-mod load;
+pub(crate) mod load;
 mod shared;
 
 pub use fixed::Fixed;

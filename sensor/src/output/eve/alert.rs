@@ -30,6 +30,8 @@ pub(super) struct AlertRecord<'a> {
     flow: Option<AlertFlow>,
     #[serde(skip_serializing_if = "Option::is_none")]
     metadata: Option<kept::Metadata<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    traffic: Option<kept::Traffic<'a>>,
 }
 
 impl<'a> AlertRecord<'a> {
@@ -54,6 +56,7 @@ impl<'a> AlertRecord<'a> {
             }),
             flow,
             metadata: kept::Metadata::of(event.note.as_deref(), event.finding.as_deref()),
+            traffic: kept::Traffic::of(event.note.as_deref()),
         })
     }
 }

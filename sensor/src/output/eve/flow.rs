@@ -25,6 +25,8 @@ pub(super) struct FlowRecord<'a> {
     tcp: Option<Tcp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     metadata: Option<kept::Metadata<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    traffic: Option<kept::Traffic<'a>>,
 }
 
 impl<'a> FlowRecord<'a> {
@@ -53,6 +55,7 @@ impl<'a> FlowRecord<'a> {
             flow,
             tcp: event.tcp.as_ref().map(Tcp::of),
             metadata: kept::Metadata::of(event.note.as_deref(), None),
+            traffic: kept::Traffic::of(event.note.as_deref()),
         }
     }
 }

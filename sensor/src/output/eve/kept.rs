@@ -12,6 +12,8 @@ type Named = (Arc<str>, Box<[u8]>);
 /// `metadata`: what rules keep on a flow, and of a packet.
 #[derive(Debug, Serialize)]
 pub(super) struct Metadata<'a> {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    flowbits: Vec<&'a str>,
     #[serde(skip_serializing_if = "Members::is_empty")]
     flowints: Members<'a, Box<str>, u32>,
     #[serde(skip_serializing_if = "Variables::is_empty")]
@@ -26,16 +28,43 @@ impl<'a> Metadata<'a> {
     /// None if nothing is kept.
     pub(super) fn of(note: Option<&'a FlowNote>, finding: Option<&'a Finding>) -> Option<Self> {
         let metadata = Self {
+            flowbits: bits(note).filter(|bit| !bit.starts_with(TRAFFIC)).collect(),
             flowints: Members(note.map_or(&[], |n| &n.ints)),
             flowvars: Variables(note.map_or(&[], |n| &n.captures)),
             pktvars: Variables(finding.map_or(&[], |f| &f.packet)),
             entropy: Members(note.map_or(&[], |n| &n.entropies)),
         };
-        let empty = metadata.flowints.is_empty()
+        let empty = metadata.flowbits.is_empty()
+            && metadata.flowints.is_empty()
             && metadata.flowvars.is_empty()
             && metadata.pktvars.is_empty()
             && metadata.entropy.is_empty();
         (!empty).then_some(metadata)
+    }
+}
+
+/// Bits of this name say what traffic it is, and have a place of their own.
+const TRAFFIC: &str = "traffic/";
+
+fn bits(note: Option<&FlowNote>) -> impl Iterator<Item = &str> {
+    note.into_iter().flat_map(|note| note.bits.iter().map(|bit| &**bit))
+}
+
+/// `traffic`: what traffic it is, by the flow's bits `traffic/id/NAME` and `traffic/label/NAME`.
+#[derive(Debug, Serialize)]
+pub(super) struct Traffic<'a> {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    id: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    label: Vec<&'a str>,
+}
+
+impl<'a> Traffic<'a> {
+    /// None if no bit says so.
+    pub(super) fn of(note: Option<&'a FlowNote>) -> Option<Self> {
+        let of = |kind: &'static str| bits(note).filter_map(move |bit| bit.strip_prefix(TRAFFIC)?.strip_prefix(kind));
+        let traffic = Self { id: of("id/").collect(), label: of("label/").collect() };
+        (!traffic.id.is_empty() || !traffic.label.is_empty()).then_some(traffic)
     }
 }
 
@@ -118,6 +147,7 @@ mod tests {
     #[test]
     fn records_carry_what_rules_keep() {
         let note = FlowNote {
+            bits: vec!["login".into(), "traffic/id/app".into(), "traffic/label/office".into()],
             ints: vec![("logins".into(), 3)],
             captures: vec![named("user", b"a"), named("user agent", b"b\"c")],
             entropies: vec![("file_data", 4.5)],
@@ -130,10 +160,13 @@ mod tests {
         let json = serde_json::to_string(&Metadata::of(Some(&note), Some(&finding)).unwrap()).unwrap();
         assert_eq!(
             json,
-            r#"{"flowints":{"logins":3},"flowvars":[{"user":"a"},{"user agent":"b\"c"}],"pktvars":[{"p":"1"}],"entropy":{"file_data":4.5}}"#
+            r#"{"flowbits":["login"],"flowints":{"logins":3},"flowvars":[{"user":"a"},{"user agent":"b\"c"}],"pktvars":[{"p":"1"}],"entropy":{"file_data":4.5}}"#
         );
         let json = serde_json::to_string(&AlertContext::of(Some(&finding)).unwrap()).unwrap();
         assert_eq!(json, r#"{"bad":{"since":2020},"ua":"curl"}"#);
+        let json = serde_json::to_string(&Traffic::of(Some(&note)).unwrap()).unwrap();
+        assert_eq!(json, r#"{"id":["app"],"label":["office"]}"#);
+        assert!(Traffic::of(Some(&FlowNote::default())).is_none());
         assert!(Metadata::of(Some(&FlowNote::default()), None).is_none() && AlertContext::of(None).is_none());
     }
 }

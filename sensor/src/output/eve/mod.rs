@@ -9,6 +9,7 @@ mod app;
 mod flow;
 mod header;
 mod kept;
+mod packet;
 mod proto;
 pub mod stats;
 pub mod text;
@@ -81,6 +82,8 @@ impl EveEncoder {
                 write_line(&app::AppRecord::of(&mut self.context, event), out)?;
                 app::append(event.record.as_ref(), start, out)
             }
+            Event::Packet(event) => write_line(&packet::PacketRecord::of(&mut self.context, event), out),
+            Event::Drop(event) => write_line(&packet::DropRecord::of(&mut self.context, event), out),
             Event::Anomaly(event) => write_line(&anomaly::AnomalyRecord::of(&mut self.context, event), out),
         }
     }
