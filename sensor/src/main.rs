@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use sekisho::control::{check, pcap, run, status};
+use sekisho::control::{check, pcap, reload, run, status};
 use std::io::IsTerminal;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
@@ -26,6 +26,7 @@ enum Command {
     Pcap(pcap::PcapArguments),
     Check(check::CheckArguments),
     Status(status::StatusArguments),
+    Reload(reload::ReloadArguments),
 }
 
 fn main() -> ExitCode {
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         Command::Pcap(arguments) => pcap::pcap(&arguments).map_err(Into::into),
         Command::Check(arguments) => check::check(&arguments).map_err(Into::into),
         Command::Status(arguments) => status::status(&arguments).map_err(Into::into),
+        Command::Reload(arguments) => reload::reload(&arguments).map_err(Into::into),
     };
     done.unwrap_or_else(|error| {
         // Not with its sources: each sentence holds its cause already.
