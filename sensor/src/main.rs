@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use sekisho::control::{check, explain, pcap, run, status};
+use sekisho::control::{check, explain, pcap, reload, run, status};
 use std::io::IsTerminal;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
@@ -27,6 +27,7 @@ enum Command {
     Check(check::CheckArguments),
     Explain(explain::ExplainArguments),
     Status(status::StatusArguments),
+    Reload(reload::ReloadArguments),
 }
 
 fn main() -> ExitCode {
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
         Command::Check(arguments) => check::check(&arguments).map_err(Into::into),
         Command::Explain(arguments) => explain::explain(&arguments).map_err(Into::into),
         Command::Status(arguments) => status::status(&arguments).map_err(Into::into),
+        Command::Reload(arguments) => reload::reload(&arguments).map_err(Into::into),
     };
     done.unwrap_or_else(|error| {
         // Not with its sources: each sentence holds its cause already.

@@ -107,6 +107,11 @@ fn a_scrape_has_every_number_once() {
         (r#"sekisho_events_lost_total{output="eve",type="alert"}"#.into(), 0.0),
         (r#"sekisho_ruleset_info{hash="0123456789abcdef"}"#.into(), 1.0),
         (r#"sekisho_ruleset_rules{state="skipped"}"#.into(), 2.0),
+        ("sekisho_ruleset_loaded_timestamp_seconds".into(), 1_795_396_347.0),
+        ("sekisho_ruleset_load_seconds".into(), 1.25),
+        (r#"sekisho_reloads_total{result="ok"}"#.into(), 1.0),
+        (r#"sekisho_reloads_total{result="failed"}"#.into(), 3.0),
+        ("sekisho_rules_paused".into(), 0.0),
         (r#"sekisho_odd_label{text="a\"b\\c\nd"}"#.into(), 1.5),
         ("sekisho_twice_total".into(), 4.0),
     ] {
@@ -337,6 +342,7 @@ fn the_text_of_status_says_what_matters() {
     for want in [
         "up 0 s",
         "rules    3 loaded, 2 skipped, 1 with errors; ruleset 0123456789ab",
+        "loaded 2026-11-23T01:12:27Z in 1.25 s; reloads: 1 worked, 3 failed",
         "eth0 queue 0                      10               8             0             1          1",
         "sum                               20              16             0             2          2",
         "dropped: 2 malformed",

@@ -370,7 +370,6 @@ impl Checker<'_> {
     }
 }
 
-
 /// Checks one rule. `text` is the rule that was parsed, `place` goes into the signature. Warnings are appended.
 ///
 /// # Errors

@@ -12,6 +12,26 @@ pub const HEADERS: usize = 14 + 20 + 8;
 #[must_use]
 pub fn frame(flow: u16, number: u64, len: usize) -> Vec<u8> {
     let len = len.max(64);
+    let mut frame = headers(flow, len);
+    frame.extend_from_slice(&number.to_be_bytes());
+    let mut state = (number << 16) | u64::from(flow);
+    while frame.len() < len {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        frame.push((state >> 56) as u8);
+    }
+    frame
+}
+
+/// An Ethernet frame with an IPv4/UDP packet of flow `flow` (its source port) that carries `payload`.
+#[must_use]
+pub fn datagram(flow: u16, payload: &[u8]) -> Vec<u8> {
+    let mut frame = headers(flow, HEADERS + payload.len());
+    frame.extend_from_slice(payload);
+    frame
+}
+
+/// The headers of a frame that will be `len` bytes long. Its UDP checksum is left out, as RFC 768 allows.
+fn headers(flow: u16, len: usize) -> Vec<u8> {
     let mut frame = Vec::with_capacity(len);
     frame.extend_from_slice(&[0x02, 0, 0, 0, 0, 2, 0x02, 0, 0, 0, 0, 1, 0x08, 0x00]);
     let ip_len = (len - 14) as u16;
@@ -25,12 +45,6 @@ pub fn frame(flow: u16, number: u64, len: usize) -> Vec<u8> {
     frame.extend_from_slice(&9_u16.to_be_bytes());
     frame.extend_from_slice(&(ip_len - 20).to_be_bytes());
     frame.extend_from_slice(&[0, 0]);
-    frame.extend_from_slice(&number.to_be_bytes());
-    let mut state = (number << 16) | u64::from(flow);
-    while frame.len() < len {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        frame.push((state >> 56) as u8);
-    }
     frame
 }
 

@@ -85,10 +85,15 @@ pub struct Saver {
 }
 
 impl Saver {
-    /// For the sets of a ruleset; those that rules change are the same in the ones after it.
+    /// For the sets of a ruleset.
     #[must_use]
     pub fn new(kept: Kept) -> Self {
         Self { kept, last: Instant::now() }
+    }
+
+    /// For the sets of the ruleset after it; those that both change are the same.
+    pub fn turn_to(&mut self, kept: Kept) {
+        self.kept = kept;
     }
 
     /// To be called now and then.

@@ -2,6 +2,7 @@
 
 use super::arguments::{Checksums, ConfigArguments, Format, RuleArguments};
 use super::lists;
+use super::live_rules::table;
 use super::report::{PcapReport, RuleCounts};
 use super::rules::{self, RulesError};
 use super::shard::{Chunk, Shares};
@@ -67,6 +68,9 @@ pub struct PcapArguments {
     /// Threads. Packets between the same two addresses always go to the same one.
     #[arg(long, value_name = "N", default_value_t = NonZeroU16::MIN)]
     pub workers: NonZeroU16,
+    /// Also tell what rules cost, the N costliest first [default without N: 20]. Times are estimated from samples.
+    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "20")]
+    pub rule_costs: Option<usize>,
     /// The form of the summary.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub summary: Format,
@@ -159,6 +163,7 @@ pub fn read_files(arguments: &PcapArguments) -> Result<PcapReport, PcapError> {
     let weak = Arc::downgrade(&sources);
     outputs.set_stats_source(move || weak.upgrade().map(|sources| sources.stats()).unwrap_or_default());
 
+    let costs: Vec<_> = workers.iter().map(|worker| Arc::clone(worker.costs())).collect();
     let loaded = Instant::now();
     let mut reading = Reading::new(&arguments.files);
     match <[Worker; 1]>::try_from(workers) {
@@ -194,6 +199,7 @@ pub fn read_files(arguments: &PcapArguments) -> Result<PcapReport, PcapError> {
         totals: sources.totals(),
         by_signature: PcapReport::name_signatures(&alerts, &rules.engine.ruleset),
         output: arguments.output.as_ref().map(|folder| folder.join("eve.json")),
+        rule_costs: arguments.rule_costs.map(|top| table(&rules.engine.ruleset, &costs, loaded.elapsed(), top)),
         events_lost: written.lost.iter().sum(),
         first_error: written.first_error,
     })

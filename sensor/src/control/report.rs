@@ -4,6 +4,7 @@ use super::accounts;
 use crate::capture::pcap::CaptureError;
 use crate::ledger::LedgerReading;
 use crate::output::AlertReading;
+use crate::output::ruleset::RuleCostTable;
 use crate::output::sources::Totals;
 use crate::output::status::grouped;
 use sekisho_signatures::ruleset::Ruleset;
@@ -45,6 +46,9 @@ pub struct PcapReport {
     pub rules: RuleCounts,
     /// Most memory that the process had resident.
     pub max_rss_bytes: u64,
+    /// What rules cost, if that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule_costs: Option<RuleCostTable>,
     /// Files that were named.
     #[serde(skip)]
     pub files: usize,
@@ -117,7 +121,11 @@ impl fmt::Display for PcapReport {
         f.write_str(&accounts::ledger_lines(&self.ledger))?;
         self.write_counters(f)?;
         self.write_rules(f)?;
-        self.write_events(f)
+        self.write_events(f)?;
+        match &self.rule_costs {
+            Some(table) => write!(f, "\n{table}"),
+            None => Ok(()),
+        }
     }
 }
 

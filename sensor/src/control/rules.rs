@@ -41,6 +41,9 @@ pub enum RulesError {
         /// Where and what.
         source: ClassificationError,
     },
+    /// A file of rules, where that stops everything.
+    #[error("{0}")]
+    Unreadable(String),
     /// Hyperscan.
     #[error("cannot compile the rules: {0}")]
     Compile(#[from] HyperscanError),
@@ -73,6 +76,10 @@ impl Rules {
             loaded: self.in_use() as u64,
             skipped: self.loaded.skipped.len() as u64,
             failed: self.loaded.failed() as u64,
+            epoch: self.engine.epoch,
+            loaded_at_s: super::live_rules::unix_seconds(self.finished),
+            load_ms: u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX),
+            ..RulesetStatus::default()
         }
     }
 
@@ -139,7 +146,7 @@ fn read_by(load: Load, config: &Config, paths: &[PathBuf]) -> Result<Loaded, Rul
 /// # Errors
 /// As [`read`], or Hyperscan failed.
 pub fn compile(config: &Config, paths: &[PathBuf]) -> Result<Rules, RulesError> {
-    compile_next(config, paths, &mut Lasting::default())
+    compile_by(load, config, paths, &mut Lasting::default())
 }
 
 /// The same, with what authors of rules should know ([`Loaded::lints`]).
@@ -150,12 +157,25 @@ pub fn compile_linted(config: &Config, paths: &[PathBuf]) -> Result<Rules, Rules
     compile_by(load_linted, config, paths, &mut Lasting::default())
 }
 
-/// Reads and compiles the rules that come after others: see [`Lasting`].
+/// As [`compile`], for a sensor that will load others later: by [`compile_next`], with the [`Lasting`] of these.
 ///
 /// # Errors
-/// As [`read`], or Hyperscan failed.
+/// As [`compile`].
+pub fn compile_first(config: &Config, paths: &[PathBuf]) -> Result<(Rules, Lasting), RulesError> {
+    let mut lasting = Lasting::default();
+    Ok((compile_by(load, config, paths, &mut lasting)?, lasting))
+}
+
+/// Reads and compiles the rules that come after others. Here a file that cannot be read is an error.
+///
+/// # Errors
+/// As [`read`], a file that cannot be read ([`RulesError::Unreadable`]), or Hyperscan failed.
 pub fn compile_next(config: &Config, paths: &[PathBuf], lasting: &mut Lasting) -> Result<Rules, RulesError> {
-    compile_by(load, config, paths, lasting)
+    let rules = compile_by(load, config, paths, lasting)?;
+    match rules.loaded.problems.iter().find(|p| p.severity == Severity::Error && p.line == 0) {
+        Some(problem) => Err(RulesError::Unreadable(problem.to_string())),
+        None => Ok(rules),
+    }
 }
 
 fn compile_by(load: Load, config: &Config, paths: &[PathBuf], lasting: &mut Lasting) -> Result<Rules, RulesError> {

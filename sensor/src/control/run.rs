@@ -9,15 +9,19 @@ use super::http::{HttpError, HttpServer};
 use super::interface::{AttachError, Attachment, Presence};
 use super::lists::Saver;
 use super::live::{Interface, Queue, serve};
+use super::live_rules::{CostWatch, LiveRules};
 use super::pcap::{random_seed, worker_config};
+use super::reload::{Reloader, Reloading, Requests};
 use super::rules::{self, Rules, RulesError};
-use super::socket::{ControlSocket, SocketError, commands};
+use super::socket::{ControlSocket, Request, SocketError, commands};
 use crate::capture::afxdp::Socket;
 use crate::capture::afxdp_config::OpenError;
 use crate::config::{Config, ConfigError, InterfaceConfig};
 use crate::detect::hyperscan::HyperscanError;
+use crate::detect::lasting::Lasting;
 use crate::detect::threshold::Thresholds;
 use crate::output::metrics::{Metrics, MetricsError};
+use crate::output::ruleset::{COST_SERIES, cost_samples};
 use crate::output::sources::{Sample, Sources};
 use crate::output::status::grouped;
 use crate::output::{AlertCatalog, OutputContext, OutputError, Outputs};
@@ -27,6 +31,7 @@ use core_affinity::CoreId;
 use crossbeam::channel::{Receiver, RecvTimeoutError};
 use nix::sys::signal::{SigSet, Signal};
 use sekisho_ebpf::Verdict;
+use serde_json::Value;
 use std::fmt::Write as _;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -42,7 +47,7 @@ const SETTLE: Duration = Duration::from_millis(50);
 /// Run the sensor on network interfaces, until SIGINT or SIGTERM.
 ///
 /// The interfaces must be monitoring ports: packets that the sensor takes do not reach the host's own network stack. SIGHUP opens the
-/// event log anew, for log rotation. At the end the accounts are printed; exit status 1 if they do not balance, or if all interfaces
+/// event log anew, for log rotation, and reloads the rules, as `sekisho reload` does. At the end the accounts are printed; exit status 1 if they do not balance, or if all interfaces
 /// vanished.
 #[derive(Args, Clone, Debug)]
 #[expect(missing_docs, reason = "the flattened fields are groups of flags, documented at their types")]
@@ -95,7 +100,8 @@ pub enum RunError {
 /// # Errors
 /// What kept it from starting; nothing stays attached then.
 pub fn run(arguments: &RunArguments) -> Result<ExitCode, RunError> {
-    let mut config = arguments.config.load_installed()?;
+    let as_read = arguments.config.load_installed()?;
+    let mut config = as_read.clone();
     if !arguments.interfaces.is_empty() {
         config.interface =
             arguments.interfaces.iter().map(|name| InterfaceConfig { name: name.clone(), queues: None }).collect();
@@ -104,10 +110,12 @@ pub fn run(arguments: &RunArguments) -> Result<ExitCode, RunError> {
         return Err(RunError::NoInterface);
     }
     let signals = listen_for_signals()?;
-    let rules = rules::compile(&config, &arguments.rules.rules)?;
+    let (rules, lasting) = rules::compile_first(&config, &arguments.rules.rules)?;
     rules.log_problems();
-    let mut sensor = Sensor::start(&config, &rules)?;
+    let again = Again { arguments, config: as_read, lasting };
+    let mut sensor = Sensor::start(&config, &rules, again)?;
     print!("{}", sensor.describe(&config, &rules));
+    drop(rules);
     sensor.watch(&signals);
     Ok(sensor.stop())
 }
@@ -131,6 +139,13 @@ fn listen_for_signals() -> Result<Receiver<Signal>, RunError> {
     Ok(receiver)
 }
 
+/// What it takes to load the rules again.
+struct Again<'a> {
+    arguments: &'a RunArguments,
+    config: Config,
+    lasting: Lasting,
+}
+
 struct Thread {
     queue: Arc<Queue>,
     handle: JoinHandle<()>,
@@ -143,11 +158,16 @@ struct Sensor {
     stop: Arc<AtomicBool>,
     outputs: Outputs,
     sources: Arc<Sources>,
+    live: Arc<LiveRules>,
+    reloader: Reloader,
+    costs: CostWatch,
     // Stop when dropped.
     http: Option<HttpServer>,
     control: Option<ControlSocket>,
     ended_by: Option<Signal>,
     sets: Saver,
+    /// Of the rules whose sets are saved.
+    epoch: u32,
 }
 
 /// A queue that is ready to run.
@@ -158,7 +178,7 @@ struct Ready {
 }
 
 impl Sensor {
-    fn start(config: &Config, rules: &Rules) -> Result<Self, RunError> {
+    fn start(config: &Config, rules: &Rules, again: Again<'_>) -> Result<Self, RunError> {
         let context = OutputContext {
             sensor_name: config.sensor.name.clone(),
             interfaces: config.interface.iter().map(|interface| interface.name.clone()).collect(),
@@ -167,16 +187,32 @@ impl Sensor {
         };
         let outputs = Outputs::start(&config.eve, context)?;
         let (interfaces, ready) = set_up_queues(config, rules, &outputs)?;
-        let status = rules.status();
         let queues: Vec<Arc<Queue>> = ready.iter().map(|r| Arc::clone(&r.queue)).collect();
+        let costs = ready.iter().map(|r| Arc::clone(r.worker.costs())).collect();
+        let live = Arc::new(LiveRules::new(rules, costs, &config.rules));
+        let reloader = Reloader::start(Reloading {
+            arguments: again.arguments.config.clone(),
+            rules: again.arguments.rules.rules.clone(),
+            config: again.config,
+            lasting: again.lasting,
+            workers: ready.iter().map(|r| Arc::clone(r.worker.handover())).collect(),
+            outputs: outputs.handle(),
+            live: Arc::clone(&live),
+        });
+        let reloader = reloader.map_err(RunError::Thread)?;
+        let costs = CostWatch::new(Arc::clone(&live), queues.iter().map(|queue| Arc::clone(&queue.time)).collect());
+        let [status, series, asked] = std::array::from_fn(|_| Arc::clone(&live));
         let sources = Arc::new(Sources {
             sensor_name: config.sensor.name.clone(),
             started: Instant::now(),
             layout: Worker::layout(),
             workers: queues.iter().map(Queue::source).collect(),
-            ruleset: Box::new(move || status.clone()),
+            ruleset: Box::new(move || status.status()),
             outputs: outputs.handle(),
-            extra: vec![Box::new(move || this_sides_samples(&queues))],
+            extra: vec![
+                Box::new(move || this_sides_samples(&queues)),
+                Box::new(move || cost_samples(&series.costs(COST_SERIES))),
+            ],
         });
         let weak = Arc::downgrade(&sources);
         outputs.set_stats_source(move || weak.upgrade().map(|sources| sources.stats()).unwrap_or_default());
@@ -189,7 +225,8 @@ impl Sensor {
             None
         };
         let control = if config.control.enabled {
-            let answers = commands(Arc::clone(&sources), |_| None);
+            let requests = reloader.requests();
+            let answers = commands(Arc::clone(&sources), move |request| answer(request, &requests, &asked));
             Some(ControlSocket::start(&config.control.socket, answers)?)
         } else {
             None
@@ -200,10 +237,14 @@ impl Sensor {
             stop: Arc::default(),
             outputs,
             sources,
+            live,
+            reloader,
+            costs,
             http,
             control,
             ended_by: None,
             sets: Saver::new(rules.engine.kept.clone()),
+            epoch: rules.engine.epoch,
         };
         for Ready { queue, socket, worker } in ready {
             sensor.start_thread(queue, socket, worker)?;
@@ -284,8 +325,10 @@ impl Sensor {
         loop {
             match signals.recv_timeout(WATCH_INTERVAL) {
                 Ok(Signal::SIGHUP) => {
-                    tracing::info!("opening the event log anew");
+                    tracing::info!("opening the event log anew, and reloading the rules");
                     self.outputs.reopen();
+                    // What comes of it is in the log.
+                    drop(self.reloader.requests().ask());
                 }
                 Ok(signal) => {
                     self.ended_by = Some(signal);
@@ -294,10 +337,14 @@ impl Sensor {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
+            if let Some(kept) = self.live.kept_since(&mut self.epoch) {
+                self.sets.turn_to(kept);
+            }
             self.sets.watch();
             for interface in &self.interfaces {
                 watch_interface(interface);
             }
+            self.costs.tick();
             for thread in &self.threads {
                 let Queue { interface, number, .. } = &*thread.queue;
                 if thread.handle.is_finished() && !interface.gone.swap(true, Ordering::Relaxed) {
@@ -313,7 +360,7 @@ impl Sensor {
 
     /// Takes everything down and tells the accounts.
     fn stop(self) -> ExitCode {
-        let Self { interfaces, threads, stop, outputs, sources, http, control, ended_by, sets } = self;
+        let Self { interfaces, threads, stop, outputs, sources, http, control, ended_by, sets, .. } = self;
         for thread in &threads {
             let queue = &thread.queue;
             let mut attachment = queue.interface.attachment.lock().unwrap_or_else(PoisonError::into_inner);
@@ -352,6 +399,16 @@ impl Sensor {
             println!("! events: {error}; {} were lost", grouped(report.lost.iter().sum()));
         }
         if ended_by.is_none() || !balances { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    }
+}
+
+/// Commands of the control socket beside `status`.
+fn answer(request: &Request, requests: &Requests, live: &LiveRules) -> Option<Result<Value, String>> {
+    let json = |value: serde_json::Result<Value>| value.map_err(|error| error.to_string());
+    match request.command.as_str() {
+        "reload" => Some(requests.ask_and_wait().and_then(|report| json(serde_json::to_value(report)))),
+        "rules" => Some(json(serde_json::to_value(live.costs(request.top.unwrap_or(usize::MAX))))),
+        _ => None,
     }
 }
 

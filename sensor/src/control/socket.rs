@@ -1,9 +1,10 @@
-//! The control socket: how `sekisho status` and its like ask a running sensor.
+//! The control socket: how `sekisho status`, `sekisho reload` and their like ask a running sensor.
 //!
 //! A Unix socket, for the sensor's user and group only (mode 0660). A request is one line of JSON,
 //! `{"command":"status"}`, and so is the answer: `{"ok":true,"result":…}` or `{"ok":false,"error":"a sentence"}`.
 //! A connection may ask more than once.
 
+use crate::output::ruleset::RuleCostTable;
 use crate::output::sources::Sources;
 use crate::output::status::Status;
 use serde::{Deserialize, Serialize};
@@ -32,6 +33,9 @@ const MODE: u32 = 0o660;
 pub struct Request {
     /// `status`, or another that the sensor knows.
     pub command: String,
+    /// `rules`: how many rules are listed at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub top: Option<usize>,
 }
 
 /// An answer, as one line of JSON.
@@ -237,13 +241,21 @@ fn serve(stream: &UnixStream, on_command: &OnCommand) -> io::Result<()> {
 /// # Errors
 /// When none answers, or it refuses.
 pub fn ask(path: &Path, command: &str) -> Result<Value, SocketError> {
+    ask_request(path, &Request { command: command.to_owned(), top: None })
+}
+
+/// As [`ask`], with more than a word.
+///
+/// # Errors
+/// As [`ask`].
+pub fn ask_request(path: &Path, request: &Request) -> Result<Value, SocketError> {
     let stream = UnixStream::connect(path).map_err(|error| match error.kind() {
         io::ErrorKind::PermissionDenied => SocketError::NotAllowed(path.to_owned()),
         _ => SocketError::NotRunning { path: path.to_owned(), source: error },
     })?;
     let bad = |error: &dyn std::fmt::Display| SocketError::BadAnswer(error.to_string());
     stream.set_write_timeout(Some(PATIENCE)).map_err(|error| bad(&error))?;
-    let mut text = serde_json::to_vec(&Request { command: command.to_owned() }).map_err(|error| bad(&error))?;
+    let mut text = serde_json::to_vec(request).map_err(|error| bad(&error))?;
     text.push(b'\n');
     (&stream).write_all(&text).map_err(|error| bad(&error))?;
     let mut line = String::new();
@@ -254,6 +266,15 @@ pub fn ask(path: &Path, command: &str) -> Result<Value, SocketError> {
         (false, _, Some(error)) => Err(SocketError::Refused(error)),
         _ => Err(SocketError::BadAnswer(line)),
     }
+}
+
+/// What rules cost, the `top` costliest, for `sekisho status --rules`.
+///
+/// # Errors
+/// As [`ask`].
+pub fn ask_rule_costs(path: &Path, top: usize) -> Result<RuleCostTable, SocketError> {
+    let value = ask_request(path, &Request { command: "rules".to_owned(), top: Some(top) })?;
+    serde_json::from_value(value).map_err(|error| SocketError::BadAnswer(error.to_string()))
 }
 
 /// The sensor's status, for `sekisho status`.

@@ -9,10 +9,13 @@ use std::process::ExitCode;
 
 /// Ask the running sensor how it is: packets and what became of them, capture mode, flows, alerts, events.
 ///
-/// Exit status 1 if no sensor answers, or its ledger does not balance.
+/// With --rules: what each rule costs, the costliest first. Candidates and matches are counted; times are estimated from samples,
+/// since the rules were loaded. Exit status 1 if no sensor answers, or its ledger does not balance.
 #[derive(Args, Clone, Debug)]
 #[expect(missing_docs, reason = "the flattened fields are groups of flags, documented at their types")]
-#[command(after_help = "Examples:\n  sekisho status\n  sekisho status --format json | jq .total")]
+#[command(
+    after_help = "Examples:\n  sekisho status\n  sekisho status --format json | jq .total\n  sekisho status --rules --top 50"
+)]
 pub struct StatusArguments {
     #[command(flatten)]
     pub config: ConfigArguments,
@@ -22,6 +25,12 @@ pub struct StatusArguments {
     /// `text` for people, `json` for one object.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
+    /// What rules cost, in place of all else.
+    #[arg(long)]
+    pub rules: bool,
+    /// With --rules: how many are listed.
+    #[arg(long, value_name = "N", default_value_t = 20, requires = "rules")]
+    pub top: usize,
 }
 
 /// Why there is no answer.
@@ -45,6 +54,14 @@ pub fn status(arguments: &StatusArguments) -> Result<ExitCode, StatusError> {
         Some(path) => path.clone(),
         None => arguments.config.load_installed()?.control.socket,
     };
+    if arguments.rules {
+        let table = socket::ask_rule_costs(&path, arguments.top)?;
+        match arguments.format {
+            Format::Json => println!("{}", serde_json::to_string(&table)?),
+            Format::Text => print!("{table}"),
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
     let status = socket::ask_status(&path)?;
     match arguments.format {
         Format::Json => println!("{}", serde_json::to_string(&status)?),

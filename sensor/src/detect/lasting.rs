@@ -22,7 +22,7 @@ pub struct RuleKey {
 }
 
 /// See the module.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Lasting {
     /// What the rules of the latest ruleset keep between packets.
     pub kept: Option<Kept>,

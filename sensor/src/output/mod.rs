@@ -16,6 +16,7 @@ pub mod config;
 pub mod eve;
 pub mod metrics;
 pub mod queue;
+pub mod ruleset;
 mod sink;
 pub mod sources;
 mod stats_names;

@@ -4,6 +4,7 @@
 //! scrape. What needs types of the capture is a closure, so that this module knows none of them.
 
 use super::eve::stats::StatsReading;
+pub use super::ruleset::RulesetStatus;
 use super::{EVE_OUTPUT, EventType, OutputsHandle};
 use crate::counters::{CounterInfo, CounterSet, Published, WorkerTime};
 use crate::ledger::{Ledger, LedgerReading, Outcome};
@@ -199,19 +200,6 @@ pub struct WorkerSource {
     pub time: Option<Arc<WorkerTime>>,
     /// The kernel's side.
     pub kernel: Option<KernelSource>,
-}
-
-/// The rules that are judged.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct RulesetStatus {
-    /// As in `alert.metadata.sekisho_ruleset`.
-    pub hash: String,
-    /// Rules that are judged.
-    pub loaded: u64,
-    /// Rules that need what is not built yet.
-    pub skipped: u64,
-    /// Rules with errors.
-    pub failed: u64,
 }
 
 /// See the module.
@@ -421,15 +409,7 @@ impl Sources {
     fn info_samples(&self, out: &mut Vec<Sample>) {
         let help = "The sensor that is running; always 1.";
         out.push(Sample::gauge("build_info", help, 1.0).label("version", env!("CARGO_PKG_VERSION")));
-        let ruleset = (self.ruleset)();
-        out.push(
-            Sample::gauge("ruleset_info", "The ruleset that is judged; always 1.", 1.0).label("hash", ruleset.hash),
-        );
-        for (state, count) in [("loaded", ruleset.loaded), ("skipped", ruleset.skipped), ("failed", ruleset.failed)] {
-            let help = "Rules by what became of them when they were loaded.";
-            #[expect(clippy::cast_precision_loss, reason = "metrics are floating point")]
-            out.push(Sample::gauge("ruleset_rules", help, count as f64).label("state", state));
-        }
+        super::ruleset::samples((self.ruleset)(), out);
         out.push(Sample::gauge(
             "uptime_seconds",
             "Time since the sensor started.",

@@ -209,6 +209,7 @@ impl fmt::Display for Status {
         let hash = rules.hash.get(..12).unwrap_or(&rules.hash);
         write!(f, "rules    {} loaded, {} skipped, ", grouped(rules.loaded), grouped(rules.skipped))?;
         writeln!(f, "{} with errors; ruleset {hash}", grouped(rules.failed))?;
+        self.write_ruleset(f)?;
         self.write_ledger(f)?;
         self.write_capture(f)?;
         self.write_events(f)?;
@@ -217,6 +218,25 @@ impl fmt::Display for Status {
 }
 
 impl Status {
+    fn write_ruleset(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rules = &self.ruleset;
+        if rules.loaded_at_s > 0 {
+            write!(f, "         loaded {}", utc(rules.loaded_at_s))?;
+            #[expect(clippy::cast_precision_loss, reason = "shown with two digits")]
+            let seconds = rules.load_ms as f64 / 1e3;
+            write!(f, " in {seconds:.2} s; reloads: {} worked, {} failed", rules.reloads_ok, rules.reloads_failed)?;
+            writeln!(f)?;
+        }
+        if let Some(why) = &rules.last_failure {
+            writeln!(f, "  THE LAST RELOAD FAILED, the rules are as they were: {why}")?;
+        }
+        for rule in &rules.costly {
+            let done = if rule.paused { ", and is paused until the next reload" } else { "" };
+            writeln!(f, "  sid {} took {} % of the workers' time{done}: {}", rule.id.1, rule.percent, rule.msg)?;
+        }
+        Ok(())
+    }
+
     fn write_ledger(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
@@ -299,6 +319,12 @@ fn ledger_line(f: &mut fmt::Formatter<'_>, name: &str, ledger: &LedgerStatus) ->
     let [received, inspected, bypassed, dropped, in_flight] =
         [ledger.received, ledger.inspected, bypassed, dropped, ledger.in_flight].map(grouped);
     writeln!(f, "{name:<20}{received:>16}{inspected:>16}{bypassed:>14}{dropped:>14}{in_flight:>11}")
+}
+
+/// A time as people read it.
+fn utc(seconds: u64) -> String {
+    let time = i64::try_from(seconds).ok().and_then(|s| jiff::Timestamp::from_second(s).ok());
+    time.map_or_else(String::new, |time| time.to_string())
 }
 
 /// A number with a comma between groups of three digits.

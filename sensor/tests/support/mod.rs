@@ -188,7 +188,18 @@ pub fn sources(outputs: OutputsHandle) -> Sources {
         started: Instant::now(),
         layout,
         workers: vec![worker(0), worker(1)],
-        ruleset: Box::new(|| RulesetStatus { hash: "0123456789abcdef".to_owned(), loaded: 3, skipped: 2, failed: 1 }),
+        ruleset: Box::new(|| RulesetStatus {
+            hash: "0123456789abcdef".to_owned(),
+            loaded: 3,
+            skipped: 2,
+            failed: 1,
+            epoch: 2,
+            loaded_at_s: 1_795_396_347,
+            load_ms: 1_250,
+            reloads_ok: 1,
+            reloads_failed: 3,
+            ..RulesetStatus::default()
+        }),
         outputs,
         extra: Vec::new(),
     }

@@ -217,7 +217,10 @@ impl<'a> Telling<'a> {
             BufferCondition::Pcre(p) => {
                 let base = if p.relative { failed.previous } else { 0 };
                 if let Some(Op::Pcre(op)) = self.program.ops.get(i)
-                    && op.regex.find_at(run.data.get(base..).unwrap_or_default(), 0).is_err()
+                    && op
+                        .expression
+                        .regex()
+                        .is_some_and(|r| r.find_at(run.data.get(base..).unwrap_or_default(), 0).is_err())
                 {
                     return "the expression runs into its limits, which counts as no match".to_owned();
                 }
