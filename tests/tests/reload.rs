@@ -10,6 +10,7 @@ use sekisho::detect::handover::Equipment;
 use sekisho::detect::kept::Kept;
 use sekisho::detect::lasting::Lasting;
 use sekisho::output::{AlertCatalog, EveConfig, OutputContext, Outputs};
+use sekisho::time::Timestamp;
 use sekisho::worker::{Worker, WorkerConfig};
 use sekisho_signatures::load::load_text;
 use sekisho_signatures::ruleset::Ruleset;
@@ -58,6 +59,19 @@ fn alerts(
     segments: &[(usize, usize)],
     reloads: &[(usize, &Arc<Engine>)],
 ) -> BTreeMap<u32, u64> {
+    worker_alerts(first, &connection(content, segments), |worker, outputs, i, now| {
+        for (_, engine) in reloads.iter().filter(|(at, _)| *at == i) {
+            hand_over(worker, outputs, engine, now);
+        }
+    })
+}
+
+/// Alerts by sid over these packets; `before` is called ahead of each.
+fn worker_alerts(
+    first: &Arc<Engine>,
+    packets: &[Vec<u8>],
+    mut before: impl FnMut(&mut Worker, &Outputs, usize, Timestamp),
+) -> BTreeMap<u32, u64> {
     let catalog = AlertCatalog::choose(&first.ruleset.signatures, 100);
     let outputs = Outputs::start(
         &EveConfig { enabled: false, ..EveConfig::default() },
@@ -67,20 +81,21 @@ fn alerts(
     let decode = DecodeConfig { verify_checksums: false, ..DecodeConfig::default() };
     let config = WorkerConfig { decode, ..WorkerConfig::default() };
     let mut worker = Worker::new(&config, Arc::clone(first), Arc::default(), outputs.sender()).unwrap();
-    feed(&mut worker, &connection(content, segments), |worker, i, now| {
-        for (_, engine) in reloads.iter().filter(|(at, _)| *at == i) {
-            let catalog = outputs.handle().grow_catalog(&engine.ruleset.signatures);
-            let handover = Arc::clone(worker.handover());
-            assert!(handover.put(Box::new(Equipment::new(engine, catalog).unwrap())).is_none());
-            worker.batch_end(now);
-            let retired = handover.take_retired().expect("the worker gives back what it had");
-            assert!(!Arc::ptr_eq(&retired.engine, engine));
-        }
-    });
+    feed(&mut worker, packets, |worker, i, now| before(worker, &outputs, i, now));
     worker.finish();
     let by_sid = outputs.handle().alerts().by_sid;
     let _ = outputs.finish();
     by_sid.into_iter().filter(|(_, n)| *n > 0).map(|(sid, n)| (sid.expect("there is room for all"), n)).collect()
+}
+
+/// What a reload does to one worker.
+fn hand_over(worker: &mut Worker, outputs: &Outputs, engine: &Arc<Engine>, now: Timestamp) {
+    let catalog = outputs.handle().grow_catalog(&engine.ruleset.signatures);
+    let handover = Arc::clone(worker.handover());
+    assert!(handover.put(Box::new(Equipment::new(engine, catalog).unwrap())).is_none());
+    worker.batch_end(now);
+    let retired = handover.take_retired().expect("the worker gives back what it had");
+    assert!(!Arc::ptr_eq(&retired.engine, engine));
 }
 
 /// The rules alone, the rules in other company, the rules in another order: one after the other. Those with flowbits stay in
@@ -193,4 +208,26 @@ fn rules_on_addresses_speak_once_a_flow_and_new_ones_once_more() {
     let old = "alert tcp 10.0.0.1 any -> any any (sid:1;)\n";
     let new = format!("alert tcp any any -> 10.0.0.2 any (sid:2;)\n{old}");
     assert_eq!(across(old, &new, b"ab", 1), BTreeMap::from([(1, 1), (2, 1)]));
+}
+
+#[test]
+fn a_paused_rule_is_not_judged_until_the_next_reload() {
+    let text = rules(&["content:\"word\"; sid:1;", "content:\"other\"; sid:2;"]);
+    let mut lasting = Lasting::default();
+    let engines = [engine(&text, &mut lasting), engine(&text, &mut lasting)];
+    let slow = engines[0].ruleset.signatures.iter().position(|s| s.sid == 1).unwrap();
+    let packets = connection(b"word other ...... word", &[(0, 10), (10, 16), (16, 22)]);
+    // The first segment of three comes fourth.
+    let told = worker_alerts(&engines[0], &packets, |worker, outputs, i, now| match i {
+        3 => worker.costs().pause(slow),
+        5 => hand_over(worker, outputs, &engines[1], now),
+        _ => {}
+    });
+    assert_eq!(told, BTreeMap::from([(1, 1), (2, 1)]), "once under the second ruleset");
+    let told = worker_alerts(&engines[0], &packets, |worker, _, i, _| {
+        if i == 3 {
+            worker.costs().pause(slow);
+        }
+    });
+    assert_eq!(told, BTreeMap::from([(2, 1)]));
 }
