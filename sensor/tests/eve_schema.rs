@@ -219,8 +219,6 @@ fn flow_on(ip_version: u8, proto: IpProto) -> FlowEvent {
         interface: 3,
         tcp: None,
         app: None,
-        action: None,
-        note: None,
     }
 }
 
