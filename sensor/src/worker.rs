@@ -280,7 +280,12 @@ impl<T: Tracer> Path<T> {
         }
         if self.tells_packets {
             let bytes = packet.data.len() as u32;
-            let by_flow = flow.user.tag.as_mut().is_some_and(|tag| tag.take(bytes, packet.ts));
+            let by_flow = flow
+                .user
+                .kept
+                .as_mut()
+                .and_then(|kept| kept.tag.as_mut())
+                .is_some_and(|tag| tag.take(bytes, packet.ts));
             self.tagged = by_flow | is_host_tagged(engine, packet);
         }
         let flow = self.flows.get_mut(index);

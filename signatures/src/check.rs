@@ -11,8 +11,8 @@ use crate::error::{RuleError, RuleErrorKind as Kind};
 use crate::header;
 use crate::keywords::{self, Effect, Keyword, Quotes, Support};
 use crate::model::{
-    Action, AddressSet, BufferCondition, BufferConditions, Content, Header, HeaderProto, PacketCondition, Place,
-    PortSet, RejectTo, Signature, Value,
+    Action, AddressSet, BufferCondition, BufferConditions, Content, Header, HeaderProto, NumberTest, PacketCondition,
+    Place, PortSet, RejectTo, Signature, Value,
 };
 use crate::syntax::{Direction, Group, GroupKind, OptionValue, Rule, RuleOption, Span, Text};
 use crate::transform::Transform;
@@ -91,7 +91,11 @@ const PROTOCOLS: &[(&str, HeaderProto, Option<u8>)] = &[
 ];
 
 /// Names of headers that are no application protocol, which the engine does not evaluate yet.
-const PROTOCOLS_NOT_BUILT: &[&str] = &["ah", "arp", "dccp", "esp", "ether", "gre", "igmp", "ipip", "udplite"];
+const PROTOCOLS_NOT_BUILT: &[&str] = &["arp", "ether"];
+
+/// IP protocols without a header of their own in the model, by their numbers (IANA, "Protocol Numbers").
+const IP_PROTOCOLS: &[(&str, u64)] =
+    &[("ah", 51), ("dccp", 33), ("esp", 50), ("gre", 47), ("igmp", 2), ("ipip", 4), ("udplite", 136)];
 
 /// Header parts that were resolved before; rules repeat them a lot.
 #[derive(Default)]
@@ -184,7 +188,9 @@ impl Checker<'_> {
 
     /// Makes the content that stands right before end where its buffer ends; false if it is something else that stands there.
     pub(crate) fn end_of_content(&mut self) -> bool {
-        let Some((buffer, index)) = self.last_content else { return false };
+        let (looked, current) = (self.last_looked, self.current);
+        let right_before = |buffer| buffer == if current == 0 { looked } else { current };
+        let Some((buffer, index)) = self.last_content.filter(|(buffer, _)| right_before(*buffer)) else { return false };
         let Some(conditions) = self.buffers.get_mut(buffer).map(|b| &mut b.conditions) else { return false };
         match conditions.get_mut(index..) {
             Some([BufferCondition::Content(content)]) => {
@@ -406,6 +412,9 @@ pub fn check(
         not_built,
         warnings: Vec::new(),
     };
+    if let Some((_, number)) = IP_PROTOCOLS.iter().find(|p| p.0.as_bytes() == rule.protocol.bytes) {
+        checker.packet(PacketCondition::IpProto(NumberTest { ranges: vec![*number..=*number] }));
+    }
     for option in &rule.options {
         match keywords::find(option.name.bytes) {
             Some(keyword) if rule.direction == Direction::Transaction => {
@@ -459,6 +468,7 @@ fn is_relative_test(condition: &BufferCondition) -> bool {
         BufferCondition::ByteExtract(extract) => extract.relative,
         BufferCondition::ByteMath(math) => math.relative,
         BufferCondition::IsDataAt(at) => at.relative,
+        BufferCondition::Base64 { decode, .. } => decode.relative,
         _ => false,
     }
 }
@@ -547,10 +557,12 @@ fn header_of(
             app = protocols;
             (HeaderProto::App, None)
         }
+        (None, None) if IP_PROTOCOLS.iter().any(|p| p.0.as_bytes() == name.bytes) => (HeaderProto::Ip, None),
         (None, None) => {
             let lossy = name.to_lossy();
             if !PROTOCOLS_NOT_BUILT.contains(&&*lossy) {
                 let all = PROTOCOLS.iter().map(|p| p.0).chain(PROTOCOLS_NOT_BUILT.iter().copied());
+                let all = all.chain(IP_PROTOCOLS.iter().map(|p| p.0));
                 let nearest = nearest(&lossy, all.chain(Protocol::names()));
                 return Err(RuleError::new(Kind::UnknownProtocol { name: name.show(), nearest }, name.span()));
             }

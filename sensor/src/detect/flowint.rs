@@ -28,12 +28,6 @@ impl FlowInts {
         }
     }
 
-    /// None is set.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.inline.is_empty()
-    }
-
     /// All of them: index of the name, and value.
     pub fn iter(&self) -> impl Iterator<Item = (u16, u32)> + '_ {
         self.inline.iter().chain(&self.more).copied()
@@ -68,6 +62,12 @@ impl FlowIntOps {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Some option changes a number.
+    #[must_use]
+    pub fn changes(&self) -> bool {
+        self.0.iter().any(|(_, op, _)| !op.is_test())
     }
 
     /// Whether the tests hold. A comparison with, or of, a number that is not set does not.

@@ -4,7 +4,7 @@
 //! Bits on hosts, tags and sets that rules fill outlive a ruleset: the next [`Kept`] takes them over from the one before.
 
 use super::dataset::{BadLine, DatasetError, Datasets, Wants};
-use super::flowint::FlowIntOps;
+use super::flowint::{FlowIntOps, FlowInts};
 use super::geoip::Countries;
 use super::hostbits::HostBits;
 use super::program::ProgramError;
@@ -298,7 +298,11 @@ impl KeptOps {
         if !self.tests {
             return true;
         }
-        let ints = self.flow_ints.is_empty() || flow.is_some_and(|flow| self.flow_ints.hold(&flow.ints));
+        let ints = self.flow_ints.is_empty()
+            || flow.is_some_and(|flow| match &flow.kept {
+                Some(kept) => self.flow_ints.hold(&kept.ints),
+                None => self.flow_ints.hold(&FlowInts::default()),
+            });
         ints && self.host_bits.iter().all(|(number, bit)| {
             if bit.owner == BitOwner::Transaction {
                 let set = transaction.is_some_and(|t| t.bits.contains(number));
@@ -317,7 +321,9 @@ impl KeptOps {
     /// Does what the rule does when it matches.
     pub(super) fn apply(&self, cx: &PacketContext<'_>, rule: u32, mut flow: Option<&mut FlowDetect>) {
         if let Some(flow) = flow.as_deref_mut() {
-            self.flow_ints.apply(&mut flow.ints);
+            if self.flow_ints.changes() {
+                self.flow_ints.apply(&mut flow.kept.get_or_insert_default().ints);
+            }
             flow.quiet |= self.quiet == Some(Quiet::Flow);
         }
         let Some(ip) = &cx.packet.ip else { return };
@@ -329,8 +335,9 @@ impl KeptOps {
             match (tag.scope, flow.as_deref_mut()) {
                 // One that runs goes on as it is.
                 (TagScope::Session, Some(flow)) => {
-                    if flow.tag.is_none_or(|running| running.is_over(cx.packet.ts)) {
-                        flow.tag = Some(FlowTag::new(tag.length, cx.packet.ts));
+                    let running = &mut flow.kept.get_or_insert_default().tag;
+                    if running.is_none_or(|running| running.is_over(cx.packet.ts)) {
+                        *running = Some(FlowTag::new(tag.length, cx.packet.ts));
                     }
                 }
                 (TagScope::Session, None) => {}

@@ -231,6 +231,8 @@ pub struct Rule {
     pub program: Program,
     /// They set variables that conditions on other buffers use.
     pub payload_first: bool,
+    /// Some condition on a header fills a set: these come after all others.
+    pub headers_last: bool,
     /// Where they are judged.
     pub inspection: Inspection,
     /// What a match does.
@@ -284,8 +286,10 @@ impl Rule {
         let mut buffers = buffers;
         buffers.sort_by_key(BufferProgram::has_effect);
         let sets = |c: &BufferCondition| matches!(c, BufferCondition::ByteExtract(_) | BufferCondition::ByteMath(_));
-        let payload_first = signature.payload.iter().any(sets);
+        // What changes something beside the rule's own state comes last.
+        let payload_first = signature.payload.iter().any(sets) || buffers.iter().any(BufferProgram::has_effect);
         let (packet_buffers, buffers): (Vec<_>, Vec<_>) = buffers.into_iter().partition(BufferProgram::is_of_packet);
+        let headers_last = packet_buffers.iter().any(BufferProgram::has_effect);
         let (gid, sid) = (signature.gid, signature.sid);
         let operator = &kept.thresholds;
         let own = signature.threshold;
@@ -306,6 +310,7 @@ impl Rule {
             kept: KeptOps::new(signature, kept, ints)?,
             program: Program::new(signature, kept)?,
             payload_first,
+            headers_last,
             inspection,
             action: signature.action,
             noalert: signature.noalert || signature.action == Action::Config && !signature.alert,

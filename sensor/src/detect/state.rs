@@ -84,9 +84,8 @@ pub struct FlowDetect {
     /// By direction: the epoch up to which address-only rules were judged; 0 if they were not.
     pub(super) addresses_judged: [u32; 2],
     pub(super) bits: BitSet,
-    pub(super) ints: FlowInts,
-    /// Its packets are logged.
-    pub(crate) tag: Option<FlowTag>,
+    /// What few flows have; none until a rule keeps something.
+    pub(crate) kept: Option<Box<FlowKept>>,
     /// Its transactions are not logged any more.
     pub(super) quiet: bool,
     pub(super) streams: [StreamState; 2],
@@ -100,10 +99,19 @@ pub struct FlowDetect {
     pub(crate) drop_told: [bool; 2],
     /// What a rule said is to be done with the flow.
     pub action: Option<FlowAction>,
+}
+
+/// What rules keep on few flows.
+#[derive(Debug, Default)]
+pub(crate) struct FlowKept {
+    /// `flowint`.
+    pub(super) ints: FlowInts,
+    /// The flow's packets are logged.
+    pub(crate) tag: Option<FlowTag>,
     /// What regular expressions captured for the flow: name and value.
-    pub(crate) captures: Vec<(Arc<str>, Box<[u8]>)>,
+    pub(super) captures: Vec<(Arc<str>, Box<[u8]>)>,
     /// Entropies that were measured: of which buffer, and bits a byte.
-    pub(crate) entropies: Vec<(&'static str, f64)>,
+    pub(super) entropies: Vec<(&'static str, f64)>,
 }
 
 impl FlowDetect {
@@ -119,15 +127,16 @@ impl FlowDetect {
     /// What rules keep on the flow, for its records; None if nothing.
     #[must_use]
     pub fn note(&self, engine: &Engine) -> Option<Arc<FlowNote>> {
-        if self.bits.is_empty() && self.ints.is_empty() && self.captures.is_empty() && self.entropies.is_empty() {
+        if self.bits.is_empty() && self.kept.is_none() {
             return None;
         }
+        let kept = self.kept.as_deref();
         let named = |(int, value)| Some((engine.kept.int_name(int)?.into(), value));
         Some(Arc::new(FlowNote {
             bits: self.bits.iter().filter_map(|bit| engine.flowbit_name(bit)).map(Into::into).collect(),
-            ints: self.ints.iter().filter_map(named).collect(),
-            captures: self.captures.clone(),
-            entropies: self.entropies.clone(),
+            ints: kept.map_or_else(Vec::new, |k| k.ints.iter().filter_map(named).collect()),
+            captures: kept.map_or_else(Vec::new, |k| k.captures.clone()),
+            entropies: kept.map_or_else(Vec::new, |k| k.entropies.clone()),
         }))
     }
 }

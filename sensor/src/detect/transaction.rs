@@ -301,15 +301,18 @@ impl<T: Tracer> Detector<T> {
     ) -> Judgement {
         let mut more = false;
         self.carried.begin();
+        let whole = transaction.state_ref().inspected[direction.index()] == Progress::Complete;
         if rule.payload_first {
-            match self.judge_tail(rule, cx, flow, direction) {
+            match self.judge_tail(rule, cx, flow, direction, whole) {
                 Judgement::Match => {}
                 other => return other,
             }
         }
-        match self.judge_headers(rule, cx) {
-            Judgement::Match => {}
-            other => return other,
+        if !rule.headers_last {
+            match self.judge_headers(rule, cx) {
+                Judgement::Match => {}
+                other => return other,
+            }
         }
         for buffer in &rule.buffers {
             self.counters.judgements += 1;
@@ -326,26 +329,36 @@ impl<T: Tracer> Detector<T> {
         if more {
             return Judgement::NeedMore;
         }
-        if rule.program.is_empty() || rule.payload_first {
-            return Judgement::Match;
+        if !rule.program.is_empty() && !rule.payload_first {
+            match self.judge_tail(rule, cx, flow, direction, whole) {
+                Judgement::Match => {}
+                other => return other,
+            }
         }
-        self.judge_tail(rule, cx, flow, direction)
+        if rule.headers_last { self.judge_headers(rule, cx) } else { Judgement::Match }
     }
 
+    /// Conditions on the raw payload beside a transaction's buffers. `whole`: the transaction is complete in this direction, and ends
+    /// where the stream does so far.
     fn judge_tail(
         &mut self,
         rule: &Rule,
         cx: &PacketContext<'_>,
         flow: &FlowDetect,
         direction: Direction,
+        whole: bool,
     ) -> Judgement {
+        if rule.program.is_empty() {
+            return Judgement::Match;
+        }
         // What the rule asks of the raw payload beside its buffers must stand in the last bytes of the stream.
         let state = &flow.streams[direction.index()];
         let mut window = std::mem::take(&mut self.window);
         window.clear();
         window.extend_from_slice(self.history.get(state.history));
+        let end = if whole { End::Final } else { End::Cut };
         let bytes = if cx.packet.tcp().is_some() {
-            Bytes { data: &window, start: state.next.saturating_sub(window.len() as u64), end: End::Cut }
+            Bytes { data: &window, start: state.next.saturating_sub(window.len() as u64), end }
         } else {
             Bytes { data: cx.packet.payload, start: 0, end: End::Final }
         };
