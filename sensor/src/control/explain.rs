@@ -1,15 +1,18 @@
 //! `sekisho explain`: for each flow of a capture that came near a rule, which of its conditions held, and the first that did not.
 
 use super::arguments::{Checksums, ConfigArguments, Format, RuleArguments};
+use super::lists;
 use super::pcap::worker_config;
 use super::rules::{self, RulesError};
 use crate::capture::pcap::{CaptureError, CaptureFile};
 use crate::config::{Config, ConfigError};
+use crate::detect::cache::DatabaseCache;
 use crate::detect::engine::Engine;
 use crate::detect::explain::account::{Attempt, FlowAccount, Outcome, Reason, Step, Verdict};
 use crate::detect::explain::select::{Literal, Selection};
 use crate::detect::explain::{Explainer, Observed};
 use crate::detect::hyperscan::HyperscanError;
+use crate::detect::lasting::Lasting;
 use crate::detect::threshold::Thresholds;
 use crate::ledger::Outcome as Settled;
 use crate::output::{AlertCatalog, OutputContext, OutputError, Outputs};
@@ -146,7 +149,10 @@ pub fn explain_files(arguments: &ExplainArguments) -> Result<Explanation, Explai
     let mut loaded = rules::read(&config, &arguments.rules.rules)?;
     let all = std::mem::take(&mut loaded.signatures);
     let selection = Selection::new(all, sid).ok_or_else(|| why_missing(&loaded, sid))?;
-    let engine = Arc::new(Engine::new(Arc::new(Ruleset::new(selection.signatures.clone())))?);
+    let ruleset = Arc::new(Ruleset::new(selection.signatures.clone()));
+    // Sets that the rules fill are read and not written: a question changes nothing.
+    let (kept, _) = lists::load(&config.rules, &rules::variables(&config), &ruleset, &loaded.files, None);
+    let engine = Arc::new(Engine::build(ruleset, &mut Lasting::default(), kept, &DatabaseCache::off())?);
     let explainer = Explainer::new(&engine, &selection).ok_or_else(|| refused(&engine, &selection))?;
     let context = OutputContext {
         sensor_name: config.sensor.name.clone(),

@@ -76,7 +76,6 @@ impl AppPlan {
     /// For the rules of `group`; what it wants compiled is added to `plan`.
     pub(super) fn new(ruleset: &Ruleset, rules: &[Option<Rule>], group: &AppGroup, plan: &mut Plan) -> Self {
         let mut sets: Vec<(Key, Collecting)> = vec![];
-        let mut index: HashMap<Key, usize> = HashMap::new();
         let (mut unguarded, mut events) = (vec![], vec![]);
         for &i in &group.rules {
             let Some(rule) = &rules[i as usize] else { continue };
@@ -92,9 +91,9 @@ impl AppPlan {
                 unguarded.push((rule.progress_in(group.to_server), i));
                 continue;
             };
-            let key = (buffer.buffer, Box::from(&buffer.transforms[..]));
-            let at = *index.entry(key).or_insert_with_key(|key| {
-                sets.push((key.clone(), Collecting::default()));
+            let same = |((b, t), _): &(Key, Collecting)| *b == buffer.buffer && **t == *buffer.transforms;
+            let at = sets.iter().position(same).unwrap_or_else(|| {
+                sets.push(((buffer.buffer, buffer.transforms.clone().into()), Collecting::default()));
                 sets.len() - 1
             });
             let set = &mut sets[at].1;
