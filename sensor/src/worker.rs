@@ -94,7 +94,9 @@ impl Worker {
     ) -> Result<Self, HyperscanError> {
         let len = Self::layout().iter().map(Block::len).sum();
         let mut detector = Detector::new(&engine, thresholds, config.detect.history_bytes)?;
-        detector.logs_records = EventType::RECORDS.iter().any(|kind| sender.wants(*kind));
+        detector.logs_files = sender.wants(EventType::Fileinfo);
+        let of_protocols = EventType::RECORDS.iter().filter(|kind| **kind != EventType::Fileinfo);
+        detector.logs_records = of_protocols.into_iter().any(|kind| sender.wants(*kind));
         detector.logs_anomalies = sender.wants(EventType::Anomaly);
         Ok(Self {
             decoder: Decoder::new(config.decode.clone()),

@@ -54,6 +54,8 @@ pub struct Detector {
     pub logs: Vec<AppLog>,
     /// Whether protocols' records are wanted.
     pub logs_records: bool,
+    /// Records of files are wanted.
+    pub logs_files: bool,
     /// Whether anomalies are wanted.
     pub logs_anomalies: bool,
     pub(super) app_candidates: Vec<u32>,
@@ -82,6 +84,7 @@ impl Detector {
             window: Vec::with_capacity(1 << 17),
             logs: vec![],
             logs_records: false,
+            logs_files: false,
             logs_anomalies: false,
             app_candidates: vec![],
             buffer_scratch: BufferScratch::default(),

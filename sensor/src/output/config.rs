@@ -26,17 +26,30 @@ pub enum EventType {
     Tls,
     /// An SSH handshake.
     Ssh,
+    /// A file that a protocol carried.
+    Fileinfo,
 }
 
 impl EventType {
     /// How many there are.
-    pub const COUNT: usize = 9;
+    pub const COUNT: usize = 10;
     /// Every type, in the order of its [`index`](Self::index).
-    pub const ALL: [Self; Self::COUNT] =
-        [Self::Alert, Self::Flow, Self::Anomaly, Self::Stats, Self::Http, Self::Dns, Self::Mdns, Self::Tls, Self::Ssh];
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::Alert,
+        Self::Flow,
+        Self::Anomaly,
+        Self::Stats,
+        Self::Http,
+        Self::Dns,
+        Self::Mdns,
+        Self::Tls,
+        Self::Ssh,
+        Self::Fileinfo,
+    ];
 
     /// Those of application protocols.
-    pub const RECORDS: [Self; Self::COUNT - 4] = [Self::Http, Self::Dns, Self::Mdns, Self::Tls, Self::Ssh];
+    pub const RECORDS: [Self; Self::COUNT - 4] =
+        [Self::Http, Self::Dns, Self::Mdns, Self::Tls, Self::Ssh, Self::Fileinfo];
 
     /// The type of an application protocol's record, by the name that the record gives itself.
     #[must_use]
@@ -63,6 +76,7 @@ impl EventType {
             Self::Mdns => "mdns",
             Self::Tls => "tls",
             Self::Ssh => "ssh",
+            Self::Fileinfo => "fileinfo",
         }
     }
 }

@@ -231,7 +231,15 @@ impl Head {
     }
 
     fn line_is_empty(&self) -> bool {
-        matches!(self.bytes.as_slice(), b"\n" | b"\r" | b"\r\n")
+        match self.side {
+            Side::Request => matches!(self.bytes.as_slice(), b"\n" | b"\r" | b"\r\n"),
+            Side::Response => self.bytes.iter().all(|b| is_space(*b)),
+        }
+    }
+
+    /// Adds bytes that are no first line, to be looked at later.
+    pub(super) fn append(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
     }
 
     /// What there is of a first line is all of it.
