@@ -432,6 +432,10 @@ impl StreamSink for Inspect<'_, '_> {
     fn gap(&mut self, direction: Direction, position: u64, len: u64) {
         let behind = position.saturating_add(len);
         self.facing(direction, |detector, cx, flow| detector.stream_gap(cx, flow, direction, behind));
+        if !self.flow.app.is_read() {
+            self.flow.app.lost(direction);
+            self.cx.app = self.flow.app.view();
+        }
         self.parse(|app, judge| app.gap(direction, len, judge));
     }
 

@@ -182,6 +182,15 @@ impl Checker<'_> {
         self.last_looked = to;
     }
 
+    /// The content that a relative condition here would be relative to, if it is one.
+    pub(crate) fn content_just_before(&mut self) -> Option<&mut Content> {
+        let to = if self.current == 0 { self.last_looked } else { self.current };
+        match self.buffers.get_mut(to)?.conditions.last_mut()? {
+            BufferCondition::Content(content) => Some(content),
+            _ => None,
+        }
+    }
+
     /// The buffer that conditions go to.
     pub(crate) fn current_buffer(&self) -> &Collected {
         &self.buffers[self.current]

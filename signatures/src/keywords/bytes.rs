@@ -344,6 +344,15 @@ fn isdataat(checker: &mut Checker<'_>, name: &'static str, option: &RuleOption<'
             _ => return Err(invalid(name, part, "relative or rawbytes")),
         }
     }
+    // Nothing behind a content is how older rules say that it ends the buffer, also of a content that must not be there.
+    if negated
+        && relative
+        && position == Value::Literal(1)
+        && let Some(content) = checker.content_just_before()
+    {
+        content.endswith = true;
+        return Ok(());
+    }
     checker.buffer(BufferCondition::IsDataAt(IsDataAt { position, relative, negated }));
     Ok(())
 }
@@ -358,6 +367,19 @@ mod tests {
     }
 
     #[test]
+    fn no_data_behind_a_content_is_its_end() {
+        let s = good("http.host; content:!\".a.b\"; isdataat:!1,relative; content:\"c\"; isdataat:!1;");
+        let [BufferCondition::Content(a), BufferCondition::Content(c), BufferCondition::IsDataAt(_)] =
+            &s.buffers[0].conditions[..]
+        else {
+            panic!("{:?}", s.buffers)
+        };
+        assert!(a.endswith && a.negated && !c.endswith);
+        let s = good("content:\"a\"; depth:1; isdataat:!1,relative; http_user_agent;");
+        assert!(matches!(&s.buffers[0].conditions[..], [BufferCondition::Content(c)] if c.endswith));
+    }
+
+    #[test]
     fn a_transform_may_stand_behind_conditions() {
         let s = good("http.uri; content:\"a\"; to_lowercase; content:\"b\";");
         let of = |i: usize| (s.buffers[i].transforms.len(), s.buffers[i].conditions.len());
@@ -366,7 +388,7 @@ mod tests {
 
     #[test]
     fn a_relative_test_follows_a_moved_content() {
-        let s = good("content:\"a\"; http_uri; isdataat:!1,relative; content:\"b\"; byte_test:1,>,2,0,relative;");
+        let s = good("content:\"a\"; http_uri; isdataat:!2,relative; content:\"b\"; byte_test:1,>,2,0,relative;");
         assert_eq!((s.payload.len(), s.buffers.len()), (2, 1));
         assert!(matches!(s.buffers[0].conditions[..], [BufferCondition::Content(_), BufferCondition::IsDataAt(_)]));
         let s = good("content:\"a\"; pcre:\"/b/U\"; isdataat:1,relative; isdataat:5;");

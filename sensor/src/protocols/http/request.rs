@@ -127,6 +127,7 @@ impl HttpParser {
             return;
         }
         let Some(transaction) = self.current(HERE) else { return };
+        transaction.request.head.set_whole();
         transaction.request_fields_done();
         let (kind, version) = (transaction.line.kind, transaction.line.version);
         let coding = transaction.request_field(Known::TransferEncoding);
@@ -220,6 +221,9 @@ impl HttpParser {
         let line = input.get(..len).unwrap_or_default();
         let start = line.iter().position(|b| !is_space(*b)).unwrap_or(line.len());
         let rest = line.get(start..).unwrap_or_default();
+        if rest.is_empty() && line.ends_with(b"\n") {
+            return len;
+        }
         let word = rest.split(|b| is_space(*b)).next().unwrap_or_default();
         let cut = word.len() == rest.len();
         if METHODS.iter().any(|m| *m == word || cut && m.starts_with(word)) || word.is_empty() {
@@ -251,8 +255,8 @@ impl HttpParser {
         if let Place::Fields = self.place[HERE.index()]
             && let Some(transaction) = self.current(HERE)
         {
+            // Rules on header fields look only at a head that came to its end; the record has what there is.
             transaction.request.head.end_fields();
-            self.request_head_done(observer);
         }
         if self.outcome.is_none() && self.current(HERE).is_some_and(|t| t.request.head.has_line()) {
             self.finish(HERE, observer);

@@ -196,6 +196,7 @@ impl HttpParser {
             return;
         }
         let Some(transaction) = self.current(HERE) else { return };
+        transaction.response.head.set_whole();
         let code = transaction.status.code.unwrap_or_default();
         let fields = transaction.response.head.events;
         transaction.events.extend(fields);

@@ -248,6 +248,9 @@ impl HttpTransaction {
 
     fn field_part(&self, buffer: Buffer, direction: Direction) -> Option<&[u8]> {
         let head = &self.message_ref(direction).head;
+        if !head.is_whole() {
+            return None;
+        }
         let known = match buffer {
             Buffer::HttpAccept => Known::Accept,
             Buffer::HttpAcceptEnc => Known::AcceptEncoding,
@@ -273,6 +276,9 @@ impl HttpTransaction {
     /// Buffers that are put together when asked for.
     fn made_part(&self, buffer: Buffer, direction: Direction, index: usize, out: &mut Vec<u8>) -> Option<()> {
         let head = &self.message_ref(direction).head;
+        if !head.is_whole() {
+            return None;
+        }
         match buffer {
             Buffer::HttpHeader => {
                 let cookie = if direction == Direction::ToServer { Known::Cookie } else { Known::SetCookie };
