@@ -138,7 +138,9 @@ impl<T: Tracer> Worker<T> {
     ) -> Result<Self, HyperscanError> {
         let len = <Worker>::layout().iter().map(Block::len).sum();
         let mut detector = Detector::new(&engine, thresholds, config.detect.history_bytes, tracer)?;
-        detector.logs_records = EventType::RECORDS.iter().any(|kind| sender.wants(*kind));
+        detector.logs_files = sender.wants(EventType::Fileinfo);
+        let of_protocols = EventType::RECORDS.iter().filter(|kind| **kind != EventType::Fileinfo);
+        detector.logs_records = of_protocols.into_iter().any(|kind| sender.wants(*kind));
         let tells_packets = sender.wants(EventType::Packet);
         detector.logs_anomalies = sender.wants(EventType::Anomaly);
         Ok(Self {
@@ -517,6 +519,10 @@ impl<T: Tracer> StreamSink for Inspect<'_, '_, T> {
     fn gap(&mut self, direction: Direction, position: u64, len: u64) {
         let behind = position.saturating_add(len);
         self.facing(direction, |detector, cx, flow| detector.stream_gap(cx, flow, direction, behind));
+        if !self.flow.app.is_read() {
+            self.flow.app.lost(direction);
+            self.cx.app = self.flow.app.view();
+        }
         self.parse(|app, judge| app.gap(direction, len, judge));
     }
 

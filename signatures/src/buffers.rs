@@ -153,7 +153,7 @@ buffers! {
     HttpUserAgent: "http.user_agent", &[], &["http_user_agent"], Protocols::HTTP, ToServer, Bytes, Headers, "the request's User-Agent header.";
     Http2HeaderName: "http2.header_name", &[], &[], Protocols::HTTP2, Both, Many, Complete, "each header name of an HTTP/2 stream.";
     FileData: "file.data", &["file_data"], &[], Protocols::FILES, Both, Grows, Body, "the contents of a file in transfer.";
-    FileName: "file.name", &[], &[], Protocols::FILES, Both, Many, Headers, "the name of a file in transfer.";
+    FileName: "file.name", &[], &[], Protocols::FILES, Both, Many, Body, "the name of a file in transfer.";
     FileMagic: "file.magic", &[], &[], Protocols::FILES, Both, Many, Body, "what libmagic says of a file in transfer.";
     DnsQuery: "dns.query", &["dns_query"], &[], Protocols::DNS, ToServer, Many, Complete, "each name asked for.";
     DnsQueryName: "dns.query.name", &[], &[], Protocols::DNS, Both, Many, Complete, "each name asked for or answered about.";
@@ -305,7 +305,7 @@ buffers! {
 }
 
 /// Buffers of protocols that are read, or of packets, which the engine does not hand out yet.
-const NOT_BUILT: &[Buffer] = &[Buffer::FileName, Buffer::FileMagic, Buffer::Filesize];
+const NOT_BUILT: &[Buffer] = &[Buffer::FileMagic];
 
 impl Buffer {
     /// What the table says of it.

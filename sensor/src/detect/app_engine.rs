@@ -155,7 +155,7 @@ impl SetPlan {
             buffer: self.buffer,
             transforms: self.transforms,
             progress,
-            grows: declaration.kind == Kind::Grows,
+            grows: matches!(declaration.source, Source::Transaction(Progress::Body)),
             literals: sets.block(self.literals)?,
             guarded: self.guarded,
             first: self.first,

@@ -58,6 +58,8 @@ pub struct Detector<T = ()> {
     pub logs: Vec<AppLog>,
     /// Whether protocols' records are wanted.
     pub logs_records: bool,
+    /// Records of files are wanted.
+    pub logs_files: bool,
     /// Whether anomalies are wanted.
     pub logs_anomalies: bool,
     pub(super) app_candidates: Vec<u32>,
@@ -93,6 +95,7 @@ impl<T: Tracer> Detector<T> {
             window: Vec::with_capacity(1 << 17),
             logs: vec![],
             logs_records: false,
+            logs_files: false,
             logs_anomalies: false,
             app_candidates: vec![],
             buffer_scratch: BufferScratch::default(),

@@ -15,9 +15,10 @@ use super::rule::{PacketContext, Rule};
 use super::state::FlowDetect;
 use super::trace::Tracer;
 use crate::packet::Direction;
+use crate::protocols::file::FileRecord;
 use crate::protocols::{Observer, Part, Record, Transaction, TransactionState};
 use sekisho_signatures::app::Protocol;
-use sekisho_signatures::buffers::{Buffer, Progress};
+use sekisho_signatures::buffers::{Buffer, Kind, Progress};
 use sekisho_signatures::transform::apply_all;
 use std::sync::Arc;
 
@@ -91,6 +92,10 @@ impl<T: Tracer> Observer for Judge<'_, '_, T> {
             Some(transaction) => detector.transaction_event(cx, flow, protocol, transaction, event),
             None => detector.flow_event(cx, flow, protocol, event),
         });
+    }
+
+    fn file(&mut self, transaction: &mut dyn Transaction, direction: Direction, index: usize) {
+        self.detector.log_file(self.protocol, transaction, direction, index);
     }
 
     fn log(&mut self, transaction: &mut dyn Transaction, direction: Direction) {
@@ -178,9 +183,15 @@ impl<T: Tracer> Detector<T> {
         progress: Progress,
     ) -> bool {
         let waiting = !transaction.state_ref().waiting.is_empty();
-        let Some(set) = app.and_then(|app| app.sets.iter().find(|s| s.grows)).map(|s| s.buffer) else {
+        let mut growing = app.map_or(&[][..], |app| &app.sets).iter().filter(|s| s.grows).map(|s| s.buffer).peekable();
+        let Some(first) = growing.peek().copied() else {
             return progress >= Progress::Body && waiting;
         };
+        // Names of files come with the body, but how much there is of it must be told by what is in it.
+        let set = growing.find(|b| b.declaration().kind == Kind::Grows).unwrap_or(match first {
+            Buffer::FileName | Buffer::FileMagic => Buffer::FileData,
+            other => other,
+        });
         if progress < Progress::Body {
             return false;
         }
@@ -419,6 +430,18 @@ impl<T: Tracer> Detector<T> {
         if let Some(record) = transaction.record(direction, false) {
             let tx_id = Some(transaction.state_ref().id);
             self.logs.push(AppLog { protocol, tx_id, direction, entry: AppLogEntry::Record(record.into()) });
+        }
+    }
+
+    fn log_file(&mut self, protocol: Protocol, transaction: &mut dyn Transaction, direction: Direction, index: usize) {
+        if !self.logs_files {
+            return;
+        }
+        if let Some(file) = transaction.file(direction, index) {
+            let id = transaction.state_ref().id;
+            let record = FileRecord::new(file, id, protocol, transaction.record(direction, true));
+            let entry = AppLogEntry::Record(Arc::new(record));
+            self.logs.push(AppLog { protocol, tx_id: Some(id), direction, entry });
         }
     }
 }

@@ -30,11 +30,13 @@ pub enum EventType {
     Packet,
     /// A packet that a rule dropped.
     Drop,
+    /// A file that a protocol carried.
+    Fileinfo,
 }
 
 impl EventType {
     /// How many there are.
-    pub const COUNT: usize = 11;
+    pub const COUNT: usize = 12;
     /// Every type, in the order of its [`index`](Self::index).
     pub const ALL: [Self; Self::COUNT] = [
         Self::Alert,
@@ -48,10 +50,12 @@ impl EventType {
         Self::Ssh,
         Self::Packet,
         Self::Drop,
+        Self::Fileinfo,
     ];
 
     /// Those of application protocols.
-    pub const RECORDS: [Self; Self::COUNT - 6] = [Self::Http, Self::Dns, Self::Mdns, Self::Tls, Self::Ssh];
+    pub const RECORDS: [Self; Self::COUNT - 6] =
+        [Self::Http, Self::Dns, Self::Mdns, Self::Tls, Self::Ssh, Self::Fileinfo];
 
     /// The type of an application protocol's record, by the name that the record gives itself.
     #[must_use]
@@ -80,6 +84,7 @@ impl EventType {
             Self::Ssh => "ssh",
             Self::Packet => "packet",
             Self::Drop => "drop",
+            Self::Fileinfo => "fileinfo",
         }
     }
 }

@@ -59,8 +59,10 @@ pub struct AppView {
 pub struct FlowApp {
     view: AppView,
     parser: Option<Box<dyn Parser>>,
-    /// First bytes, while the protocol is not known.
+    /// First bytes, while the protocol is not known; also those that failed, since the other direction may still tell.
     kept: [Vec<u8>; 2],
+    /// There were more of them than are kept.
+    overflowed: [bool; 2],
     /// The client's and the server's.
     ports: [u16; 2],
     changes: u8,
@@ -90,7 +92,11 @@ impl FlowApp {
     /// Nothing more is to be learnt from this direction: bytes need not be shown.
     #[must_use]
     pub fn is_idle(&self, direction: Direction) -> bool {
-        self.view.protocol.protocol().is_some() || self.view.directions[direction.index()] != Recognition::Unknown
+        let i = direction.index();
+        match self.view.protocol {
+            Recognition::Unknown => self.view.directions[i] != Recognition::Unknown && self.overflowed[i],
+            Recognition::Known(_) | Recognition::Failed => true,
+        }
     }
 
     /// Looks at bytes of one direction before anything else does: which protocol is it? `ports`: the client's and the
@@ -98,7 +104,11 @@ impl FlowApp {
     pub fn recognise(&mut self, transport: Transport, direction: Direction, ports: [u16; 2], bytes: &[u8]) -> usize {
         let i = direction.index();
         self.ports = ports;
-        if self.view.protocol.protocol().is_some() || self.view.directions[i] != Recognition::Unknown {
+        if self.is_idle(direction) {
+            return 0;
+        }
+        if self.view.directions[i] == Recognition::Failed {
+            self.keep_failed(i, bytes);
             return 0;
         }
         let room = MAX_PROBE.saturating_sub(self.kept[i].len());
@@ -116,10 +126,21 @@ impl FlowApp {
                 self.view.protocol = Recognition::Known(protocol);
                 self.parser = registry::parser(protocol, transport);
             }
-            Probe::Not => self.fail(direction),
-            Probe::More if whole.len() >= MAX_PROBE || transport == Transport::Datagram => self.fail(direction),
-            Probe::More if self.kept[i].is_empty() => self.kept[i].extend_from_slice(bytes),
-            Probe::More => {}
+            Probe::More if whole.len() < MAX_PROBE && transport == Transport::Stream => {
+                if self.kept[i].is_empty() {
+                    self.kept[i].extend_from_slice(bytes);
+                }
+            }
+            Probe::Not | Probe::More => {
+                self.fail(direction);
+                if transport == Transport::Datagram {
+                    self.forget(i);
+                } else if self.view.protocol == Recognition::Unknown {
+                    self.keep_failed(i, bytes.get(absorbed..).unwrap_or_default());
+                }
+                // They are kept, and the parser gets them from there.
+                return if self.overflowed[i] { 0 } else { bytes.len() };
+            }
         }
         absorbed
     }
@@ -127,10 +148,25 @@ impl FlowApp {
     fn fail(&mut self, direction: Direction) {
         let [i, other] = [direction.index(), direction.reverse().index()];
         self.view.directions[i] = Recognition::Failed;
-        self.kept[i] = Vec::new();
         if self.view.directions[other] == Recognition::Failed {
             self.view.protocol = Recognition::Failed;
+            self.forget(0);
+            self.forget(1);
         }
+    }
+
+    /// Keeps bytes of a direction that failed, all of them or none.
+    fn keep_failed(&mut self, i: usize, bytes: &[u8]) {
+        if self.kept[i].len() + bytes.len() > MAX_PROBE {
+            self.forget(i);
+        } else if !self.overflowed[i] {
+            self.kept[i].extend_from_slice(bytes);
+        }
+    }
+
+    fn forget(&mut self, i: usize) {
+        self.kept[i] = Vec::new();
+        self.overflowed[i] = true;
     }
 
     /// Gives bytes of one direction to the parser, behind those that were kept; the first `absorbed` are among these.
@@ -142,6 +178,13 @@ impl FlowApp {
             let kept = std::mem::take(&mut self.kept[side.index()]);
             if !kept.is_empty() {
                 self.feed(side, &kept, observer);
+            }
+            // What this direction began with is gone.
+            if std::mem::take(&mut self.overflowed[side.index()])
+                && let Some(parser) = &mut self.parser
+            {
+                let status = parser.gap(side, MAX_PROBE as u64, observer);
+                self.follow(status, observer);
             }
         }
         let known = &mut self.view.directions[direction.index()];
@@ -161,6 +204,14 @@ impl FlowApp {
         }
     }
 
+    /// Bytes are missing before the protocol was recognised: this direction cannot tell any more.
+    pub fn lost(&mut self, direction: Direction) {
+        if self.view.protocol == Recognition::Unknown {
+            self.fail(direction);
+            self.forget(direction.index());
+        }
+    }
+
     /// Bytes are missing.
     pub fn gap(&mut self, direction: Direction, len: u64, observer: &mut dyn Observer) {
         match &mut self.parser {
@@ -168,8 +219,7 @@ impl FlowApp {
                 let status = parser.gap(direction, len, observer);
                 self.follow(status, observer);
             }
-            None if self.view.directions[direction.index()] == Recognition::Unknown => self.fail(direction),
-            None => {}
+            None => self.lost(direction),
         }
     }
 
@@ -203,6 +253,7 @@ impl FlowApp {
         self.view.protocol = now;
         self.view.directions = [now; 2];
         self.kept = [Vec::new(), Vec::new()];
+        self.overflowed = [false; 2];
         self.changes = self.changes.saturating_add(1);
         if self.changes > MAX_CHANGES {
             self.view.protocol = Recognition::Failed;

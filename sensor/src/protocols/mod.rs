@@ -14,6 +14,7 @@
 //! nothing of rules, flows or outputs; it never panics, and what it keeps per flow is bounded.
 
 pub mod dns;
+pub mod file;
 mod flow;
 pub mod http;
 pub mod registry;
@@ -74,6 +75,9 @@ pub trait Observer {
     /// Something was odd: Suricata's name of it, without the protocol (`gzip_decompression_failed`). `transaction` is None where
     /// it is about the flow.
     fn event(&mut self, transaction: Option<&mut dyn Transaction>, direction: Direction, event: &'static str);
+
+    /// File number `index` that the transaction carries in `direction` is over: its EVE record is due.
+    fn file(&mut self, _transaction: &mut dyn Transaction, _direction: Direction, _index: usize) {}
 
     /// An EVE record is due: both directions are complete, or whatever else the protocol logs on.
     fn log(&mut self, transaction: &mut dyn Transaction, direction: Direction);

@@ -1,5 +1,6 @@
 //! One exchange of a protocol (a request and its answer, a handshake): what rules may look at, and what is logged.
 
+use super::file::FileInfo;
 use crate::packet::Direction;
 use sekisho_signatures::buffers::{Buffer, Progress};
 use std::fmt;
@@ -43,6 +44,11 @@ pub trait Transaction {
     /// Integer number `index` of a buffer that holds integers; None where there is none.
     fn number(&self, buffer: Buffer, direction: Direction, index: usize) -> Option<u64>;
 
+    /// File number `index` that it carries in `direction`, once it is over.
+    fn file(&self, _direction: Direction, _index: usize) -> Option<FileInfo> {
+        None
+    }
+
     /// What EVE says of it, in its own record (`alert`: false) or inside an alert; None if nothing.
     fn record(&self, direction: Direction, alert: bool) -> Option<Box<dyn Record>>;
 }
@@ -57,6 +63,14 @@ pub trait Record: Send + Sync + fmt::Debug {
     /// # Errors
     /// The writer's.
     fn write(&self, out: &mut dyn io::Write) -> serde_json::Result<()>;
+
+    /// Writes what stands behind it on the same level, each key with a comma before it.
+    ///
+    /// # Errors
+    /// The writer's.
+    fn write_beside(&self, _out: &mut dyn io::Write) -> serde_json::Result<()> {
+        Ok(())
+    }
 }
 
 /// What the engine keeps with a transaction; parsers only make it.

@@ -363,6 +363,19 @@ mod tests {
     }
 
     #[test]
+    fn no_data_behind_a_content_is_its_end() {
+        let s = good("http.host; content:!\".a.b\"; isdataat:!1,relative; content:\"c\"; isdataat:!1;");
+        let [BufferCondition::Content(a), BufferCondition::Content(c), BufferCondition::IsDataAt(_)] =
+            &s.buffers[0].conditions[..]
+        else {
+            panic!("{:?}", s.buffers)
+        };
+        assert!(a.endswith && a.negated && !c.endswith);
+        let s = good("content:\"a\"; depth:1; isdataat:!1,relative; http_user_agent;");
+        assert!(matches!(&s.buffers[0].conditions[..], [BufferCondition::Content(c)] if c.endswith));
+    }
+
+    #[test]
     fn a_transform_may_stand_behind_conditions() {
         let s = good("http.uri; content:\"a\"; to_lowercase; content:\"b\";");
         let of = |i: usize| (s.buffers[i].transforms.len(), s.buffers[i].conditions.len());

@@ -4,7 +4,9 @@ use super::Context;
 use super::header::Header;
 use crate::event::{Anomaly, AnomalyEvent};
 use crate::output::config::EventType;
+use sekisho_signatures::app::Protocol;
 use serde::Serialize;
+use std::borrow::Cow;
 
 /// The record.
 #[derive(Debug, Serialize)]
@@ -23,7 +25,7 @@ pub(super) struct AnomalyRecord<'a> {
 struct Body {
     #[serde(rename = "type")]
     kind: &'static str,
-    event: &'static str,
+    event: Cow<'static, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     layer: Option<&'static str>,
 }
@@ -39,7 +41,17 @@ impl<'a> AnomalyRecord<'a> {
             header: Header::of_packet(context, EventType::Anomaly, &event.packet, event.flow_id),
             app_proto: app.map(|(protocol, _)| protocol),
             tx_id: app.and_then(|(_, tx_id)| tx_id),
-            anomaly: Body { kind, event: name, layer: app.map(|_| "proto_parser") },
+            anomaly: Body { kind, event: spelled(name, &event.anomaly), layer: app.map(|_| "proto_parser") },
         }
+    }
+}
+
+/// Events of Suricata's older parsers are spelled in capitals in EVE, though not in rules.
+fn spelled(name: &'static str, anomaly: &Anomaly) -> Cow<'static, str> {
+    match anomaly {
+        Anomaly::App { protocol: Protocol::Http1 | Protocol::Tls | Protocol::Smtp | Protocol::Ftp, .. } => {
+            Cow::Owned(name.to_ascii_uppercase())
+        }
+        _ => Cow::Borrowed(name),
     }
 }

@@ -21,7 +21,7 @@ impl<'a> AppRecord<'a> {
         let kind = event.record.kind();
         let event_type = EventType::of_record(kind).unwrap_or(EventType::Anomaly);
         // These say their transaction's number in their own object, or have but one.
-        let tx_id = event.tx_id.filter(|_| !matches!(kind, "dns" | "mdns" | "tls" | "ssh"));
+        let tx_id = event.tx_id.filter(|_| !matches!(kind, "dns" | "mdns" | "tls" | "ssh" | "fileinfo"));
         Self { header: Header::of_packet(context, event_type, &event.packet, Some(event.flow_id)), tx_id }
     }
 }
@@ -34,7 +34,7 @@ pub(super) fn append(record: &dyn Record, start: usize, out: &mut Vec<u8>) -> Re
     out.extend_from_slice(b",\"");
     out.extend_from_slice(record.kind().as_bytes());
     out.extend_from_slice(b"\":");
-    if let Err(error) = record.write(out) {
+    if let Err(error) = record.write(out).and_then(|()| record.write_beside(out)) {
         out.truncate(start);
         return Err(error.into());
     }

@@ -142,6 +142,8 @@ pub(super) struct Body {
     pub(super) total: u64,
     /// Bytes are missing in it.
     pub(super) gap: bool,
+    /// It ended before it should have.
+    pub(super) cut: bool,
     pub(super) ended: bool,
 }
 
@@ -161,6 +163,13 @@ impl Body {
         if !self.gap || room > 0 {
             self.data.extend_from_slice(bytes.get(..room).unwrap_or_default());
         }
+    }
+
+    /// So many bytes of it are missing.
+    pub(super) fn missing(&mut self, len: u64) {
+        self.gap = true;
+        self.wire = self.wire.saturating_add(len);
+        self.total = self.total.saturating_add(len);
     }
 
     /// What is kept.

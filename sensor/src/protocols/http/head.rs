@@ -84,6 +84,7 @@ pub(super) struct Head {
     /// Where in it to go on.
     scan_at: usize,
     folded: bool,
+    whole: bool,
     repetitions: u16,
     fields: Vec<Field>,
     index: [u16; Known::COUNT],
@@ -105,6 +106,7 @@ impl Head {
             field_at: 0,
             scan_at: 0,
             folded: false,
+            whole: false,
             repetitions: 0,
             fields: Vec::new(),
             index: [u16::MAX; Known::COUNT],
@@ -123,6 +125,7 @@ impl Head {
         self.line = Span::default();
         (self.fields_at, self.field_at, self.scan_at) = (0, 0, 0);
         self.folded = false;
+        self.whole = false;
         self.repetitions = 0;
         self.index = [u16::MAX; Known::COUNT];
         self.events = Events::default();
@@ -231,7 +234,12 @@ impl Head {
     }
 
     fn line_is_empty(&self) -> bool {
-        matches!(self.bytes.as_slice(), b"\n" | b"\r" | b"\r\n")
+        self.bytes.iter().all(|b| is_space(*b))
+    }
+
+    /// Adds bytes that are no first line, to be looked at later.
+    pub(super) fn append(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
     }
 
     /// What there is of a first line is all of it.
@@ -247,6 +255,16 @@ impl Head {
         self.field_at = self.bytes.len();
         self.scan_at = self.field_at;
         self.folded = false;
+    }
+
+    /// All of the head is there.
+    pub(super) fn is_whole(&self) -> bool {
+        self.whole
+    }
+
+    /// Nothing more comes of the head.
+    pub(super) fn set_whole(&mut self) {
+        self.whole = true;
     }
 
     /// Whether there is a first line.
@@ -295,6 +313,16 @@ impl Head {
         if self.bytes.len() > MAX_HEAD || self.bytes.len() - self.field_at.min(self.bytes.len()) > 2 * MAX_FIELD {
             return Err(TooMuch(self.side.too_long()));
         }
+        if self.line_ends_in_lfcr() {
+            match self.bytes.get(self.field_at + 1) {
+                None if !closed => return Ok(None),
+                None | Some(b'\r' | b'\n') => {}
+                Some(_) => {
+                    self.field_at += 1;
+                    self.scan_at += 1;
+                }
+            }
+        }
         loop {
             if self.scan_at == self.field_at
                 && let Some(end) = self.empty_line(self.field_at, closed)
@@ -334,8 +362,14 @@ impl Head {
                 _ => {}
             }
             if self.folded && self.scan_at == at && len == 1 {
+                // The empty line may still follow.
+                let end = match self.empty_line(next, closed) {
+                    None => next,
+                    Some(Some(end)) => end,
+                    Some(None) => return Ok(None),
+                };
                 self.add_field(self.field_at, at)?;
-                return Ok(Some(next));
+                return Ok(Some(end));
             }
             // The empty line must be told from this field before the field is done: a lone CR may still become CRLF.
             if matches!(self.empty_line(next, closed), Some(None)) {
@@ -346,6 +380,15 @@ impl Head {
             self.scan_at = next;
             self.folded = false;
         }
+    }
+
+    /// Behind the status line, and it may be that its LF has the CR behind it.
+    fn line_ends_in_lfcr(&self) -> bool {
+        let (line, fields) = self.bytes.split_at(self.fields_at.min(self.bytes.len()));
+        self.side == Side::Response
+            && self.scan_at == self.fields_at
+            && fields.first() == Some(&b'\r')
+            && matches!(line, [.., last, b'\n'] if *last != b'\r')
     }
 
     /// The end of an empty line at `at`: None if there is none, Some(None) if that cannot be told yet.

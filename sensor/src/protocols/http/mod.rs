@@ -14,6 +14,7 @@ mod config;
 mod decompress;
 mod event;
 mod field;
+mod files;
 mod head;
 mod line;
 mod parser;

@@ -5,7 +5,8 @@ use super::config::HttpConfig;
 use super::decompress::{Coding, Decompressor, codings};
 use super::event::Event;
 use super::field::{Known, is_word};
-use super::transaction::HttpTransaction;
+use super::files::Files;
+use super::transaction::{HttpTransaction, Message};
 use crate::packet::Direction;
 use crate::protocols::{Observer, Parser, Status};
 use arrayvec::ArrayVec;
@@ -44,6 +45,8 @@ pub(super) enum Place {
     Simple(ArrayVec<u8, 16>),
     Fields,
     Body(Framing),
+    /// Behind a message, while the bytes last that came with its end: what is no first line there still belongs to it.
+    Over,
     Trailer,
     /// Behind a CONNECT request, whose response decides what follows.
     Connect,
@@ -120,6 +123,7 @@ impl HttpParser {
 
     /// The message of a direction is over: it is told, and the next one begins.
     pub(super) fn finish(&mut self, direction: Direction, observer: &mut dyn Observer) {
+        self.mark_cut(direction);
         let side = direction.index();
         self.decompressor[side] = None;
         self.place[side] = Place::Line;
@@ -138,7 +142,7 @@ impl HttpParser {
     pub(super) fn retire(&mut self, observer: &mut dyn Observer) {
         while self.transactions.front().is_some_and(|t| t.done()) {
             let Some(mut transaction) = self.transactions.pop_front() else { return };
-            observer.log(&mut *transaction, Direction::ToClient);
+            observer.log(&mut *transaction, Direction::ToServer);
             self.first += 1;
             self.at = self.at.map(|at| at.max(self.first));
             self.spare = Some(transaction);
@@ -147,11 +151,25 @@ impl HttpParser {
 
     /// All that is unfinished is told as it stands.
     pub(super) fn finish_all(&mut self, observer: &mut dyn Observer) {
+        self.mark_cut(Direction::ToServer);
+        self.mark_cut(Direction::ToClient);
         for transaction in &mut self.transactions {
             complete(transaction, Direction::ToServer, observer);
             complete(transaction, Direction::ToClient, observer);
         }
         self.retire(observer);
+    }
+
+    /// The body that a direction is in ends here, though it should not yet.
+    fn mark_cut(&mut self, direction: Direction) {
+        let cut = match &self.place[direction.index()] {
+            Place::Body(Framing::Length(left)) => *left > 0,
+            Place::Body(Framing::Chunked(_)) => true,
+            _ => false,
+        };
+        if cut && let Some(transaction) = self.current(direction) {
+            transaction.message(direction).body.cut = true;
+        }
     }
 
     /// It makes no sense any more.
@@ -188,20 +206,28 @@ impl HttpParser {
         let limits = self.config.decompress;
         let mut bomb = false;
         if let Some(transaction) = self.current(direction) {
-            let body = &mut transaction.message(direction).body;
+            let Message { body, files, .. } = transaction.message(direction);
             body.wire = body.wire.saturating_add(bytes.len() as u64);
+            let mut odd = None;
+            let mut sink = |bytes: &[u8]| {
+                body.push(bytes);
+                if let Files::Form(form) = &mut *files {
+                    odd = odd.or(form.push(bytes));
+                }
+            };
             let event = match &mut decompressor {
-                Some(decompressor) => decompressor.push(bytes, &limits, &mut |b| body.push(b)),
+                Some(decompressor) => decompressor.push(bytes, &limits, &mut sink),
                 None => {
-                    body.push(bytes);
+                    sink(bytes);
                     None
                 }
             };
-            if let Some(event) = event {
-                bomb = event == Event::CompressionBomb;
+            for event in event.into_iter().chain(odd) {
+                bomb |= event == Event::CompressionBomb;
                 transaction.events.add(event);
             }
             tell(transaction, direction, Progress::Body, observer);
+            tell_parts(transaction, direction, observer);
         }
         self.bombs = self.bombs.saturating_add(u8::from(bomb));
         self.decompressor[direction.index()] = decompressor;
@@ -226,11 +252,27 @@ fn complete(transaction: &mut HttpTransaction, direction: Direction, observer: &
         return;
     }
     message.body.ended = true;
+    if let Files::Form(form) = &mut message.files {
+        form.end();
+    }
     let told = message.told;
     if told >= Progress::Headers {
         tell(transaction, direction, Progress::Body, observer);
     }
     tell(transaction, direction, Progress::Complete, observer);
+    tell_parts(transaction, direction, observer);
+    if matches!(transaction.message(direction).files, Files::Body) {
+        observer.file(transaction, direction, 0);
+    }
+}
+
+/// Tells the parts of a form that are over.
+fn tell_parts(transaction: &mut HttpTransaction, direction: Direction, observer: &mut dyn Observer) {
+    while let Files::Form(form) = &mut transaction.message(direction).files
+        && let Some(index) = form.over()
+    {
+        observer.file(transaction, direction, index);
+    }
 }
 
 impl Parser for HttpParser {
@@ -282,22 +324,23 @@ impl HttpParser {
     /// Bytes are missing: a body of known length goes on, everything else is cut off, and the next first line is looked for.
     fn missing(&mut self, direction: Direction, len: u64, observer: &mut dyn Observer) {
         let side = direction.index();
-        if let Some(transaction) = self.current(direction) {
-            transaction.message(direction).body.gap = true;
-        }
-        let known = match &mut self.place[side] {
-            Place::Body(Framing::Length(left)) if *left >= len => {
-                *left -= len;
-                if *left == 0 {
-                    self.finish(direction, observer);
-                    return;
-                }
-                true
+        let (of_body, known) = match &mut self.place[side] {
+            Place::Body(Framing::Length(left)) => {
+                let of_body = len.min(*left);
+                *left -= of_body;
+                (of_body, *left > 0 || of_body == len)
             }
-            Place::Body(Framing::Chunked(chunked)) => chunked.gap(len),
-            Place::Body(Framing::UntilClose) => true,
-            _ => false,
+            Place::Body(Framing::Chunked(chunked)) => (len, chunked.gap(len)),
+            Place::Body(Framing::UntilClose) => (len, true),
+            _ => (0, false),
         };
+        if let Some(transaction) = self.current(direction) {
+            transaction.message(direction).body.missing(of_body);
+        }
+        if known && matches!(self.place[side], Place::Body(Framing::Length(0))) {
+            self.finish(direction, observer);
+            return;
+        }
         if known {
             // What is compressed cannot be read on.
             if self.decompressor[side].is_some() {

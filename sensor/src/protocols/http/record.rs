@@ -52,31 +52,43 @@ struct ContentRange {
     size: Option<u64>,
 }
 
+/// First byte, last byte and, if it is known, the size of the whole: RFC 9110, 14.4.
+pub(super) fn content_range(value: &[u8]) -> Option<(u64, u64, Option<u64>)> {
+    let rest = value.strip_prefix(b"bytes")?.trim_ascii_start();
+    let (span, size) = rest.split_at(rest.iter().position(|b| *b == b'/').unwrap_or(rest.len()));
+    let (start, end) = span.split_at(span.iter().position(|b| *b == b'-')?);
+    let number = |digits: &[u8]| decimal(digits.trim_ascii());
+    Some((number(start)?, number(end.get(1..)?)?, size.get(1..).and_then(number)))
+}
+
 impl ContentRange {
     /// RFC 9110, 14.4.
     fn of(value: &[u8]) -> Self {
         let mut range = Self { raw: text(value), ..Self::default() };
-        let Some(rest) = value.strip_prefix(b"bytes").map(|r| r.trim_ascii_start()) else { return range };
-        let mut parts = rest.splitn(2, |b| *b == b'/');
-        let (span, size) = (parts.next().unwrap_or_default(), parts.next());
-        let mut ends = span.splitn(2, |b| *b == b'-');
-        range.start = ends.next().and_then(decimal);
-        range.end = ends.next().and_then(decimal);
-        range.size = size.and_then(decimal);
+        if let Some((start, end, size)) = content_range(value) {
+            (range.start, range.end, range.size) = (Some(start), Some(end), size);
+        }
         range
     }
 }
 
-/// Suricata writes a byte that is not printable ASCII as `\xHH`… only where it is not UTF-8; the rest stays.
+/// As Suricata does: where bytes are not UTF-8, each that is not ASCII is written `\xHH`.
 pub(super) fn text(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity(bytes.len());
-    for chunk in bytes.utf8_chunks() {
-        out.push_str(chunk.valid());
-        for byte in chunk.invalid() {
-            out.push_str(&format!("\\x{byte:02x}"));
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(_) => {
+            let mut out = String::with_capacity(bytes.len() + 16);
+            for &byte in bytes {
+                if byte.is_ascii() {
+                    out.push(char::from(byte));
+                } else {
+                    out.push_str("\\x");
+                    out.extend([byte >> 4, byte & 15].iter().filter_map(|d| char::from_digit(u32::from(*d), 16)));
+                }
+            }
+            out
         }
     }
-    out
 }
 
 impl HttpRecord {

@@ -3,7 +3,8 @@
 use super::body::{Chunk, Chunked, Framing};
 use super::event::Event;
 use super::field::{Known, Side, decimal, has_word, is_space};
-use super::line::{Method, Version, is_request_line};
+use super::files::Files;
+use super::line::{METHODS, Method, Version, is_request_line};
 use super::parser::{HttpParser, MAX_UNREAD, Place};
 use crate::packet::Direction;
 use crate::protocols::Observer;
@@ -14,6 +15,13 @@ const HERE: Direction = Direction::ToServer;
 impl HttpParser {
     /// More from the client.
     pub(super) fn request(&mut self, bytes: &[u8], observer: &mut dyn Observer) {
+        self.request_pieces(bytes, observer);
+        if self.outcome.is_none() && matches!(self.place[HERE.index()], Place::Over) {
+            self.finish(HERE, observer);
+        }
+    }
+
+    fn request_pieces(&mut self, bytes: &[u8], observer: &mut dyn Observer) {
         let mut input = bytes;
         while !input.is_empty() && self.outcome.is_none() {
             let taken = match &mut self.place[HERE.index()] {
@@ -21,6 +29,7 @@ impl HttpParser {
                 Place::Simple(_) => self.after_simple_line(input, observer),
                 Place::Fields | Place::Trailer => self.request_fields(input, observer),
                 Place::Body(_) => self.request_body(input, observer),
+                Place::Over => self.behind_request(input, observer),
                 Place::Connect => {
                     let room = MAX_UNREAD.saturating_sub(self.unread[HERE.index()].len()).min(input.len());
                     self.unread[HERE.index()].extend_from_slice(input.get(..room).unwrap_or_default());
@@ -77,7 +86,7 @@ impl HttpParser {
                 let blanks = std::mem::take(blanks);
                 self.place[HERE.index()] = Place::Fields;
                 self.note(HERE, Event::RequestLineNoProtocol);
-                self.request(&blanks, observer);
+                self.request_pieces(&blanks, observer);
                 return taken;
             }
             blanks.push(*byte);
@@ -100,7 +109,7 @@ impl HttpParser {
             Ok((taken, Some(beyond))) => {
                 self.request_head_done(observer);
                 if !beyond.is_empty() {
-                    self.request(&beyond, observer);
+                    self.request_pieces(&beyond, observer);
                 }
                 taken
             }
@@ -114,10 +123,11 @@ impl HttpParser {
     fn request_head_done(&mut self, observer: &mut dyn Observer) {
         let trailer = matches!(self.place[HERE.index()], Place::Trailer);
         if trailer {
-            self.finish(HERE, observer);
+            self.place[HERE.index()] = Place::Over;
             return;
         }
         let Some(transaction) = self.current(HERE) else { return };
+        transaction.request.head.set_whole();
         transaction.request_fields_done();
         let (kind, version) = (transaction.line.kind, transaction.line.version);
         let coding = transaction.request_field(Known::TransferEncoding);
@@ -146,6 +156,9 @@ impl HttpParser {
         for event in events.into_iter().flatten() {
             transaction.events.add(event);
         }
+        if matches!(kind, Method::Post | Method::Put) {
+            transaction.request.files = Files::of_request(transaction.request_field(Known::ContentType));
+        }
         self.set_codings(HERE);
         self.tell(HERE, Progress::Headers, observer);
         match framing {
@@ -155,7 +168,7 @@ impl HttpParser {
                     self.place[HERE.index()] = Place::Connect;
                 }
             }
-            None | Some(Framing::Length(0)) => self.finish(HERE, observer),
+            None | Some(Framing::Length(0)) => self.place[HERE.index()] = Place::Over,
             Some(framing) => self.place[HERE.index()] = Place::Body(framing),
         }
     }
@@ -173,7 +186,7 @@ impl HttpParser {
                 let over = *left == 0;
                 self.body(HERE, input.get(..taken).unwrap_or_default(), observer);
                 if over {
-                    self.finish(HERE, observer);
+                    self.place[HERE.index()] = Place::Over;
                 }
                 taken
             }
@@ -202,6 +215,26 @@ impl HttpParser {
         }
     }
 
+    /// What comes at once behind a request and does not start with a method is still of its body.
+    fn behind_request(&mut self, input: &[u8], observer: &mut dyn Observer) -> usize {
+        let len = memchr::memchr(b'\n', input).map_or(input.len(), |at| at + 1);
+        let line = input.get(..len).unwrap_or_default();
+        let start = line.iter().position(|b| !is_space(*b)).unwrap_or(line.len());
+        let rest = line.get(start..).unwrap_or_default();
+        if rest.is_empty() && line.ends_with(b"\n") {
+            return len;
+        }
+        let word = rest.split(|b| is_space(*b)).next().unwrap_or_default();
+        let cut = word.len() == rest.len();
+        if METHODS.iter().any(|m| *m == word || cut && m.starts_with(word)) || word.is_empty() {
+            self.finish(HERE, observer);
+            return 0;
+        }
+        self.note(HERE, Event::RequestBodyUnexpected);
+        self.body(HERE, line, observer);
+        len
+    }
+
     /// A trailer follows.
     pub(super) fn trailer(&mut self, direction: Direction) {
         self.place[direction.index()] = Place::Trailer;
@@ -222,8 +255,8 @@ impl HttpParser {
         if let Place::Fields = self.place[HERE.index()]
             && let Some(transaction) = self.current(HERE)
         {
+            // Rules on header fields look only at a head that came to its end; the record has what there is.
             transaction.request.head.end_fields();
-            self.request_head_done(observer);
         }
         if self.outcome.is_none() && self.current(HERE).is_some_and(|t| t.request.head.has_line()) {
             self.finish(HERE, observer);

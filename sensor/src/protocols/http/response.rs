@@ -2,7 +2,8 @@
 
 use super::body::{Chunk, Chunked, Framing};
 use super::event::Event;
-use super::field::{Known, Side, decimal, has_word, is_word};
+use super::field::{Known, Side, decimal, has_word, is_space, is_word};
+use super::files::Files;
 use super::line::{Method, Version, is_status_line};
 use super::parser::{HttpParser, MAX_UNREAD, Place};
 use crate::packet::Direction;
@@ -10,11 +11,20 @@ use crate::protocols::{Observer, Status};
 use sekisho_signatures::app::Protocol;
 use sekisho_signatures::buffers::Progress;
 
+/// Longest line that is left out before a status line, in bytes.
+const MAX_JUNK: usize = 1024;
 const HERE: Direction = Direction::ToClient;
 
 impl HttpParser {
     /// More from the server.
     pub(super) fn response(&mut self, bytes: &[u8], observer: &mut dyn Observer) {
+        self.response_pieces(bytes, observer);
+        if self.outcome.is_none() && matches!(self.place[HERE.index()], Place::Over) {
+            self.finish(HERE, observer);
+        }
+    }
+
+    fn response_pieces(&mut self, bytes: &[u8], observer: &mut dyn Observer) {
         let mut input = bytes;
         while !input.is_empty() {
             if self.outcome.is_some() {
@@ -29,9 +39,10 @@ impl HttpParser {
                 Place::Junk => self.junk(input, observer),
                 Place::Fields | Place::Trailer => self.response_fields(input, observer),
                 Place::Body(_) => self.response_body(input, observer),
+                Place::Over => self.behind_response(input, observer),
                 Place::Lost(_) | Place::LostInLine => {
                     let Some((start, taken)) = self.resynchronise(HERE, input, is_status_line) else { return };
-                    self.response(&start, observer);
+                    self.response_pieces(&start, observer);
                     taken
                 }
                 Place::Simple(_) | Place::Connect => input.len(),
@@ -76,8 +87,8 @@ impl HttpParser {
         let head = &mut transaction.response.head;
         if head.bytes().len() < 16 || is_status_line(head.bytes()) != Some(true) {
             // Byte by byte, until it is clear what it is.
-            match head.read_line(input.get(..1).unwrap_or_default()) {
-                Ok((_, true)) => {}
+            let taken = match head.read_line(input.get(..1).unwrap_or_default()) {
+                Ok((taken, true)) => taken,
                 Ok((taken, false)) if is_status_line(head.bytes()) == Some(false) => {
                     self.place[HERE.index()] = Place::Junk;
                     return taken;
@@ -87,9 +98,9 @@ impl HttpParser {
                     self.give_up(HERE, Some(too_much.0), observer);
                     return input.len();
                 }
-            }
+            };
             self.status_line_done(observer);
-            return 1;
+            return taken;
         }
         match head.read_line(input) {
             Ok((taken, false)) => taken,
@@ -104,15 +115,51 @@ impl HttpParser {
         }
     }
 
+    /// A line that is no status line: it is left out if one follows, and else the body starts with it.
     fn junk(&mut self, input: &[u8], observer: &mut dyn Observer) -> usize {
         let Some(transaction) = self.current(HERE) else { return input.len() };
+        let head = &mut transaction.response.head;
+        if head.bytes().last() == Some(&b'\n') {
+            match input.first() {
+                Some(b'h' | b'H') => {
+                    head.clear();
+                    self.place[HERE.index()] = Place::Line;
+                    self.note(HERE, Event::ResponseBodyUnexpected);
+                }
+                _ => self.junk_is_body(observer),
+            }
+            return 0;
+        }
+        let len = memchr::memchr(b'\n', input).map_or(input.len(), |at| at + 1);
+        head.append(input.get(..len).unwrap_or_default());
+        if head.bytes().len() > MAX_JUNK {
+            self.junk_is_body(observer);
+        }
+        len
+    }
+
+    fn junk_is_body(&mut self, observer: &mut dyn Observer) {
+        let Some(transaction) = self.current(HERE) else { return };
         let junk = transaction.response.head.bytes().to_vec();
         transaction.response.head.clear();
+        transaction.response.files = Files::Body;
         self.place[HERE.index()] = Place::Body(Framing::UntilClose);
         self.note(HERE, Event::ResponseBodyUnexpected);
         self.body(HERE, &junk, observer);
-        self.body(HERE, input, observer);
-        input.len()
+    }
+
+    /// What comes at once behind a response and is no status line is still of its body, as browsers have it.
+    fn behind_response(&mut self, input: &[u8], observer: &mut dyn Observer) -> usize {
+        let len = memchr::memchr(b'\n', input).map_or(input.len(), |at| at + 1);
+        let line = input.get(..len).unwrap_or_default();
+        let blank = line.iter().all(|b| is_space(*b) || *b == 0);
+        if !blank && is_status_line(line) != Some(false) {
+            self.finish(HERE, observer);
+            return 0;
+        }
+        self.note(HERE, Event::ResponseBodyUnexpected);
+        self.body(HERE, line, observer);
+        len
     }
 
     fn status_line_done(&mut self, observer: &mut dyn Observer) {
@@ -132,7 +179,7 @@ impl HttpParser {
             Ok((taken, Some(beyond))) => {
                 self.response_head_done(observer);
                 if !beyond.is_empty() {
-                    self.response(&beyond, observer);
+                    self.response_pieces(&beyond, observer);
                 }
                 taken
             }
@@ -145,10 +192,11 @@ impl HttpParser {
 
     fn response_head_done(&mut self, observer: &mut dyn Observer) {
         if matches!(self.place[HERE.index()], Place::Trailer) {
-            self.finish(HERE, observer);
+            self.response_over(observer);
             return;
         }
         let Some(transaction) = self.current(HERE) else { return };
+        transaction.response.head.set_whole();
         let code = transaction.status.code.unwrap_or_default();
         let fields = transaction.response.head.events;
         transaction.events.extend(fields);
@@ -168,6 +216,9 @@ impl HttpParser {
             self.tell(HERE, Progress::Line, observer);
         }
         let framing = self.response_framing(code);
+        if let Some(transaction) = self.current(HERE) {
+            transaction.response.files = Files::Body;
+        }
         self.set_codings(HERE);
         self.tell(HERE, Progress::Headers, observer);
         if code == 101 && !framed {
@@ -175,16 +226,8 @@ impl HttpParser {
             return;
         }
         match framing {
-            None | Some(Framing::Length(0)) => {
-                let connect = self.current(HERE).is_some_and(|t| t.line.kind == Method::Connect);
-                self.finish(HERE, observer);
-                if connect {
-                    self.connect_answered(code, observer);
-                }
-            }
-            Some(framing) => {
-                self.place[HERE.index()] = Place::Body(framing);
-            }
+            None | Some(Framing::Length(0)) => self.response_over(observer),
+            Some(framing) => self.place[HERE.index()] = Place::Body(framing),
         }
     }
 
@@ -273,9 +316,11 @@ impl HttpParser {
     fn response_over(&mut self, observer: &mut dyn Observer) {
         let (connect, code) =
             self.current(HERE).map_or((false, None), |t| (t.line.kind == Method::Connect, t.status.code));
-        self.finish(HERE, observer);
         if connect {
+            self.finish(HERE, observer);
             self.connect_answered(code.unwrap_or_default(), observer);
+        } else {
+            self.place[HERE.index()] = Place::Over;
         }
     }
 
@@ -315,13 +360,16 @@ impl HttpParser {
             self.status_line_done(observer);
         }
         if let Place::Junk = self.place[HERE.index()] {
-            self.junk(&[], observer);
+            self.junk_is_body(observer);
         }
         if let Place::Fields = self.place[HERE.index()]
             && let Some(transaction) = self.current(HERE)
         {
             transaction.response.head.end_fields();
             self.response_head_done(observer);
+        }
+        if self.outcome.is_none() && matches!(self.place[HERE.index()], Place::Over) {
+            self.finish(HERE, observer);
         }
     }
 }

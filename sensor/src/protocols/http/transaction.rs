@@ -3,11 +3,13 @@
 use super::body::Body;
 use super::event::{Event, Events};
 use super::field::{Known, Side};
+use super::files::{Files, parameter};
 use super::head::{Head, Span};
 use super::line::{Method, RequestLine, StatusLine, Version};
-use super::record::HttpRecord;
+use super::record::{HttpRecord, content_range};
 use super::uri::{self, Target};
 use crate::packet::Direction;
+use crate::protocols::file::{FileInfo, FileState};
 use crate::protocols::{Part, Record, Transaction, TransactionState};
 use sekisho_signatures::buffers::{Buffer, Progress};
 
@@ -16,18 +18,20 @@ use sekisho_signatures::buffers::{Buffer, Progress};
 pub(super) struct Message {
     pub(super) head: Head,
     pub(super) body: Body,
+    pub(super) files: Files,
     /// What was told of it.
     pub(super) told: Progress,
 }
 
 impl Message {
     fn new(side: Side) -> Self {
-        Self { head: Head::new(side), body: Body::default(), told: Progress::Start }
+        Self { head: Head::new(side), body: Body::default(), files: Files::None, told: Progress::Start }
     }
 
     fn clear(&mut self, body_limit: usize) {
         self.head.clear();
         self.body.clear(body_limit);
+        self.files = Files::None;
         self.told = Progress::Start;
     }
 
@@ -53,6 +57,8 @@ pub struct HttpTransaction {
     pub(super) interim_seen: bool,
     /// In the second buffer of the request's head.
     uri: Option<Span>,
+    /// Its path, in the same place.
+    path: Option<Span>,
     host: Option<Span>,
     host_in_uri: bool,
     pub(super) port: Option<u16>,
@@ -71,6 +77,7 @@ impl HttpTransaction {
             request_lost: false,
             interim_seen: false,
             uri: None,
+            path: None,
             host: None,
             host_in_uri: false,
             port: None,
@@ -89,6 +96,7 @@ impl HttpTransaction {
         self.request_lost = false;
         self.interim_seen = false;
         self.uri = None;
+        self.path = None;
         self.host = None;
         self.host_in_uri = false;
         self.port = None;
@@ -127,9 +135,10 @@ impl HttpTransaction {
             (Some(host), port)
         } else {
             let parts = Target::parse(raw);
-            parts.normalise(made);
+            let path_end = parts.normalise(made);
             if made.len() > start {
                 self.uri = Some(Span::new(start, made.len()));
+                self.path = Some(Span::new(start, path_end));
             }
             (parts.host, parts.port)
         };
@@ -239,6 +248,9 @@ impl HttpTransaction {
 
     fn field_part(&self, buffer: Buffer, direction: Direction) -> Option<&[u8]> {
         let head = &self.message_ref(direction).head;
+        if !head.is_whole() {
+            return None;
+        }
         let known = match buffer {
             Buffer::HttpAccept => Known::Accept,
             Buffer::HttpAcceptEnc => Known::AcceptEncoding,
@@ -264,6 +276,9 @@ impl HttpTransaction {
     /// Buffers that are put together when asked for.
     fn made_part(&self, buffer: Buffer, direction: Direction, index: usize, out: &mut Vec<u8>) -> Option<()> {
         let head = &self.message_ref(direction).head;
+        if !head.is_whole() {
+            return None;
+        }
         match buffer {
             Buffer::HttpHeader => {
                 let cookie = if direction == Direction::ToServer { Known::Cookie } else { Known::SetCookie };
@@ -297,12 +312,48 @@ impl HttpTransaction {
         Some(()).filter(|()| !out.is_empty())
     }
 
+    /// What is there of a file's bytes.
+    fn file_part(&self, direction: Direction, index: usize) -> Option<Part<'_>> {
+        let message = self.message_ref(direction);
+        let body = &message.body;
+        match &message.files {
+            Files::None => None,
+            Files::Body => {
+                let part = Part { data: body.data(), complete: body.complete() };
+                Some(part).filter(|p| index == 0 && !p.data.is_empty())
+            }
+            Files::Form(form) => {
+                let part = form.parts.get(index)?;
+                let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(body.data().len());
+                let end = part.end.unwrap_or_else(|| form.sure().max(part.start));
+                let data = body.data().get(place(part.start)..place(end))?;
+                Some(Part { data, complete: part.end.is_some() || body.complete() })
+            }
+        }
+    }
+
+    /// The name of a file: what the message says, or the path that was asked for.
+    fn file_name(&self, direction: Direction, index: usize) -> Option<&[u8]> {
+        let message = self.message_ref(direction);
+        match &message.files {
+            Files::None => None,
+            Files::Form(form) => form.parts.get(index).map(|p| &*p.name),
+            Files::Body if index > 0 => None,
+            Files::Body => {
+                let disposition = message.head.get(Known::ContentDisposition);
+                let named = disposition.filter(|_| direction == Direction::ToClient);
+                let named = named.and_then(|d| parameter(d, b"filename")).filter(|n| !n.is_empty());
+                named.or_else(|| self.path.map(|p| self.request.head.made_bytes(p)))
+            }
+        }
+    }
+
     fn body_part(&self, buffer: Buffer, direction: Direction, index: usize) -> Option<Part<'_>> {
         let body = &self.message_ref(direction).body;
         let wanted = match buffer {
             Buffer::HttpRequestBody => direction == Direction::ToServer,
             Buffer::HttpResponseBody => direction == Direction::ToClient,
-            Buffer::FileData => true,
+            Buffer::FileData => return self.file_part(direction, index),
             _ => false,
         };
         let part = Part { data: body.data(), complete: body.complete() };
@@ -343,6 +394,9 @@ impl Transaction for HttpTransaction {
         if let Some(part) = self.body_part(buffer, direction, index) {
             return Some(part);
         }
+        if buffer == Buffer::FileName {
+            return self.file_name(direction, index).map(Part::whole);
+        }
         let found = self.line_part(buffer, direction).or_else(|| self.field_part(buffer, direction));
         if let Some(data) = found {
             return (index == 0).then(|| Part::whole(data));
@@ -356,8 +410,32 @@ impl Transaction for HttpTransaction {
     }
 
     fn number(&self, buffer: Buffer, direction: Direction, index: usize) -> Option<u64> {
-        let body = &self.message_ref(direction).body;
-        (buffer == Buffer::Filesize && index == 0 && body.total > 0).then_some(body.total)
+        let file = Some(buffer).filter(|b| *b == Buffer::Filesize).and_then(|_| self.file(direction, index))?;
+        Some(file.size)
+    }
+
+    fn file(&self, direction: Direction, index: usize) -> Option<FileInfo> {
+        let message = self.message_ref(direction);
+        let body = &message.body;
+        let (size, cut) = match &message.files {
+            Files::None => return None,
+            Files::Body => (body.total, body.cut || !body.ended),
+            Files::Form(form) => {
+                let part = form.parts.get(index)?;
+                (part.end?.saturating_sub(part.start), body.cut && index + 1 == form.parts.len())
+            }
+        };
+        if size == 0 || matches!(message.files, Files::Body) && index > 0 {
+            return None;
+        }
+        let range = message.head.get(Known::ContentRange).filter(|_| direction == Direction::ToClient);
+        Some(FileInfo {
+            name: self.file_name(direction, index).unwrap_or_default().into(),
+            state: if cut || body.gap { FileState::Truncated } else { FileState::Closed },
+            gaps: body.gap,
+            size,
+            range: range.and_then(content_range).map(|(start, end, _)| (start, end)),
+        })
     }
 
     fn record(&self, _direction: Direction, _alert: bool) -> Option<Box<dyn Record>> {

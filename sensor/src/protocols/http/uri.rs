@@ -54,14 +54,15 @@ impl<'a> Target<'a> {
         if self.host.is_none() { target } else { tail }
     }
 
-    /// Path, query and fragment, normalised, into `out`.
-    pub(super) fn normalise(&self, out: &mut Vec<u8>) {
+    /// Path, query and fragment, normalised, into `out`; where in it the path ends.
+    pub(super) fn normalise(&self, out: &mut Vec<u8>) -> usize {
         if let Some(path) = self.path {
             let start = out.len();
             decode_path(path, out);
             bestfit::fold_utf8(out, start);
             remove_dots(out, start);
         }
+        let path_end = out.len();
         if let Some(query) = self.query {
             out.push(b'?');
             decode(query, out);
@@ -70,6 +71,7 @@ impl<'a> Target<'a> {
             out.push(b'#');
             decode(fragment, out);
         }
+        path_end
     }
 }
 
