@@ -11,6 +11,7 @@ use super::rules::{self, Rules};
 use super::socket::{self, SocketError};
 use crate::config::{Config, ConfigError};
 use crate::detect::handover::{Equipment, Handover};
+use crate::detect::hyperscan::give_memory_back;
 use crate::detect::lasting::Lasting;
 use crate::output::OutputsHandle;
 use crate::output::status::grouped;
@@ -243,7 +244,9 @@ impl Reloading {
         let before = self.live.status();
         // Of a ruleset that never came to be nothing shall last.
         let mut lasting = self.lasting.clone();
-        let rules = rules::compile_next(&config, &self.rules, &mut lasting).map_err(|error| error.to_string())?;
+        let rules = rules::compile_next(&config, &self.rules, &mut lasting).map_err(|error| error.to_string());
+        give_memory_back();
+        let rules = rules?;
         if rules.in_use() == 0 && before.loaded > 0 {
             return Err(format!(
                 "none of the new rules can be used ({} with errors, {} skipped), and {} are judged now",
@@ -279,6 +282,7 @@ impl Reloading {
             std::thread::sleep(Duration::from_millis(1));
             waiting.retain(|worker| worker.take_retired().is_none());
         }
+        give_memory_back();
         Ok(())
     }
 

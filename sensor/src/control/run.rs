@@ -17,7 +17,7 @@ use super::socket::{ControlSocket, Request, SocketError, commands};
 use crate::capture::afxdp::Socket;
 use crate::capture::afxdp_config::OpenError;
 use crate::config::{Config, ConfigError, InterfaceConfig};
-use crate::detect::hyperscan::HyperscanError;
+use crate::detect::hyperscan::{HyperscanError, give_memory_back};
 use crate::detect::lasting::Lasting;
 use crate::detect::threshold::Thresholds;
 use crate::output::metrics::{Metrics, MetricsError};
@@ -116,6 +116,7 @@ pub fn run(arguments: &RunArguments) -> Result<ExitCode, RunError> {
     let mut sensor = Sensor::start(&config, &rules, again)?;
     print!("{}", sensor.describe(&config, &rules));
     drop(rules);
+    give_memory_back();
     sensor.watch(&signals);
     Ok(sensor.stop())
 }
