@@ -323,6 +323,10 @@ impl<T: Tracer> Path<T> {
         let report = self.streams.segment(&mut flow.tcp, packet, tcp, direction, &mut sink);
         cx.established = flow.established();
         match report.payload {
+            // Data that belongs to no stream: that of a SYN which is not accepted early, or of a reset (RFC 9293 §3.5.2).
+            PayloadFate::Empty if !packet.payload.is_empty() => {
+                self.detector.payload(cx, Some(&mut flow.user), true);
+            }
             PayloadFate::InOrder | PayloadFate::Empty | PayloadFate::BeyondDepth => {
                 self.detector.headers(cx, Some(&mut flow.user));
             }

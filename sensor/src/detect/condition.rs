@@ -149,6 +149,22 @@ fn verify(of: ChecksumOf, packet: &Packet<'_>, ip: &Ip<'_>) -> bool {
     }
 }
 
+/// Length of an ICMP message's header: what its type says stands before the data (RFC 792, RFC 950, RFC 1256), as far as it
+/// is there.
+fn icmpv4_header(kind: u8, message: &[u8]) -> usize {
+    const ROUTER_ADVERTISEMENT: u8 = 9;
+    let len = match (kind, message) {
+        (ROUTER_ADVERTISEMENT, [_, _, _, _, addresses, words, ..]) => {
+            SHORT_HEADER + usize::from(*addresses) * usize::from(*words) * 4
+        }
+        // Timestamp and its reply, address mask and its reply.
+        (13 | 14, _) => 20,
+        (17 | 18, _) => 12,
+        _ => SHORT_HEADER,
+    };
+    len.min(message.len())
+}
+
 /// A header of the packet, as bytes on the wire; `None` where it has no such header. Addresses are made in `address`.
 pub(super) fn header<'a>(buffer: Buffer, packet: &Packet<'a>, address: &'a mut [u8; 16]) -> Option<&'a [u8]> {
     let ip = packet.ip.as_ref()?;
@@ -160,9 +176,8 @@ pub(super) fn header<'a>(buffer: Buffer, packet: &Packet<'a>, address: &'a mut [
             let len = usize::from(ip.payload.get(12)? >> 4) * 4;
             ip.payload.get(..len)
         }
-        (Buffer::UdpHdr, Transport::Udp)
-        | (Buffer::Icmpv4Hdr, Transport::Icmp(_))
-        | (Buffer::Icmpv6Hdr, Transport::Icmpv6(_)) => short(),
+        (Buffer::Icmpv4Hdr, Transport::Icmp(header)) => ip.payload.get(..icmpv4_header(header.kind, ip.payload)),
+        (Buffer::UdpHdr, Transport::Udp) | (Buffer::Icmpv6Hdr, Transport::Icmpv6(_)) => short(),
         (Buffer::IgmpHdr, _) => igmp(packet),
         (Buffer::IpSrc | Buffer::IpDst, _) => {
             let which = if buffer == Buffer::IpSrc { ip.src } else { ip.dst };
@@ -171,5 +186,28 @@ pub(super) fn header<'a>(buffer: Buffer, packet: &Packet<'a>, address: &'a mut [
             address.get(from..)
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_icmp_header_is_as_long_as_its_type_says() {
+        let advertisement = [9, 0, 0, 0, 2, 2, 0, 30];
+        assert_eq!(icmpv4_header(9, &[&advertisement[..], &[0; 16]].concat()), 24);
+        assert_eq!(icmpv4_header(9, &advertisement), 8);
+        assert_eq!(icmpv4_header(9, &[9, 0, 0]), 3);
+        assert_eq!(icmpv4_header(13, &[0; 40]), 20);
+        assert_eq!(icmpv4_header(8, &[0; 40]), 8);
+    }
+
+    #[test]
+    fn ip_options_are_found_and_broken_ones_end_the_search() {
+        let with = |options: &[u8]| [&[0x46; 20][..], options].concat();
+        assert!(has_option(&with(&[1, 7, 3, 0]), Some(7)) && has_option(&with(&[1, 7, 3, 0]), None));
+        assert!(!has_option(&with(&[0, 7, 3, 0]), Some(7)));
+        assert!(!has_option(&with(&[68, 0, 7, 3]), Some(7)) && !has_option(&with(&[68]), Some(7)));
     }
 }

@@ -318,7 +318,7 @@ impl<T: Tracer> Detector<T> {
             for guarded in group.guarded(hit.literal) {
                 let Some(rule) = engine.rule(guarded.rule) else { continue };
                 let start = hit.to.wrapping_sub(u64::from(guarded.content_to_end));
-                if (rule.inspection.packet || stream_rules) && in_range(start, guarded.starts) {
+                if (rule.inspection.packet || stream_rules && !rule.only_stream) && in_range(start, guarded.starts) {
                     candidates.push(Candidate { rule: guarded.rule, at: hit.to, place: Where::Packet });
                 }
             }
@@ -348,6 +348,11 @@ impl<T: Tracer> Detector<T> {
     #[cold]
     pub fn events(&mut self, cx: &PacketContext<'_>, flow: Option<&mut FlowDetect>) {
         let engine = cx.engine;
+        // What kept its transport from being read does not change which protocol it is.
+        let class = class_by_number(cx.packet).unwrap_or(cx.class);
+        let to_server = cx.direction != Some(Direction::ToClient);
+        let group = if class == cx.class { cx.group } else { engine.ruleset.groups.find(class, to_server, 0) };
+        let cx = &PacketContext { class, group, ..*cx };
         let Some(group) = engine.group(cx.group) else { return };
         let mut candidates = std::mem::take(&mut self.candidates);
         candidates.clear();
@@ -473,6 +478,20 @@ impl<T: Tracer> Detector<T> {
             };
             out.extend(rules.filter(wanted).map(header));
         }
+    }
+}
+
+/// The class of a packet whose transport header could not be read, by the protocol's number.
+fn class_by_number(packet: &Packet<'_>) -> Option<PacketClass> {
+    use crate::packet::{IpProto, Transport};
+    let ip = packet.ip.filter(|ip| matches!(packet.transport, Transport::None) && !ip.is_fragment)?;
+    match ip.proto {
+        IpProto::TCP => Some(PacketClass::Tcp),
+        IpProto::UDP => Some(PacketClass::Udp),
+        IpProto::ICMP => Some(PacketClass::Icmp),
+        IpProto::ICMPV6 => Some(PacketClass::Icmpv6),
+        IpProto::SCTP => Some(PacketClass::Sctp),
+        _ => None,
     }
 }
 

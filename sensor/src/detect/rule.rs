@@ -231,6 +231,8 @@ pub struct Rule {
     pub program: Program,
     /// They set variables that conditions on other buffers use.
     pub payload_first: bool,
+    /// Never judged on a packet alone: `tcp-stream`, `flow:only_stream`.
+    pub only_stream: bool,
     /// Some condition on a header fills a set: these come after all others.
     pub headers_last: bool,
     /// Where they are judged.
@@ -310,6 +312,7 @@ impl Rule {
             kept: KeptOps::new(signature, kept, ints)?,
             program: Program::new(signature, kept)?,
             payload_first,
+            only_stream: header.proto == HeaderProto::TcpStream || signature.flow.stream == Some(true),
             headers_last,
             inspection,
             action: signature.action,

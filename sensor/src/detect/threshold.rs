@@ -189,6 +189,32 @@ mod tests {
     }
 
     #[test]
+    fn a_rate_filter_changes_the_action_for_its_time() {
+        use sekisho_signatures::model::Action;
+        use sekisho_signatures::threshold_config::Subject;
+        let exceeds = |timeout_s, seconds: &[u64]| -> Vec<u64> {
+            let thresholds = Thresholds::default();
+            let filter = RateFilter {
+                subject: Subject { gid: 1, sid: 1 },
+                track: TrackBy::Source,
+                count: 2,
+                seconds: 10,
+                new_action: Action::Drop,
+                timeout_s,
+            };
+            let parties = Parties { src: Addr(1), dst: Addr(2), flow_id: 0 };
+            let at = |s: &&u64| thresholds.exceeds((1, 1), &filter, parties, Timestamp::from_parts(**s, 0));
+            seconds.iter().filter(at).copied().collect()
+        };
+        // The third within ten seconds, and all for thirty more; then it counts anew.
+        assert_eq!(exceeds(30, &[1, 2, 3, 20, 33, 34, 35, 36]), [3, 20, 33, 36]);
+        // Too slow for it.
+        assert_eq!(exceeds(30, &[1, 6, 11, 16, 21, 26]), [0; 0]);
+        // Without a time-out, as long as they come this fast.
+        assert_eq!(exceeds(0, &[1, 2, 3, 4, 20, 21]), [3, 4]);
+    }
+
+    #[test]
     fn sources_count_apart_and_memory_is_bounded() {
         let thresholds = Thresholds::default();
         let threshold = Threshold { kind: ThresholdKind::Limit, track: TrackBy::Source, count: 1, seconds: 60 };

@@ -268,3 +268,39 @@ impl TcpSession {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn segment(seq: u32, flags: u8) -> Tcp<'static> {
+        Tcp {
+            seq,
+            ack: 0,
+            flags: TcpFlags(flags),
+            window: 0,
+            urgent: 0,
+            options: &[],
+            mss: None,
+            window_scale: None,
+            sack_permitted: false,
+            timestamps: None,
+        }
+    }
+
+    #[test]
+    fn sizes_count_the_segment_at_hand_and_go_on_behind_the_end_of_the_sequence_space() {
+        let mut session = TcpSession::default();
+        let to_server = Direction::ToServer;
+        assert_eq!(session.sizes(), [0, 0]);
+        assert_eq!(session.sizes_with(&segment(u32::MAX - 5, TcpFlags::SYN), 0, to_server), [1, 0]);
+        session.halves[0].start(u32::MAX - 5);
+        session.halves[0].marks |= Half::KNOWN;
+        assert_eq!(session.sizes(), [1, 0]);
+        assert_eq!(session.sizes_with(&segment(u32::MAX - 4, 0), 100, to_server), [101, 0]);
+        assert_eq!(session.sizes_with(&segment(u32::MAX - 4, TcpFlags::FIN), 100, to_server), [102, 0]);
+        // An old segment takes nothing back, and of the other side nothing is known.
+        assert_eq!(session.sizes_with(&segment(u32::MAX - 50, 0), 10, to_server), [1, 0]);
+        assert_eq!(session.sizes_with(&segment(7, 0), 10, Direction::ToClient), [1, 0]);
+    }
+}
