@@ -327,12 +327,12 @@ impl<T: Tracer> Detector<T> {
                 CaptureOn::Alert => finding.captures.push((name, value)),
             }
         }
-        if let Some(flow) = flow {
-            if !of_flow.is_empty() || !carried.entropies.is_empty() {
-                let kept = flow.kept.get_or_insert_default();
-                of_flow.into_iter().for_each(|(name, value)| keep(&mut kept.captures, name, value));
-                carried.entropies.drain(..).for_each(|(of, value)| keep(&mut kept.entropies, of, value));
-            }
+        if let Some(flow) = flow
+            && (!of_flow.is_empty() || !carried.entropies.is_empty())
+        {
+            let kept = flow.kept.get_or_insert_default();
+            of_flow.into_iter().for_each(|(name, value)| keep(&mut kept.captures, name, value));
+            carried.entropies.drain(..).for_each(|(of, value)| keep(&mut kept.entropies, of, value));
         }
         let empty = finding.captures.is_empty() && finding.packet.is_empty() && finding.contexts.is_empty();
         (!empty).then(|| Arc::new(finding))
