@@ -126,6 +126,8 @@ pub struct FlowAccount {
     pub(super) gate: Option<(usize, Option<(String, String)>)>,
     #[serde(skip)]
     pub(super) gate_seen: u64,
+    #[serde(skip)]
+    pub(super) last_place: String,
 }
 
 /// Why flows did not come near, or not further: how many for each reason.

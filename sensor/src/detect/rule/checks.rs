@@ -1,12 +1,13 @@
 //! The conditions of a rule's gate one by one, with what was there: the same fields that [`Rule::admits`] asks, for who wants
 //! to know which of them failed.
 
-use super::{AppGate, Gate, OddEvent, PacketContext, Rule, holds};
+use super::{AppGate, Gate, OddEvent, PacketContext, Rule, classes, holds};
 use crate::detect::explain::account::{Outcome, Step};
 use crate::detect::explain::words::{self, HeaderWords};
 use crate::packet::Direction;
 use crate::protocols::{Recognition, TransactionState};
 use sekisho_signatures::group::PacketClass;
+use sekisho_signatures::model::HeaderProto;
 
 impl Gate {
     fn ends(&self, words: &HeaderWords, cx: &PacketContext<'_>, src: usize) -> Vec<Step> {
@@ -82,7 +83,7 @@ impl AppGate {
 /// What is known of a protocol, in words.
 pub(in crate::detect) fn recognised(recognition: Recognition) -> String {
     match recognition {
-        Recognition::Unknown => "not recognised yet".to_owned(),
+        Recognition::Unknown => "not recognised so far".to_owned(),
         Recognition::Failed => "none that is known".to_owned(),
         Recognition::Known(protocol) => format!("recognised as {protocol}"),
     }
@@ -106,7 +107,10 @@ impl Rule {
         let mut steps = vec![];
         let class = gate.classes & 1 << cx.class as u8 != 0 && (!gate.needs_ip || cx.packet.ip.is_some());
         let found = if cx.packet.ip.is_some() { class_name(cx.class) } else { "no IP" };
-        steps.push(Step::new(format!("protocol {}", words.protocol), class, found));
+        // What an application protocol asks of the transport goes without saying.
+        if !class || gate.classes != classes(HeaderProto::App) || self.app.protocols.is_empty() {
+            steps.push(Step::new(format!("protocol {}", words.protocol), class, found));
+        }
         if gate.ip_version != 0 {
             let version = cx.packet.ip.map_or(0, |ip| ip.version);
             let found = format!("IPv{version}");
