@@ -255,8 +255,10 @@ impl HttpParser {
         if let Place::Fields = self.place[HERE.index()]
             && let Some(transaction) = self.current(HERE)
         {
-            // Rules on header fields look only at a head that came to its end; the record has what there is.
+            // Of a head that never came to its end the fields are there, but nothing is made of them: no host, no body.
             transaction.request.head.end_fields();
+            transaction.request.head.set_whole();
+            self.tell(HERE, Progress::Headers, observer);
         }
         if self.outcome.is_none() && self.current(HERE).is_some_and(|t| t.request.head.has_line()) {
             self.finish(HERE, observer);

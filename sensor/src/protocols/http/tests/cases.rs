@@ -116,8 +116,11 @@ fn pipelined_requests_are_answered_in_order() {
 fn heads_that_are_cut_short_count() {
     let told = response(b"HTTP/1.1 200 OK\r\nServer: x\r\nFoo: b");
     told.expect(&["0 ToClient http.server x", "0 ToClient http.response_header Foo: b"]);
-    let told = request(b"GET / HTTP/1.0\r\nFoo: b");
+    let told = request(b"GET / HTTP/1.0\r\nHost: a\r\nFoo: b\r\nBar: c");
     told.expect(&["0 ToServer http.request_header Foo: b"]);
+    assert!(
+        !told.lines.iter().any(|l| l.contains("http.request_header Bar") || l.starts_with("0 ToServer http.host "))
+    );
 }
 
 #[test]
