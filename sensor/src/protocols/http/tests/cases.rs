@@ -172,3 +172,12 @@ fn behind_a_gap_the_next_message_is_found() {
     assert_eq!(parser.pending(), 0);
     told.expect(&["1 ToServer http.uri /2", "0 ToClient http.response_body abcij", "1 ToClient http.stat_code 404"]);
 }
+
+#[test]
+fn authorization_of_a_kind_that_is_not_known() {
+    let told = |value: &str| request(format!("GET / HTTP/1.1\r\nHost: a\r\nAuthorization: {value}\r\n\r\n").as_bytes());
+    told("Secret abc").expect(&["0 ToServer event request_auth_unrecognized"]);
+    for known in ["Basic YTpi", "digest a=b", "Bearer  x"] {
+        assert!(!told(known).has("0 ToServer event request_auth_unrecognized"), "{known}");
+    }
+}
