@@ -25,7 +25,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         "`app-layer-event:PROTOCOL.NAME`: something was odd about the protocol, `http.request_field_too_long` for instance.",
     ),
     Keyword::new("uricontent", PATTERN, uricontent, "`uricontent:[!]\"…\"`: a content in `http.uri`."),
-    Keyword::new("urilen", PLAIN, urilen, "`urilen:[op]N[,norm|raw]`: the length of the URI; raw unless said."),
+    Keyword::new("urilen", PLAIN, urilen, "`urilen:[op]N[,norm|raw]`: the length of the URI; normalised unless said."),
     Keyword::new(
         "absent",
         OPTIONAL,
@@ -99,8 +99,8 @@ fn urilen(checker: &mut Checker<'_>, name: &'static str, option: &RuleOption<'_>
     let value = text(option);
     let (length, which) = value.split_once(b',').unwrap_or((value, value.from(value.bytes.len())));
     let buffer = match which.trim().bytes {
-        b"norm" => Buffer::HttpUri,
-        b"" | b"raw" => Buffer::HttpUriRaw,
+        b"" | b"norm" => Buffer::HttpUri,
+        b"raw" => Buffer::HttpUriRaw,
         _ => return Err(invalid(name, which, "norm or raw after the comma")),
     };
     match number::test(name, length, u64::from(u16::MAX))? {

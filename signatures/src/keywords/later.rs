@@ -26,8 +26,6 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     later("flow.elephant", "`flow.elephant`: the flow is large."),
     later("app-layer-state", "`app-layer-state`: how far a transaction is."),
     later("frame", "`frame`: a part of a protocol's message."),
-    later("fileext", "`fileext`: the extension of a file's name."),
-    later("filename", "`filename`: a file's name."),
     later("filemagic", "`filemagic`: what libmagic says of a file."),
     later("filemd5", "`filemd5`: a file's MD5 is in a list."),
     later("filesha1", "`filesha1`: a file's SHA-1 is in a list."),

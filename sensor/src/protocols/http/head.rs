@@ -299,7 +299,8 @@ impl Head {
     /// No more bytes come: what there is of the fields is all.
     pub(super) fn end_fields(&mut self) {
         if let Ok(None) = self.scan(true) {
-            let end = self.bytes.len();
+            // A client's line counts once it ended; a server's, as browsers have it, also if the connection did.
+            let end = if self.side == Side::Response { self.bytes.len() } else { self.field_at };
             if self.field_at < end {
                 // Too many fields cannot be told any more.
                 let _ = self.add_field(self.field_at, end);

@@ -159,6 +159,9 @@ impl HttpParser {
         if matches!(kind, Method::Post | Method::Put) {
             transaction.request.files = Files::of_request(transaction.request_field(Known::ContentType));
         }
+        if transaction.request_field(Known::Authorization).is_some_and(|value| !is_known_authorization(value)) {
+            transaction.events.add(Event::AuthUnrecognized);
+        }
         self.set_codings(HERE);
         self.tell(HERE, Progress::Headers, observer);
         match framing {
@@ -255,11 +258,19 @@ impl HttpParser {
         if let Place::Fields = self.place[HERE.index()]
             && let Some(transaction) = self.current(HERE)
         {
-            // Rules on header fields look only at a head that came to its end; the record has what there is.
+            // Of a head that never came to its end the fields are there, but nothing is made of them: no host, no body.
             transaction.request.head.end_fields();
+            transaction.request.head.set_whole();
+            self.tell(HERE, Progress::Headers, observer);
         }
         if self.outcome.is_none() && self.current(HERE).is_some_and(|t| t.request.head.has_line()) {
             self.finish(HERE, observer);
         }
     }
+}
+
+/// The schemes of RFC 7617, 7616 and 6750.
+fn is_known_authorization(value: &[u8]) -> bool {
+    let scheme = value.split(|b| is_space(*b)).find(|w| !w.is_empty()).unwrap_or_default();
+    [&b"basic"[..], b"digest", b"bearer"].iter().any(|known| scheme.eq_ignore_ascii_case(known))
 }

@@ -142,7 +142,7 @@ impl HttpTransaction {
             }
             (parts.host, parts.port)
         };
-        let Some(host) = host else { return };
+        let Some(host) = host.filter(|h| !h.is_empty()) else { return };
         let start = made.len();
         uri::decode(host, made);
         made.make_ascii_lowercase_from(start);

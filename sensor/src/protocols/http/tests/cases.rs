@@ -116,8 +116,11 @@ fn pipelined_requests_are_answered_in_order() {
 fn heads_that_are_cut_short_count() {
     let told = response(b"HTTP/1.1 200 OK\r\nServer: x\r\nFoo: b");
     told.expect(&["0 ToClient http.server x", "0 ToClient http.response_header Foo: b"]);
-    let told = request(b"GET / HTTP/1.0\r\nFoo: b");
+    let told = request(b"GET / HTTP/1.0\r\nHost: a\r\nFoo: b\r\nBar: c");
     told.expect(&["0 ToServer http.request_header Foo: b"]);
+    assert!(
+        !told.lines.iter().any(|l| l.contains("http.request_header Bar") || l.starts_with("0 ToServer http.host "))
+    );
 }
 
 #[test]
@@ -168,4 +171,13 @@ fn behind_a_gap_the_next_message_is_found() {
     parser.data(ToClient, b"ijHTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n", &mut told);
     assert_eq!(parser.pending(), 0);
     told.expect(&["1 ToServer http.uri /2", "0 ToClient http.response_body abcij", "1 ToClient http.stat_code 404"]);
+}
+
+#[test]
+fn authorization_of_a_kind_that_is_not_known() {
+    let told = |value: &str| request(format!("GET / HTTP/1.1\r\nHost: a\r\nAuthorization: {value}\r\n\r\n").as_bytes());
+    told("Secret abc").expect(&["0 ToServer event request_auth_unrecognized"]);
+    for known in ["Basic YTpi", "digest a=b", "Bearer  x"] {
+        assert!(!told(known).has("0 ToServer event request_auth_unrecognized"), "{known}");
+    }
 }

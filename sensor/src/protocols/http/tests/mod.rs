@@ -1,6 +1,8 @@
 //! Cases as bytes, property tests.
 
 mod cases;
+mod files;
+mod properties;
 
 use super::{HttpConfig, HttpParser};
 use crate::packet::Direction;
@@ -53,6 +55,15 @@ impl Observer for Told {
     fn event(&mut self, transaction: Option<&mut dyn Transaction>, direction: Direction, event: &'static str) {
         let id = transaction.map(|t| t.state().id);
         self.lines.push(format!("{} {direction:?} event {event}", id.map_or(String::new(), |i| i.to_string())));
+    }
+
+    fn file(&mut self, transaction: &mut dyn Transaction, direction: Direction, index: usize) {
+        let Some(file) = transaction.file(direction, index) else { return };
+        let id = transaction.state().id;
+        let gaps = if file.gaps { " gaps" } else { "" };
+        let range = file.range.map_or(String::new(), |(first, last)| format!(" of {first}-{last}"));
+        let name = file.name.escape_ascii();
+        self.lines.push(format!("{id} {direction:?} file {name} {:?} {}{gaps}{range}", file.state, file.size));
     }
 
     fn log(&mut self, transaction: &mut dyn Transaction, direction: Direction) {
