@@ -100,4 +100,13 @@ impl TransactionState {
     pub fn new(id: u64) -> Self {
         Self { id, ..Self::default() }
     }
+
+    /// Makes it that of the next transaction, for parsers that use their memory again.
+    pub fn renew(&mut self, id: u64) {
+        let Self { mut events, mut waiting, mut matched, .. } = std::mem::take(self);
+        events.clear();
+        waiting.clear();
+        matched.clear();
+        *self = Self { id, events, waiting, matched, ..Self::default() };
+    }
 }
