@@ -32,7 +32,7 @@ use crate::output::{EventSender, EventType};
 use crate::packet::{Direction, Ip, IpProto, Packet, Tcp, TcpFlags, Transport};
 use crate::protocols::registry::Transport as AppTransport;
 use crate::protocols::{FlowApp, Recognition};
-use crate::stream::{PayloadFate, StreamConfig, StreamCounters, StreamEngine, StreamEvent, StreamSink};
+use crate::stream::{PayloadFate, StreamConfig, StreamCounters, StreamEngine, StreamEvent, StreamSink, has_fast_open};
 use crate::time::Timestamp;
 use crate::verdict::Verdict;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -323,8 +323,11 @@ impl<T: Tracer> Path<T> {
         let report = self.streams.segment(&mut flow.tcp, packet, tcp, direction, &mut sink);
         cx.established = flow.established();
         match report.payload {
-            // Data that belongs to no stream: that of a SYN which is not accepted early, or of a reset (RFC 9293 §3.5.2).
+            // Data that belongs to no stream: that of a reset (RFC 9293 §3.5.2), or of a SYN that asks for no early acceptance.
             PayloadFate::Empty if !packet.payload.is_empty() => {
+                self.detector.payload(cx, Some(&mut flow.user), true);
+            }
+            PayloadFate::Buffered if tcp.flags.any(TcpFlags::SYN) && !has_fast_open(tcp.options) => {
                 self.detector.payload(cx, Some(&mut flow.user), true);
             }
             PayloadFate::InOrder | PayloadFate::Empty | PayloadFate::BeyondDepth => {

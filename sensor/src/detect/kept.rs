@@ -61,6 +61,8 @@ pub struct Kept {
     pub thresholds: Arc<ThresholdConfig>,
     /// Sets that could not be had: rules that name them are left out.
     set_errors: Arc<FxHashMap<Box<str>, String>>,
+    /// By gid and sid: rules that say something else of a set than those before them; they are left out.
+    rule_errors: Arc<FxHashMap<(u32, u32), String>>,
     /// Names of `flowint`, by number.
     ints: Arc<Vec<Box<str>>>,
 }
@@ -78,6 +80,7 @@ impl Default for Kept {
             countries: None,
             thresholds: Arc::default(),
             set_errors: Arc::default(),
+            rule_errors: Arc::default(),
             ints: Arc::default(),
         }
     }
@@ -114,22 +117,21 @@ impl Kept {
                 options
             };
             for condition in signature.buffers.iter().flat_map(|b| &b.conditions) {
-                let (name, result) = match condition {
+                let result = match condition {
                     BufferCondition::Dataset(set) => {
                         let changed = !matches!(
                             set.command,
                             sekisho_signatures::kept::SetCommand::IsSet
                                 | sekisho_signatures::kept::SetCommand::IsNotSet
                         );
-                        (&set.name, wants.add(&set.name, &resolved(&set.options), changed, false))
+                        wants.add(&set.name, &resolved(&set.options), changed, false)
                     }
-                    BufferCondition::Datarep(set) => {
-                        (&set.name, wants.add(&set.name, &resolved(&set.options), false, true))
-                    }
+                    BufferCondition::Datarep(set) => wants.add(&set.name, &resolved(&set.options), false, true),
                     _ => continue,
                 };
                 if let Err(error) = result {
-                    Arc::make_mut(&mut self.set_errors).insert(name.clone(), error.to_string());
+                    let rule = (signature.gid, signature.sid);
+                    Arc::make_mut(&mut self.rule_errors).insert(rule, error.to_string());
                     errors.push(error);
                 }
             }
@@ -231,6 +233,9 @@ impl KeptOps {
     /// # Errors
     /// Where the rule asks for a list that is not configured.
     pub(super) fn new(signature: &Signature, kept: &Kept, ints: &HashMap<Box<str>, u16>) -> Result<Self, ProgramError> {
+        if let Some(error) = kept.rule_errors.get(&(signature.gid, signature.sid)) {
+            return Err(ProgramError::NoSet(error.clone()));
+        }
         let conditions = &signature.kept;
         let reputations = conditions.reputations.iter().map(|condition| {
             let lists = kept.reputation.as_ref().ok_or(ProgramError::NoReputation)?;

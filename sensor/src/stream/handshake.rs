@@ -323,7 +323,7 @@ fn note_options(half: &mut Half, tcp: &Tcp<'_>, seconds: u32) {
 }
 
 /// Whether a SYN's options ask for TCP Fast Open.
-fn has_fast_open(mut options: &[u8]) -> bool {
+pub(crate) fn has_fast_open(mut options: &[u8]) -> bool {
     loop {
         match *options {
             [OPTION_FAST_OPEN, ..] => return true,

@@ -25,6 +25,7 @@ mod tests;
 mod tracker;
 
 pub use event::{StreamEvent, StreamEventSet};
+pub(crate) use handshake::has_fast_open;
 pub use session::TcpSession;
 
 use crate::packet::Direction;
