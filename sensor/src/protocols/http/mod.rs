@@ -4,6 +4,11 @@
 //! sensor must read what browsers and servers read; OISF's own parser is published as a crate, but offers its transactions
 //! and hooks only through a C interface of raw pointers, and allocates for each header field.
 //!
+//! Where bytes are cut changes nothing that is told, but for one thing, in which Suricata is followed: what comes in one piece
+//! with the end of a message and starts no other one still belongs to its body; what comes later does not.
+//!
+//! Files are the body of a response, the body of a PUT or POST, and the parts of a form with a file name (at most 64).
+//!
 //! Bounds, per flow: [`HttpConfig::max_transactions`] unfinished transactions, over which it gives up. Per message: a first line
 //! or header field of 18,000 bytes, 256 KiB and 1,024 fields of head, over which it gives up; the configured bytes of body.
 //! Decompression: [`DecompressLimits`]; after three bombs in a flow, nothing more is decompressed.

@@ -111,6 +111,8 @@ fn a_request_head_that_never_ends_has_fields_and_no_host() {
     let (told, _) = run(&[(ToServer, b"GET /x HTTP/1.1\r\nHost: h\r\nUser-Agent: u\r\n\x1d\n")]);
     told.expect(&["0 ToServer http.uri /x", "0 ToServer http.user_agent u"]);
     assert!(!told.lines.iter().any(|l| l.starts_with("0 ToServer http.host ")));
+    let (lone, _) = run(&[(ToServer, b"GET /x HTTP/1.1\r\nUser-Agent: u\r\n\r\x0e")]);
+    lone.expect(&["0 ToServer http.user_agent u"]);
     assert!(told.lines.iter().any(|l| l.contains(r#""http_user_agent":"u""#)));
 }
 

@@ -1,7 +1,7 @@
 //! Cutting a conversation up changes nothing, and broken bytes break nothing.
 //!
 //! One thing does depend on how bytes come, and is left out: what follows a message at once and is no first line counts to its
-//! body only if it came with the message's end (see [`super::super`]).
+//! body only if it came with the message's end.
 
 use super::*;
 use flate2::Compression;
