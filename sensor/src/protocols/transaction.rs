@@ -100,4 +100,18 @@ impl TransactionState {
     pub fn new(id: u64) -> Self {
         Self { id, ..Self::default() }
     }
+
+    /// Makes it that of the next transaction, whose number this is. Memory that it holds is kept for that.
+    pub fn restart(&mut self, id: u64) {
+        // By name, so that a new field cannot be forgotten.
+        let Self { id: number, events, inspected, searched, waiting, matched, bits, quiet } = self;
+        *number = id;
+        events.clear();
+        *inspected = [Progress::Start; 2];
+        *searched = [0; 2];
+        waiting.clear();
+        matched.clear();
+        bits.clear();
+        *quiet = false;
+    }
 }

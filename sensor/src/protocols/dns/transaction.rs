@@ -33,8 +33,7 @@ impl DnsTransaction {
 
     /// Begins the next transaction, with this number.
     pub(super) fn begin(&mut self, id: u64, direction: Direction) {
-        self.state.id = id;
-        self.state.events.clear();
+        self.state.restart(id);
         self.direction = direction;
     }
 
