@@ -457,6 +457,7 @@ pub fn check(
         })
         .collect();
     signature.text = String::from_utf8_lossy(text.trim_ascii()).into();
+    signature.shrink();
     Ok(Checked::Signature(signature))
 }
 

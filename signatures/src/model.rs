@@ -403,9 +403,9 @@ pub enum BufferCondition {
         or_else: bool,
     },
     /// `dataset`, on the whole buffer.
-    Dataset(Dataset),
+    Dataset(Box<Dataset>),
     /// `datarep`, on the whole buffer.
-    Datarep(Datarep),
+    Datarep(Box<Datarep>),
     Entropy(Entropy),
     Base64 {
         decode: Base64Decode,
@@ -726,6 +726,20 @@ impl Signature {
     #[must_use]
     pub fn inspects_headers(&self) -> bool {
         self.buffers.iter().any(|b| b.buffer.declaration().source == Source::Packet)
+    }
+
+    /// Gives back the room that its lists grew beyond what is in them: a ruleset has tens of thousands of signatures.
+    pub(crate) fn shrink(&mut self) {
+        self.payload.shrink_to_fit();
+        self.buffers.shrink_to_fit();
+        for buffer in &mut self.buffers {
+            buffer.conditions.shrink_to_fit();
+            buffer.transforms.shrink_to_fit();
+        }
+        self.packet.shrink_to_fit();
+        self.metadata.shrink_to_fit();
+        self.references.shrink_to_fit();
+        self.flowbits.shrink_to_fit();
     }
 
     /// Some condition is about a transaction of an application protocol: the rule is judged on these, not on packets.

@@ -108,7 +108,7 @@ fn dataset(checker: &mut Checker<'_>, name: &'static str, given: &RuleOption<'_>
     if options.load.is_some() && options.kind.is_none() {
         return Err(invalid(name, value, "a type for what is loaded"));
     }
-    checker.buffer(BufferCondition::Dataset(Dataset { command, name: set, options }));
+    checker.buffer(BufferCondition::Dataset(Box::new(Dataset { command, name: set, options })));
     Ok(())
 }
 
@@ -132,7 +132,7 @@ fn datarep(checker: &mut Checker<'_>, name: &'static str, given: &RuleOption<'_>
     }
     let reputation = u16::try_from(reputation).unwrap_or(u16::MAX);
     let condition = Datarep { name: named(name, set)?, order, reputation, options };
-    checker.buffer(BufferCondition::Datarep(condition));
+    checker.buffer(BufferCondition::Datarep(Box::new(condition)));
     Ok(())
 }
 
