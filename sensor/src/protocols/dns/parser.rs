@@ -5,7 +5,8 @@ use super::message::Header;
 use super::probe::{Guess, probe_stream};
 use super::transaction::DnsTransaction;
 use crate::packet::Direction;
-use crate::protocols::{Observer, Parser, Status};
+use crate::protocols::{Observer, Parser, Status, Transaction};
+use arrayvec::ArrayVec;
 use sekisho_signatures::app::Protocol;
 use sekisho_signatures::buffers::Progress;
 
@@ -27,6 +28,9 @@ pub enum Transport {
     Stream,
 }
 
+/// Requests of one flow that rules keep out of the log and that are not answered yet.
+const MAX_QUIET: usize = 32;
+
 /// What is unfinished in one direction of a stream.
 #[derive(Debug, Default)]
 struct Unfinished {
@@ -46,6 +50,8 @@ pub struct DnsParser {
     transaction: DnsTransaction,
     transactions: u64,
     unfinished: [Unfinished; 2],
+    /// Ids of requests that a rule keeps out of the log: their answers are kept out of it as well.
+    quiet: ArrayVec<u16, MAX_QUIET>,
 }
 
 impl DnsParser {
@@ -58,6 +64,7 @@ impl DnsParser {
             transaction: DnsTransaction::new(family),
             transactions: 0,
             unfinished: [Unfinished::default(), Unfinished::default()],
+            quiet: ArrayVec::new(),
         }
     }
 
@@ -79,10 +86,21 @@ impl DnsParser {
             }
         }
         transaction.collect_names();
+        let (id, answers) = (transaction.message.header.id, transaction.message.header.is_response());
+        if answers && let Some(known) = self.quiet.iter().position(|quiet| *quiet == id) {
+            self.quiet.swap_remove(known);
+            transaction.state().quiet = true;
+        }
         for name in odd.names() {
             observer.event(Some(transaction), direction, name);
         }
         observer.progress(transaction, direction, Progress::Complete);
+        if !answers && transaction.state_ref().quiet && !self.quiet.contains(&id) {
+            if self.quiet.is_full() {
+                self.quiet.remove(0);
+            }
+            self.quiet.push(id);
+        }
         let broken = [Oddities::MALFORMED_DATA, Oddities::NOT_REQUEST, Oddities::NOT_RESPONSE];
         if !broken.into_iter().any(|b| odd.has(b)) {
             observer.log(transaction, direction);
