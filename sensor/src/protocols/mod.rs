@@ -28,6 +28,9 @@ pub use transaction::{Part, Record, Transaction, TransactionState};
 use crate::packet::Direction;
 use sekisho_signatures::app::Protocol;
 use sekisho_signatures::buffers::Progress;
+use std::any::Any;
+use std::net::IpAddr;
+use std::sync::Arc;
 
 /// Reads one flow.
 pub trait Parser: Send {
@@ -62,6 +65,24 @@ pub enum Status {
     Changed(Option<Protocol>),
 }
 
+/// Most bytes of a frame that are shown.
+pub const MAX_FRAME: usize = 16 * 1024;
+
+/// A connection that a flow announces, as FTP does for its data.
+#[derive(Clone, Debug)]
+pub struct Expected {
+    /// Who connects: to the server, the flow's client does.
+    pub direction: Direction,
+    /// Where it listens, if the flow names another host than its own.
+    pub address: Option<IpAddr>,
+    /// The port on which the other side listens.
+    pub port: u16,
+    /// What it will be.
+    pub protocol: Protocol,
+    /// What the parser of that flow is to know.
+    pub note: Arc<dyn Any + Send + Sync>,
+}
+
 /// Whom a parser tells what it made of the bytes.
 pub trait Observer {
     /// What is told from here on is of this protocol: the flow's has changed.
@@ -78,6 +99,25 @@ pub trait Observer {
 
     /// File number `index` that the transaction carries in `direction` is over: its EVE record is due.
     fn file(&mut self, _transaction: &mut dyn Transaction, _direction: Direction, _index: usize) {}
+
+    /// What is wanted of files; asked as one begins.
+    fn file_policy(&self) -> file::FilePolicy {
+        file::FilePolicy::default()
+    }
+
+    /// Another connection between the same two hosts is about to come.
+    fn expect(&mut self, _expected: Expected) {}
+
+    /// A frame, a part of the protocol's message as `frame` names it, without the protocol (`pdu`, `hdr`, `data`): `bytes` are what
+    /// of it is there, at most [`MAX_FRAME`].
+    fn frame(
+        &mut self,
+        _transaction: Option<&mut dyn Transaction>,
+        _direction: Direction,
+        _name: &'static str,
+        _bytes: &[u8],
+    ) {
+    }
 
     /// An EVE record is due: both directions are complete, or whatever else the protocol logs on.
     fn log(&mut self, transaction: &mut dyn Transaction, direction: Direction);
