@@ -17,6 +17,8 @@ pub enum Kind {
     Grows,
     /// Any number of integers.
     Number,
+    /// Nothing that could be shown: the transaction answers a [`Question`](crate::question::Question) about it.
+    Asked,
 }
 
 /// Whose messages have the buffer.

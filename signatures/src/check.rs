@@ -244,7 +244,7 @@ impl Checker<'_> {
             let other = "the raw payload: it stands behind the keyword of a buffer";
             return Err(RuleError::new(Kind::Conflict { keyword, other }, span));
         };
-        if chosen.declaration().kind == BufferKind::Number {
+        if matches!(chosen.declaration().kind, BufferKind::Number | BufferKind::Asked) {
             let other = "a buffer of numbers";
             return Err(RuleError::new(Kind::Conflict { keyword, other }, span));
         }
@@ -510,6 +510,7 @@ fn apply(checker: &mut Checker<'_>, keyword: &'static Keyword, option: &RuleOpti
         Support::Sticky(buffer) => checker.choose(Some(buffer), name, option.name.span()),
         Support::Modifier(buffer) => checker.move_content(name, buffer, option.name.span()),
         Support::Number(buffer) => keywords::app::integer(checker, name, buffer, option),
+        Support::Asked(buffer) => keywords::questions::question(checker, name, buffer, option),
         Support::NotBuilt(effect) => {
             checker.skip(name, option.name.span());
             match effect {

@@ -17,6 +17,7 @@ pub mod keywords;
 pub mod lint;
 pub mod load;
 pub mod model;
+pub mod question;
 pub mod report;
 pub mod ruleset;
 pub mod syntax;

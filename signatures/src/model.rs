@@ -6,6 +6,7 @@
 use crate::app::Protocols;
 use crate::buffers::{Buffer, Source};
 use crate::kept::{Base64Decode, Datarep, Dataset, Entropy, KeptConditions, Quiet};
+use crate::question::Question;
 use crate::transform::Transform;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
@@ -398,6 +399,8 @@ pub enum BufferCondition {
     Size(NumberTest),
     /// On a buffer of integers: one of them is accepted.
     Number(NumberTest),
+    /// What the transaction is asked; its answer must be yes.
+    Ask(Question),
     /// `absent`: the buffer is not there at all; with `or_else`, or the conditions behind it hold.
     Absent {
         or_else: bool,

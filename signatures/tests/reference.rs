@@ -34,6 +34,7 @@ fn buffers(page: &mut String, family: &Family) {
             Kind::Many => "many",
             Kind::Grows => "grows",
             Kind::Number => "numbers",
+            Kind::Asked => "asked",
         };
         let protocols = is.protocols.iter().map(Protocol::name).collect::<Vec<_>>().join(", ");
         let modifiers = code(is.modifiers.iter().copied());

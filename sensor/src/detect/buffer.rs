@@ -9,6 +9,7 @@ use crate::packet::{Direction, Packet};
 use crate::protocols::Transaction;
 use sekisho_signatures::buffers::{Buffer, Kind, Progress, Side, Source};
 use sekisho_signatures::model::{BufferCondition, BufferConditions, NumberTest};
+use sekisho_signatures::question::Question;
 use sekisho_signatures::transform::{Transform, Workspace, apply_all};
 
 /// Runs of a buffer that is there many times which are looked at, for one rule and transaction.
@@ -33,6 +34,7 @@ pub struct BufferProgram {
     kind: Kind,
     transforms: Box<[Transform]>,
     numbers: Box<[NumberTest]>,
+    questions: Box<[Question]>,
     absent: Option<bool>,
     pub(super) program: Program,
 }
@@ -49,12 +51,13 @@ impl BufferProgram {
             Source::Packet => (Progress::Start, true),
             Source::Rule => return Err(ProgramError::NotAboutBytes),
         };
-        let mut numbers = vec![];
+        let (mut numbers, mut questions) = (vec![], vec![]);
         let mut absent = None;
         let mut bytes = vec![];
         for condition in &conditions.conditions {
             match condition {
                 BufferCondition::Number(test) => numbers.push(test.clone()),
+                BufferCondition::Ask(question) => questions.push(question.clone()),
                 BufferCondition::Absent { or_else } => absent = Some(*or_else),
                 other => bytes.push(other.clone()),
             }
@@ -67,6 +70,7 @@ impl BufferProgram {
             kind: declaration.kind,
             transforms: conditions.transforms.clone().into(),
             numbers: numbers.into(),
+            questions: questions.into(),
             absent,
             program: Program::of(&bytes, kept)?,
         })
@@ -128,8 +132,13 @@ impl BufferProgram {
         seen: &mut impl Steps,
     ) -> Judgement {
         let direction = self.direction(direction);
-        if self.kind == Kind::Number {
-            return self.judge_numbers(transaction, direction);
+        match self.kind {
+            Kind::Number => return self.judge_numbers(transaction, direction),
+            Kind::Asked => {
+                let yes = self.questions.iter().all(|q| transaction.answer(q, direction));
+                return if yes { Judgement::Match } else { Judgement::NoMatch };
+            }
+            Kind::Bytes | Kind::Many | Kind::Grows => {}
         }
         let mut more = false;
         for index in 0..MAX_RUNS {

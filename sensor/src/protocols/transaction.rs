@@ -3,6 +3,7 @@
 use super::file::FileInfo;
 use crate::packet::Direction;
 use sekisho_signatures::buffers::{Buffer, Progress};
+use sekisho_signatures::question::Question;
 use std::fmt;
 use std::io;
 
@@ -43,6 +44,11 @@ pub trait Transaction {
 
     /// Integer number `index` of a buffer that holds integers; None where there is none.
     fn number(&self, buffer: Buffer, direction: Direction, index: usize) -> Option<u64>;
+
+    /// The answer to what a rule asks of the transaction, in messages of `direction`.
+    fn answer(&self, _question: &Question, _direction: Direction) -> bool {
+        false
+    }
 
     /// File number `index` that it carries in `direction`, once it is over.
     fn file(&self, _direction: Direction, _index: usize) -> Option<FileInfo> {

@@ -2,7 +2,7 @@
 //! under a name of their own.
 
 use super::meta::{invalid, text};
-use super::{Keyword, OPTIONAL, PATTERN, PLAIN, number};
+use super::{Keyword, OPTIONAL, PATTERN, PLAIN, number, values};
 use crate::app::{Protocol, Protocols};
 use crate::buffers::Buffer;
 use crate::check::Checker;
@@ -142,108 +142,18 @@ pub(crate) fn integer(
         Some(rest) => (true, rest.trim()),
         None => (false, value.trim()),
     };
-    let named = names(buffer).iter().find(|(known, _)| known.as_bytes().eq_ignore_ascii_case(word.bytes));
+    let named = values::names(buffer).iter().find(|(known, _)| known.as_bytes().eq_ignore_ascii_case(word.bytes));
     let test = match named {
         Some(&(_, n)) if negated && n > 0 => Some(NumberTest { ranges: vec![0..=n - 1, n + 1..=u64::MAX] }),
         Some(_) if negated => Some(NumberTest { ranges: vec![1..=u64::MAX] }),
         Some(&(_, n)) => Some(NumberTest { ranges: vec![n..=n] }),
-        None => number::test(name, value, widest(buffer))?,
+        None => number::test(name, value, values::widest(buffer))?,
     };
     match test {
         Some(test) => checker.beside(buffer, BufferCondition::Number(test), option.name.span()),
         None => checker.skip(format!("{name} with a bit mask"), option.name.span()),
     }
     Ok(())
-}
-
-/// The largest value that an integer can have.
-fn widest(buffer: Buffer) -> u64 {
-    match buffer {
-        Buffer::DnsOpcode => u64::from(u8::MAX),
-        Buffer::DnsRcode | Buffer::DnsRrtype => u64::from(u16::MAX),
-        Buffer::TlsCertChainLen => u64::from(u32::MAX),
-        _ => u64::MAX,
-    }
-}
-
-/// Names of values: DNS operations, response codes and record types (IANA, "Domain Name System Parameters").
-fn names(buffer: Buffer) -> &'static [(&'static str, u64)] {
-    match buffer {
-        Buffer::DnsOpcode => &[("query", 0), ("iquery", 1), ("status", 2), ("notify", 4), ("update", 5)],
-        Buffer::DnsRcode => &[
-            ("noerror", 0),
-            ("formerr", 1),
-            ("servfail", 2),
-            ("nxdomain", 3),
-            ("notimp", 4),
-            ("refused", 5),
-            ("yxdomain", 6),
-            ("yxrrset", 7),
-            ("nxrrset", 8),
-            ("notauth", 9),
-            ("notzone", 10),
-            ("badvers", 16),
-            ("badsig", 16),
-            ("badkey", 17),
-            ("badtime", 18),
-            ("badmode", 19),
-            ("badname", 20),
-            ("badalg", 21),
-            ("badtrunc", 22),
-        ],
-        Buffer::DnsRrtype => &[
-            ("a", 1),
-            ("ns", 2),
-            ("md", 3),
-            ("mf", 4),
-            ("cname", 5),
-            ("soa", 6),
-            ("mb", 7),
-            ("mg", 8),
-            ("mr", 9),
-            ("null", 10),
-            ("wks", 11),
-            ("ptr", 12),
-            ("hinfo", 13),
-            ("minfo", 14),
-            ("mx", 15),
-            ("txt", 16),
-            ("rp", 17),
-            ("afsdb", 18),
-            ("sig", 24),
-            ("key", 25),
-            ("px", 26),
-            ("gpos", 27),
-            ("aaaa", 28),
-            ("loc", 29),
-            ("nxt", 30),
-            ("srv", 33),
-            ("naptr", 35),
-            ("kx", 36),
-            ("cert", 37),
-            ("dname", 39),
-            ("opt", 41),
-            ("apl", 42),
-            ("ds", 43),
-            ("sshfp", 44),
-            ("ipseckey", 45),
-            ("rrsig", 46),
-            ("nsec", 47),
-            ("dnskey", 48),
-            ("dhcid", 49),
-            ("nsec3", 50),
-            ("nsec3param", 51),
-            ("tlsa", 52),
-            ("svcb", 64),
-            ("https", 65),
-            ("spf", 99),
-            ("tkey", 249),
-            ("tsig", 250),
-            ("any", 255),
-            ("uri", 256),
-        ],
-        _ => &[],
-    }
 }
 
 /// What a rule looks at and the protocol that its header names must go together; without a name in the header the buffers

@@ -16,6 +16,7 @@ pub(super) fn keywords() -> &'static [Keyword] {
         let name = declaration.name;
         let (support, value, form) = match declaration.kind {
             BufferKind::Number => (Support::Number(buffer), PLAIN, format!("{name}:[op]N")),
+            BufferKind::Asked => (Support::Asked(buffer), ANYTHING, format!("{name}:…")),
             _ => (Support::Sticky(buffer), NO_VALUE, name.to_owned()),
         };
         // Made once, the first time that a keyword is looked up; the table lives as long as the program, and so does this.

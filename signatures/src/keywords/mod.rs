@@ -24,11 +24,13 @@ pub(crate) mod meta;
 pub(crate) mod number;
 mod packet;
 mod pcre;
+pub(crate) mod questions;
 mod sets;
 mod size;
 mod tcp;
 mod threshold;
 mod tls;
+mod values;
 
 /// Checks one option and adds what it says to the signature. The name is the one that the rule uses.
 pub(crate) type Check = fn(&mut Checker<'_>, &'static str, &RuleOption<'_>) -> Result<(), RuleError>;
@@ -73,6 +75,8 @@ pub(crate) enum Support {
     Modifier(Buffer),
     /// It tests a buffer of integers.
     Number(Buffer),
+    /// It asks a transaction something.
+    Asked(Buffer),
 }
 
 /// What a keyword that is not built does to the options around it.
@@ -114,7 +118,8 @@ impl Keyword {
         match self.support {
             Support::Built(_) => true,
             Support::NotBuilt(_) => false,
-            Support::Sticky(buffer) | Support::Modifier(buffer) | Support::Number(buffer) => buffer.is_built(),
+            Support::Sticky(buffer) | Support::Modifier(buffer) => buffer.is_built(),
+            Support::Number(buffer) | Support::Asked(buffer) => buffer.is_built(),
         }
     }
 

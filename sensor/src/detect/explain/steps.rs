@@ -116,6 +116,14 @@ impl Explainer {
                     let found = if all.is_empty() { format!("there is no {name}") } else { all.join(", ") };
                     Step::new(told, numbers.iter().any(|n| test.holds(*n)), found)
                 }
+                BufferCondition::Ask(question) => {
+                    let yes = transaction.answer(question, side);
+                    Step::new(
+                        told,
+                        yes,
+                        if yes { "the transaction has it" } else { "the transaction has no such thing" },
+                    )
+                }
                 _ => Step::new(told, !there, if there { "it is there" } else { "there is none" }),
             };
             if !due {

@@ -120,6 +120,7 @@ pub(super) fn buffer(condition: &BufferCondition, names: &[Box<str>]) -> String 
         BufferCondition::IsDataAt(d) => is_data_at(d, names),
         BufferCondition::Size(test) => format!("bsize:{}", number(test)),
         BufferCondition::Number(test) => number(test),
+        BufferCondition::Ask(question) => question.to_string(),
         BufferCondition::Absent { or_else: false } => "absent".to_owned(),
         BufferCondition::Absent { or_else: true } => "absent:or_else".to_owned(),
         BufferCondition::Dataset(set) => {

@@ -1,0 +1,93 @@
+//! The integers that rules test: how large they can be, and the names that protocols give their values.
+
+use crate::buffers::Buffer;
+
+/// The largest value that an integer can have.
+pub(super) fn widest(buffer: Buffer) -> u64 {
+    match buffer {
+        Buffer::DnsOpcode => u64::from(u8::MAX),
+        Buffer::DnsRcode | Buffer::DnsRrtype => u64::from(u16::MAX),
+        Buffer::TlsCertChainLen => u64::from(u32::MAX),
+        _ => u64::MAX,
+    }
+}
+
+/// Names of values, in small letters. DNS: IANA, "Domain Name System Parameters".
+pub(super) fn names(buffer: Buffer) -> &'static [(&'static str, u64)] {
+    match buffer {
+        Buffer::DnsOpcode => &[("query", 0), ("iquery", 1), ("status", 2), ("notify", 4), ("update", 5)],
+        Buffer::DnsRcode => &[
+            ("noerror", 0),
+            ("formerr", 1),
+            ("servfail", 2),
+            ("nxdomain", 3),
+            ("notimp", 4),
+            ("refused", 5),
+            ("yxdomain", 6),
+            ("yxrrset", 7),
+            ("nxrrset", 8),
+            ("notauth", 9),
+            ("notzone", 10),
+            ("badvers", 16),
+            ("badsig", 16),
+            ("badkey", 17),
+            ("badtime", 18),
+            ("badmode", 19),
+            ("badname", 20),
+            ("badalg", 21),
+            ("badtrunc", 22),
+        ],
+        Buffer::DnsRrtype => &[
+            ("a", 1),
+            ("ns", 2),
+            ("md", 3),
+            ("mf", 4),
+            ("cname", 5),
+            ("soa", 6),
+            ("mb", 7),
+            ("mg", 8),
+            ("mr", 9),
+            ("null", 10),
+            ("wks", 11),
+            ("ptr", 12),
+            ("hinfo", 13),
+            ("minfo", 14),
+            ("mx", 15),
+            ("txt", 16),
+            ("rp", 17),
+            ("afsdb", 18),
+            ("sig", 24),
+            ("key", 25),
+            ("px", 26),
+            ("gpos", 27),
+            ("aaaa", 28),
+            ("loc", 29),
+            ("nxt", 30),
+            ("srv", 33),
+            ("naptr", 35),
+            ("kx", 36),
+            ("cert", 37),
+            ("dname", 39),
+            ("opt", 41),
+            ("apl", 42),
+            ("ds", 43),
+            ("sshfp", 44),
+            ("ipseckey", 45),
+            ("rrsig", 46),
+            ("nsec", 47),
+            ("dnskey", 48),
+            ("dhcid", 49),
+            ("nsec3", 50),
+            ("nsec3param", 51),
+            ("tlsa", 52),
+            ("svcb", 64),
+            ("https", 65),
+            ("spf", 99),
+            ("tkey", 249),
+            ("tsig", 250),
+            ("any", 255),
+            ("uri", 256),
+        ],
+        _ => &[],
+    }
+}
