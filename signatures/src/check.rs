@@ -17,7 +17,8 @@ use crate::model::{
 use crate::syntax::{Direction, Group, GroupKind, OptionValue, Rule, RuleOption, Span, Text};
 use crate::transform::Transform;
 use crate::variables::{Variables, nearest};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::sync::Arc;
 
 /// What became of a rule that has no error.
 #[derive(Clone, Debug)]
@@ -98,10 +99,44 @@ const IP_PROTOCOLS: &[(&str, u64)] =
     &[("ah", 51), ("dccp", 33), ("esp", 50), ("gre", 47), ("igmp", 2), ("ipip", 4), ("udplite", 136)];
 
 /// Header parts that were resolved before; rules repeat them a lot.
-#[derive(Default)]
 pub struct Resolved {
-    addresses: FxHashMap<Box<[u8]>, AddressSet>,
-    ports: FxHashMap<Box<[u8]>, PortSet>,
+    addresses: FxHashMap<Box<[u8]>, Arc<AddressSet>>,
+    ports: FxHashMap<Box<[u8]>, Arc<PortSet>>,
+    any_port: Arc<PortSet>,
+    /// Words that many rules say.
+    texts: FxHashSet<Arc<str>>,
+}
+
+impl Resolved {
+    /// One string for all rules that say the same.
+    fn share(&mut self, text: &mut Arc<str>) {
+        match self.texts.get(text) {
+            Some(known) => *text = Arc::clone(known),
+            None => drop(self.texts.insert(Arc::clone(text))),
+        }
+    }
+
+    fn share_texts(&mut self, signature: &mut Signature) {
+        self.share(&mut signature.category);
+        if let Some(name) = &mut signature.classtype {
+            self.share(name);
+        }
+        for (key, value) in signature.metadata.iter_mut().chain(&mut signature.references) {
+            self.share(key);
+            self.share(value);
+        }
+    }
+}
+
+impl Default for Resolved {
+    fn default() -> Self {
+        Self {
+            addresses: FxHashMap::default(),
+            ports: FxHashMap::default(),
+            any_port: Arc::new(PortSet::any()),
+            texts: FxHashSet::default(),
+        }
+    }
 }
 
 /// Conditions on one buffer, as they are collected.
@@ -457,6 +492,7 @@ pub fn check(
         })
         .collect();
     signature.text = String::from_utf8_lossy(text.trim_ascii()).into();
+    resolved.share_texts(&mut signature);
     signature.shrink();
     Ok(Checked::Signature(signature))
 }
@@ -603,28 +639,32 @@ fn addresses(
     text: &[u8],
     variables: &Variables,
     resolved: &mut Resolved,
-) -> Result<AddressSet, RuleError> {
-    if is_any(group) {
-        return Ok(AddressSet::default());
-    }
+) -> Result<Arc<AddressSet>, RuleError> {
     let text = group_text(group, text);
     if let Some(known) = resolved.addresses.get(text) {
         return Ok(known.clone());
     }
-    let set = header::addresses(group, &variables.for_addresses())?;
+    let any = is_any(group);
+    let set = if any { AddressSet::default() } else { header::addresses(group, &variables.for_addresses())? };
+    let set = Arc::new(set);
     resolved.addresses.insert(text.into(), set.clone());
     Ok(set)
 }
 
-fn ports(group: &Group<'_>, text: &[u8], variables: &Variables, resolved: &mut Resolved) -> Result<PortSet, RuleError> {
+fn ports(
+    group: &Group<'_>,
+    text: &[u8],
+    variables: &Variables,
+    resolved: &mut Resolved,
+) -> Result<Arc<PortSet>, RuleError> {
     if is_any(group) {
-        return Ok(PortSet::any());
+        return Ok(Arc::clone(&resolved.any_port));
     }
     let text = group_text(group, text);
     if let Some(known) = resolved.ports.get(text) {
         return Ok(known.clone());
     }
-    let set = header::ports(group, &variables.for_ports())?;
+    let set = Arc::new(header::ports(group, &variables.for_ports())?);
     resolved.ports.insert(text.into(), set.clone());
     Ok(set)
 }

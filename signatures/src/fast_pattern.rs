@@ -6,7 +6,7 @@
 //! literals keep the search's tables in the cache.
 
 use crate::buffers::{Kind, Source};
-use crate::model::{BufferCondition, Content, FastPattern as Asked, Signature};
+use crate::model::{BufferCondition, Content, FastPattern as Asked, Signature, Value};
 
 /// Longest literal that is searched for, in bytes.
 pub const MAX_LEN: usize = 16;
@@ -24,6 +24,10 @@ pub struct FastPattern {
     pub len: usize,
     /// How rare it is: an estimate of -log2 of the chance to meet it at a given place in office traffic.
     pub bits: u32,
+    /// Where the content may start, counted from the start of the packet, stream or buffer.
+    pub starts: (u32, u32),
+    bytes: [u8; MAX_LEN],
+    nocase: bool,
 }
 
 impl FastPattern {
@@ -44,14 +48,30 @@ impl FastPattern {
     }
 
     /// The bytes to search for, and whether in either case.
-    ///
-    /// # Panics
-    /// If `signature` is not the one that it was chosen for.
     #[must_use]
-    pub fn literal<'a>(&self, signature: &'a Signature) -> (&'a [u8], bool) {
-        let content = self.content(signature);
-        (&content.pattern[self.from..self.from + self.len], content.nocase)
+    pub fn literal(&self) -> (&[u8], bool) {
+        (&self.bytes[..self.len], self.nocase)
     }
+}
+
+/// Where a content may start, as far as the rule says it in numbers.
+fn possible_starts(content: &Content) -> (u32, u32) {
+    if content.is_relative() {
+        return (0, u32::MAX);
+    }
+    starts_of(content).unwrap_or((0, u32::MAX))
+}
+
+fn starts_of(content: &Content) -> Option<(u32, u32)> {
+    let literal = |value: Option<Value>| match value {
+        None => Some(None),
+        Some(Value::Literal(n)) => u32::try_from(n).ok().map(Some),
+        Some(Value::Variable(_)) => None,
+    };
+    let len = content.pattern.len() as u32;
+    let first = literal(content.offset)?.unwrap_or(0);
+    let depth = if content.startswith { Some(len) } else { literal(content.depth)? };
+    Some((first, depth.map_or(u32::MAX, |d| first.saturating_add(d).saturating_sub(len))))
 }
 
 /// A content that could stand guard.
@@ -105,7 +125,10 @@ pub fn choose(signature: &Signature) -> Option<FastPattern> {
         _ => (0, content.pattern.len()),
     };
     let (from, len, bits) = best_part(content, from, len);
-    Some(FastPattern { buffer, condition, from, len, bits })
+    let mut bytes = [0; MAX_LEN];
+    bytes[..len].copy_from_slice(&content.pattern[from..from + len]);
+    let starts = possible_starts(content);
+    Some(FastPattern { buffer, condition, from, len, bits, starts, bytes, nocase: content.nocase })
 }
 
 /// The most telling stretch of at most [`MAX_LEN`] bytes of `pattern[from..from + len]`: (from, len, bits).

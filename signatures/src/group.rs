@@ -95,6 +95,12 @@ enum Ports {
 }
 
 impl GroupTable {
+    /// Forgets which signatures are in each group; where packets lead stays.
+    pub(crate) fn forget_rules(&mut self) {
+        self.groups.iter_mut().for_each(|group| group.rules = Vec::new());
+        self.app.iter_mut().for_each(|group| group.rules = Vec::new());
+    }
+
     /// Sorts `signatures` into groups.
     #[must_use]
     pub fn new(signatures: &[Signature]) -> Self {

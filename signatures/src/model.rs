@@ -10,6 +10,7 @@ use crate::question::Question;
 use crate::transform::Transform;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 /// What a rule does when it matches, in the order in which rules are judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -129,10 +130,10 @@ pub struct Header {
     pub proto: HeaderProto,
     /// Set for `ip4`, `ip6` (and `tcp4` …): 4 or 6.
     pub ip_version: Option<u8>,
-    pub src: AddressSet,
-    pub src_ports: PortSet,
-    pub dst: AddressSet,
-    pub dst_ports: PortSet,
+    pub src: Arc<AddressSet>,
+    pub src_ports: Arc<PortSet>,
+    pub dst: Arc<AddressSet>,
+    pub dst_ports: Arc<PortSet>,
     /// `<>`: also with the two sides exchanged.
     pub bidirectional: bool,
 }
@@ -650,15 +651,15 @@ pub struct Signature {
     pub rev: u32,
     pub msg: Box<str>,
     /// `classtype`, short name; its description and priority come from classification.config.
-    pub classtype: Option<Box<str>>,
+    pub classtype: Option<Arc<str>>,
     /// Description of the classtype; empty if unknown.
-    pub category: Box<str>,
+    pub category: Arc<str>,
     /// 1 (highest) to 255: `priority`, else the classtype's, else 3.
     pub priority: u8,
     /// (`url`, `example.com/x`)
-    pub references: Vec<(Box<str>, Box<str>)>,
+    pub references: Vec<(Arc<str>, Arc<str>)>,
     /// Key and value of `metadata`; the value is empty where there is none.
-    pub metadata: Vec<(Box<str>, Box<str>)>,
+    pub metadata: Vec<(Arc<str>, Arc<str>)>,
     pub target: Option<Target>,
     /// `noalert`, or `flowbits:noalert`.
     pub noalert: bool,
@@ -701,7 +702,7 @@ impl Signature {
             rev: 0,
             msg: Box::default(),
             classtype: None,
-            category: Box::default(),
+            category: Arc::default(),
             priority: 3,
             references: Vec::new(),
             metadata: Vec::new(),
@@ -729,6 +730,26 @@ impl Signature {
     #[must_use]
     pub fn inspects_headers(&self) -> bool {
         self.buffers.iter().any(|b| b.buffer.declaration().source == Source::Packet)
+    }
+
+    /// Forgets its text and what it looks for, which is most of its memory, once it is compiled.
+    pub fn forget_contents(&mut self) {
+        self.text = Box::default();
+        self.payload = Vec::new();
+        self.variables = Vec::new();
+        for buffer in &mut self.buffers {
+            buffer.conditions = Vec::new();
+        }
+    }
+
+    /// Forgets all that alerts do not say.
+    pub(crate) fn forget_conditions(&mut self) {
+        self.forget_contents();
+        self.buffers = Vec::new();
+        self.packet = Vec::new();
+        self.app_conditions = Vec::new();
+        self.flowbits = Vec::new();
+        self.kept = KeptConditions::default();
     }
 
     /// Gives back the room that its lists grew beyond what is in them: a ruleset has tens of thousands of signatures.

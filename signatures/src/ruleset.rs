@@ -96,6 +96,14 @@ impl Ruleset {
         Self { signatures, inspection, fast_patterns, flowbits, groups, hash }
     }
 
+    /// Forgets all that alerts do not say and packets are not looked up by, once the rules are compiled.
+    pub fn forget_conditions(&mut self) {
+        self.signatures.iter_mut().for_each(Signature::forget_conditions);
+        self.inspection = Vec::new();
+        self.fast_patterns = Vec::new();
+        self.groups.forget_rules();
+    }
+
     /// Index of each flowbit by its name.
     #[must_use]
     pub fn flowbit_index(&self) -> HashMap<&str, u16> {

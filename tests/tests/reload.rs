@@ -5,7 +5,7 @@
 use proptest::prelude::*;
 use sekisho::decode::DecodeConfig;
 use sekisho::detect::cache::DatabaseCache;
-use sekisho::detect::engine::Engine;
+use sekisho::detect::engine::{Engine, Retention};
 use sekisho::detect::handover::Equipment;
 use sekisho::detect::kept::Kept;
 use sekisho::detect::lasting::Lasting;
@@ -49,7 +49,7 @@ fn engine(text: &str, lasting: &mut Lasting) -> Arc<Engine> {
     let loaded = load_text(Path::new("reload.rules"), text.as_bytes(), &Default::default(), &Default::default());
     assert!(!loaded.has_errors() && loaded.skipped.is_empty(), "{:?} {:?}", loaded.problems, loaded.skipped);
     let ruleset = Arc::new(Ruleset::new(loaded.signatures));
-    Arc::new(Engine::build(ruleset, lasting, Kept::default(), &DatabaseCache::off()).unwrap())
+    Arc::new(Engine::build(ruleset, lasting, Kept::default(), &DatabaseCache::off(), Retention::Alerts).unwrap())
 }
 
 /// Alerts by sid over a connection; at each step of `reloads` the worker is handed that engine before that packet.

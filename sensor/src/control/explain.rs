@@ -7,7 +7,7 @@ use super::rules::{self, RulesError};
 use crate::capture::pcap::{CaptureError, CaptureFile};
 use crate::config::{Config, ConfigError};
 use crate::detect::cache::DatabaseCache;
-use crate::detect::engine::Engine;
+use crate::detect::engine::{Engine, Retention};
 use crate::detect::explain::account::{Attempt, FlowAccount, Outcome, Reason, Step, Verdict};
 use crate::detect::explain::select::{Literal, Selection};
 use crate::detect::explain::{Explainer, Observed};
@@ -152,7 +152,8 @@ pub fn explain_files(arguments: &ExplainArguments) -> Result<Explanation, Explai
     let ruleset = Arc::new(Ruleset::new(selection.signatures.clone()));
     // Sets that the rules fill are read and not written: a question changes nothing.
     let (kept, _) = lists::load(&config.rules, &rules::variables(&config), &ruleset, &loaded.files, None);
-    let engine = Arc::new(Engine::build(ruleset, &mut Lasting::default(), kept, &DatabaseCache::off())?);
+    let engine =
+        Arc::new(Engine::build(ruleset, &mut Lasting::default(), kept, &DatabaseCache::off(), Retention::All)?);
     let explainer = Explainer::new(&engine, &selection).ok_or_else(|| refused(&engine, &selection))?;
     let context = OutputContext {
         sensor_name: config.sensor.name.clone(),

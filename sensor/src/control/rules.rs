@@ -6,8 +6,9 @@
 use super::lists;
 use crate::config::Config;
 use crate::detect::cache::DatabaseCache;
-use crate::detect::engine::Engine;
+use crate::detect::engine::{Engine, Retention};
 use crate::detect::hyperscan::HyperscanError;
+use crate::detect::hyperscan::give_memory_back;
 use crate::detect::lasting::Lasting;
 use crate::output::sources::RulesetStatus;
 use sekisho_signatures::classification::{ClassificationError, Classifications};
@@ -188,7 +189,9 @@ fn compile_by(load: Load, config: &Config, paths: &[PathBuf], lasting: &mut Last
     let (kept, problems) =
         lists::load(&config.rules, &variables(config), &ruleset, &loaded.files, lasting.kept.as_ref());
     loaded.problems.extend(problems);
-    let engine = Engine::build(Arc::clone(&ruleset), lasting, kept, &cache)?;
+    // Most of what was freed while the rules were read is not needed again.
+    give_memory_back();
+    let engine = Engine::build(ruleset, lasting, kept, &cache, Retention::Alerts)?;
     lasting.kept = Some(engine.kept.clone());
     let took = started.elapsed();
     tracing::debug!(
@@ -198,7 +201,7 @@ fn compile_by(load: Load, config: &Config, paths: &[PathBuf], lasting: &mut Last
         cache.counts()
     );
     for refused in &engine.refused {
-        let Some(signature) = ruleset.signatures.get(refused.signature as usize) else { continue };
+        let Some(signature) = engine.ruleset.signatures.get(refused.signature as usize) else { continue };
         loaded.problems.push(Problem {
             file: loaded.files.get(signature.place.file as usize).cloned().unwrap_or_default(),
             line: signature.place.line,

@@ -2,7 +2,7 @@
 //! set of literals, scanned when the buffer is there; and the rules that have no literal in any buffer.
 
 use super::compile::{Plan, Sets, Wanted};
-use super::engine::{Guarded, possible_starts};
+use super::engine::Guarded;
 use super::hyperscan::{BlockSet, HyperscanError, Literal};
 use super::rule::Rule;
 use sekisho_signatures::buffers::{Buffer, Kind, Progress, Source};
@@ -97,14 +97,14 @@ impl AppPlan {
                 sets.len() - 1
             });
             let set = &mut sets[at].1;
-            let (bytes, nocase) = pattern.literal(signature);
+            let (bytes, nocase) = pattern.literal();
             let bytes: Box<[u8]> = if nocase { bytes.to_ascii_lowercase().into() } else { bytes.into() };
             let literals = &mut set.literals;
             let literal = *set.ids.entry((bytes.clone(), nocase)).or_insert_with(|| {
                 literals.push(Literal { bytes, nocase });
                 (literals.len() - 1) as u32
             });
-            let starts = possible_starts(pattern.content(signature));
+            let starts = pattern.starts;
             set.found.push((literal, Guarded { rule: i, content_to_end: (pattern.from + pattern.len) as u32, starts }));
         }
         unguarded.sort_unstable();

@@ -3,9 +3,10 @@
 
 use super::cache::DatabaseCache;
 use super::hyperscan::{BlockSet, HyperscanError, Literal, StreamSet};
+use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Mode {
@@ -26,6 +27,53 @@ pub(super) struct Wanted(usize);
 enum Set {
     Block(Arc<BlockSet>),
     Stream(Arc<StreamSet>),
+}
+
+/// A set as long as some engine has it.
+#[derive(Clone)]
+enum WeakSet {
+    Block(Weak<BlockSet>),
+    Stream(Weak<StreamSet>),
+}
+
+/// The sets of the engines that are in use: the next one shares those that it wants as well. Between two rulesets that differ in a
+/// few rules these are nearly all.
+#[derive(Clone, Default)]
+pub(super) struct KnownSets(HashMap<(Mode, [u8; 32]), WeakSet>);
+
+impl KnownSets {
+    fn get(&self, mode: Mode, literals: &[Literal]) -> Option<Set> {
+        if self.0.is_empty() {
+            return None;
+        }
+        Some(match self.0.get(&(mode, digest(literals)))? {
+            WeakSet::Block(set) => Set::Block(set.upgrade()?),
+            WeakSet::Stream(set) => Set::Stream(set.upgrade()?),
+        })
+    }
+
+    /// Keeps in mind the sets of these jobs, and no others.
+    fn remember(&mut self, jobs: &[(Mode, Arc<[Literal]>, usize)], sets: &Sets) {
+        let entry = |(mode, literals, id): &(Mode, Arc<[Literal]>, usize)| {
+            let set = match sets.0.get(*id)? {
+                Set::Block(set) => WeakSet::Block(Arc::downgrade(set)),
+                Set::Stream(set) => WeakSet::Stream(Arc::downgrade(set)),
+            };
+            Some(((*mode, digest(literals)), set))
+        };
+        self.0 = jobs.iter().filter_map(entry).collect();
+    }
+}
+
+/// SHA-256 over the literals: what names a set.
+fn digest(literals: &[Literal]) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    for literal in literals {
+        hasher.update((literal.bytes.len() as u64).to_le_bytes());
+        hasher.update([u8::from(literal.nocase)]);
+        hasher.update(&literal.bytes);
+    }
+    hasher.finalize().into()
 }
 
 /// All that was wanted.
@@ -51,14 +99,19 @@ impl Plan {
     ///
     /// # Errors
     /// The first set's that Hyperscan does not compile.
-    pub(super) fn compile(self, cache: &DatabaseCache) -> Result<Sets, HyperscanError> {
+    pub(super) fn compile(self, cache: &DatabaseCache, known: &mut KnownSets) -> Result<Sets, HyperscanError> {
         let done: Vec<OnceLock<Result<Set, HyperscanError>>> = self.ids.iter().map(|_| OnceLock::new()).collect();
         let mut jobs: Vec<(Mode, Arc<[Literal]>, usize)> =
             self.ids.into_iter().map(|((mode, literals), id)| (mode, literals, id)).collect();
         jobs.sort_by_key(|(_, literals, _)| std::cmp::Reverse(literals.iter().map(|l| l.bytes.len()).sum::<usize>()));
         let next = AtomicUsize::new(0);
+        let before: &KnownSets = known;
         let work = || {
             while let Some((mode, literals, id)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                if let Some(set) = before.get(*mode, literals) {
+                    drop(done[*id].set(Ok(set)));
+                    continue;
+                }
                 let set = match mode {
                     Mode::Block => cache.set(literals).map(|set| Set::Block(Arc::new(set))),
                     Mode::Stream => cache.set(literals).map(|set| Set::Stream(Arc::new(set))),
@@ -78,7 +131,9 @@ impl Plan {
         let unfinished = || Err(HyperscanError::Runtime("a thread that compiled rules did not finish".into()));
         let sets = done.into_iter().map(|set| set.into_inner().unwrap_or_else(unfinished)).collect::<Result<_, _>>()?;
         cache.prune();
-        Ok(Sets(sets))
+        let sets = Sets(sets);
+        known.remember(&jobs, &sets);
+        Ok(sets)
     }
 }
 
@@ -127,7 +182,7 @@ mod tests {
         let wanted: Vec<Wanted> = lists.iter().map(|list| plan.block(as_literals(list))).collect();
         let again = plan.block(as_literals(&lists[7]));
         let stream = plan.stream(as_literals(&lists[7]));
-        let sets = plan.compile(&DatabaseCache::off()).unwrap();
+        let sets = plan.compile(&DatabaseCache::off(), &mut KnownSets::default()).unwrap();
         for (list, wanted) in lists.iter().zip(&wanted) {
             let set = sets.block(*wanted).unwrap();
             let mut scratch = ScanScratch::default();
@@ -142,11 +197,29 @@ mod tests {
     }
 
     #[test]
+    fn what_an_engine_in_use_has_is_shared() {
+        let mut known = KnownSets::default();
+        let mut compiled = |words: &[&[&str]]| {
+            let mut plan = Plan::default();
+            let wanted: Vec<Wanted> = words.iter().map(|list| plan.block(literals(list))).collect();
+            let sets = plan.compile(&DatabaseCache::off(), &mut known).unwrap();
+            wanted.into_iter().map(|w| sets.block(w).unwrap()).collect::<Vec<_>>()
+        };
+        let first = compiled(&[&["one", "two"], &["three"]]);
+        let second = compiled(&[&["three"], &["one", "two", "four"]]);
+        assert!(Arc::ptr_eq(&first[1], &second[0]));
+        let old = Arc::downgrade(&first[0]);
+        drop((first, second));
+        assert!(old.upgrade().is_none(), "nobody keeps a set that no engine has");
+        assert_eq!(compiled(&[&["three"]]).len(), 1);
+    }
+
+    #[test]
     fn an_error_is_told() {
         let mut plan = Plan::default();
         plan.block(vec![]);
         plan.block(literals(&["good"]));
-        assert!(plan.compile(&DatabaseCache::off()).is_err());
-        assert!(Plan::default().compile(&DatabaseCache::off()).is_ok());
+        assert!(plan.compile(&DatabaseCache::off(), &mut KnownSets::default()).is_err());
+        assert!(Plan::default().compile(&DatabaseCache::off(), &mut KnownSets::default()).is_ok());
     }
 }

@@ -5,7 +5,7 @@ use super::address::{AddressIndex, AddressLists, RowId};
 use super::app_engine::{AppEngine, AppPlan};
 use super::cache::DatabaseCache;
 use super::compile::{Plan, Sets, Wanted};
-use super::hyperscan::{BlockSet, HyperscanError, Literal, StreamSet};
+use super::hyperscan::{BlockSet, HyperscanError, Literal, StreamSet, give_memory_back};
 use super::kept::Kept;
 use super::lasting::{Lasting, RuleKey};
 use super::program::ProgramError;
@@ -88,6 +88,15 @@ pub struct Refused {
     pub error: ProgramError,
 }
 
+/// What of the signatures an engine keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retention {
+    /// All of it: for reports on how they are judged.
+    All,
+    /// What is said in alerts: for sensors, since the rest is most of a large ruleset's memory.
+    Alerts,
+}
+
 /// All that workers need of a ruleset.
 pub struct Engine {
     /// The signatures.
@@ -130,7 +139,7 @@ impl Engine {
     /// # Errors
     /// As [`Self::new`].
     pub fn with(ruleset: Arc<Ruleset>, kept: Kept) -> Result<Self, HyperscanError> {
-        Self::build(ruleset, &mut Lasting::default(), kept, &DatabaseCache::off())
+        Self::build(ruleset, &mut Lasting::default(), kept, &DatabaseCache::off(), Retention::All)
     }
 
     /// As [`Self::new`], for one ruleset after the other: what flows hold of the rulesets before keeps its meaning by `lasting`.
@@ -139,10 +148,11 @@ impl Engine {
     /// # Errors
     /// As [`Self::new`].
     pub fn build(
-        ruleset: Arc<Ruleset>,
+        mut ruleset: Arc<Ruleset>,
         lasting: &mut Lasting,
         mut kept: Kept,
         cache: &DatabaseCache,
+        retention: Retention,
     ) -> Result<Self, HyperscanError> {
         let ints = kept.number_names(&ruleset);
         let mut lists = AddressLists::default();
@@ -159,10 +169,14 @@ impl Engine {
             }
         }
         let by_key = numbers.rules.iter().enumerate().map(|(i, key)| (key.number, i as u32)).collect();
-        let mut rules: Vec<Option<Rule>> = Vec::with_capacity(ruleset.signatures.len());
-        for (i, signature) in ruleset.signatures.iter().enumerate() {
-            let rule = Rule::new(signature, ruleset.inspection[i], &mut lists, &bits, (&kept, &ints));
+        let count = ruleset.signatures.len();
+        let mut rules: Vec<Option<Rule>> = Vec::with_capacity(count);
+        for i in 0..count {
+            let rule = Rule::new(&ruleset.signatures[i], ruleset.inspection[i], &mut lists, &bits, (&kept, &ints));
             rules.push(rule.map_err(|error| refused.push(Refused { signature: i as u32, error })).ok());
+            if let Some(ruleset) = owned(&mut ruleset, retention) {
+                ruleset.signatures[i].forget_contents();
+            }
         }
         let addresses = lists.build();
         let by_row = rules_by_row(&ruleset, &rules, &addresses);
@@ -172,7 +186,11 @@ impl Engine {
         let groups: Vec<GroupPlan> = groups.collect();
         let apps = ruleset.groups.app_groups().iter();
         let apps: Vec<AppPlan> = apps.map(|group| AppPlan::new(&ruleset, &rules, group, &mut plan)).collect();
-        let sets = plan.compile(cache)?;
+        if let Some(ruleset) = owned(&mut ruleset, retention) {
+            ruleset.forget_conditions();
+        }
+        give_memory_back();
+        let sets = plan.compile(cache, &mut lasting.sets)?;
         let groups = groups.into_iter().map(|group| group.build(&sets)).collect::<Result<_, _>>()?;
         let apps = build_apps(&ruleset, apps, &sets)?;
         let asks_checksums = rules.iter().flatten().any(Rule::wants_odd_checksum);
@@ -240,6 +258,11 @@ impl Engine {
     pub(super) fn rules_of_row(&self, row: RowId) -> &[u32] {
         self.by_row.get(row.0 as usize).map_or(&[], |rules| rules)
     }
+}
+
+/// The ruleset, if it may be made smaller. One that is shared with somebody already is kept whole.
+fn owned(ruleset: &mut Arc<Ruleset>, retention: Retention) -> Option<&mut Ruleset> {
+    Arc::get_mut(ruleset).filter(|_| retention == Retention::Alerts)
 }
 
 /// A set that names some addresses, and not many.
@@ -332,13 +355,13 @@ fn plan_group(ruleset: &Ruleset, rules: &[Option<Rule>], group: &Group, plan: &m
         }
         streams |= rule.inspection.stream;
         packets |= rule.inspection.packet;
-        let (bytes, nocase) = pattern.literal(signature);
+        let (bytes, nocase) = pattern.literal();
         let bytes: Box<[u8]> = if nocase { bytes.to_ascii_lowercase().into() } else { bytes.into() };
         let literal = *ids.entry((bytes.clone(), nocase)).or_insert_with(|| {
             literals.push(Literal { bytes, nocase });
             (literals.len() - 1) as u32
         });
-        let starts = possible_starts(pattern.content(signature));
+        let starts = pattern.starts;
         found.push((literal, Guarded { rule: i, content_to_end: (pattern.from + pattern.len) as u32, starts }));
     }
     found.sort_by_key(|(literal, _)| *literal);
@@ -378,24 +401,4 @@ fn few_sizes(signature: &Signature) -> Option<Vec<usize>> {
     }
     let sizes = test.ranges.iter().cloned().flatten();
     Some(sizes.filter_map(|n| usize::try_from(n).ok()).filter(|n| *n <= usize::from(u16::MAX)).collect())
-}
-
-/// Where a content may start, as far as the rule says it in numbers.
-pub(super) fn possible_starts(content: &Content) -> (u32, u32) {
-    if content.is_relative() {
-        return (0, u32::MAX);
-    }
-    starts_of(content).unwrap_or((0, u32::MAX))
-}
-
-fn starts_of(content: &Content) -> Option<(u32, u32)> {
-    let literal = |value: Option<Value>| match value {
-        None => Some(None),
-        Some(Value::Literal(n)) => u32::try_from(n).ok().map(Some),
-        Some(Value::Variable(_)) => None,
-    };
-    let len = content.pattern.len() as u32;
-    let first = literal(content.offset)?.unwrap_or(0);
-    let depth = if content.startswith { Some(len) } else { literal(content.depth)? };
-    Some((first, depth.map_or(u32::MAX, |d| first.saturating_add(d).saturating_sub(len))))
 }

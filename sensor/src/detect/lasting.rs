@@ -5,6 +5,7 @@
 //! sensor: a flowbit by its name, a rule by its text. Whoever builds engines one after the other hands the same
 //! [`Lasting`] to each; the numbers are then good in all of them.
 
+use super::compile::KnownSets;
 use super::kept::Kept;
 use rustc_hash::FxHashMap;
 use sekisho_signatures::model::Signature;
@@ -26,6 +27,8 @@ pub struct RuleKey {
 pub struct Lasting {
     /// What the rules of the latest ruleset keep between packets.
     pub kept: Option<Kept>,
+    /// The literal sets of the engines in use.
+    pub(super) sets: KnownSets,
     epoch: u32,
     /// By name. Never forgotten: a flow may hold a bit that no rule of today knows, and one of tomorrow does.
     flowbits: HashMap<Box<str>, u16>,

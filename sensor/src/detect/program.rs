@@ -57,8 +57,8 @@ pub enum ProgramError {
 /// How a content is searched for.
 #[derive(Debug)]
 pub(super) enum Needle {
-    /// Bytes as they are.
-    Exact(Box<memmem::Finder<'static>>),
+    /// Bytes as they are. Most rules are never judged, and a searcher is ten times its pattern: it is made when it is needed first.
+    Exact { pattern: Box<[u8]>, finder: OnceLock<Box<memmem::Finder<'static>>> },
     /// ASCII letters in either case; the pattern is lower case, `probe` the index of the byte to look for first.
     Caseless { pattern: Box<[u8]>, probe: usize },
 }
@@ -79,13 +79,15 @@ impl Needle {
                 .unwrap_or(0);
             return Self::Caseless { pattern, probe };
         }
-        Self::Exact(Box::new(memmem::Finder::new(pattern).into_owned()))
+        Self::Exact { pattern: pattern.into(), finder: OnceLock::new() }
     }
 
     /// Offset of the first occurrence in `haystack`.
     pub(super) fn find(&self, haystack: &[u8]) -> Option<usize> {
         match self {
-            Self::Exact(finder) => finder.find(haystack),
+            Self::Exact { pattern, finder } => {
+                finder.get_or_init(|| Box::new(memmem::Finder::new(pattern).into_owned())).find(haystack)
+            }
             Self::Caseless { pattern, probe } => find_caseless(haystack, pattern, *probe),
         }
     }

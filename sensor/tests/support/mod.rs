@@ -14,7 +14,7 @@ use sekisho::output::sources::{
 use sekisho::output::{OutputsHandle, config::EveConfig};
 use sekisho::packet::{Addr, Direction, IpProto, Vlans};
 use sekisho::time::Timestamp;
-use sekisho_signatures::model::{Action, AddressSet, Header, HeaderProto, Place, PortSet, Signature, Target};
+use sekisho_signatures::model::{Action, Header, HeaderProto, Place, PortSet, Signature, Target};
 use sekisho_signatures::ruleset::Ruleset;
 use std::path::Path;
 use std::sync::Arc;
@@ -25,10 +25,10 @@ pub fn signature(sid: u32, msg: &str) -> Signature {
     let header = Header {
         proto: HeaderProto::Ip,
         ip_version: None,
-        src: AddressSet::default(),
-        src_ports: PortSet::any(),
-        dst: AddressSet::default(),
-        dst_ports: PortSet::any(),
+        src: Arc::default(),
+        src_ports: Arc::new(PortSet::any()),
+        dst: Arc::default(),
+        dst_ports: Arc::new(PortSet::any()),
         bidirectional: false,
     };
     Signature { sid, rev: 2, msg: msg.into(), ..Signature::new(Place::default(), Action::Alert, header) }

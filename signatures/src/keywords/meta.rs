@@ -105,7 +105,7 @@ fn classtype(checker: &mut Checker<'_>, _: &'static str, option: &RuleOption<'_>
     let name = text.to_lossy();
     match checker.classifications.get(&name) {
         Some(class) => {
-            checker.signature.category = class.description.clone();
+            checker.signature.category = class.description.clone().into();
             if checker.given_at("priority").is_none() {
                 checker.signature.priority = class.priority;
             }
@@ -121,7 +121,7 @@ fn classtype(checker: &mut Checker<'_>, _: &'static str, option: &RuleOption<'_>
         let message = "classtype stands here for the second time; the last one counts".to_owned();
         checker.warnings.push(Warning { message, span: option.name.span() });
     }
-    checker.signature.classtype = Some(name);
+    checker.signature.classtype = Some(name.into());
     Ok(())
 }
 
@@ -139,14 +139,14 @@ fn reference(checker: &mut Checker<'_>, name: &'static str, option: &RuleOption<
     else {
         return Err(invalid(name, text, "a kind and an id, as in url,example.com/x"));
     };
-    checker.signature.references.push((kind.to_lossy(), id.to_lossy()));
+    checker.signature.references.push((kind.to_lossy().into(), id.to_lossy().into()));
     Ok(())
 }
 
 fn metadata(checker: &mut Checker<'_>, _: &'static str, option: &RuleOption<'_>) -> Outcome {
     for entry in text(option).split(b',').filter(|e| !e.bytes.is_empty()) {
         let (key, value) = entry.split_word();
-        checker.signature.metadata.push((key.to_lossy(), value.to_lossy()));
+        checker.signature.metadata.push((key.to_lossy().into(), value.to_lossy().into()));
     }
     Ok(())
 }

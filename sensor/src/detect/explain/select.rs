@@ -10,6 +10,7 @@ use sekisho_signatures::model::{
 use sekisho_signatures::ruleset::Inspection;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// The gid of the rule that notices the literal: no rule of a file has it.
 const PROBE_GID: u32 = u32::MAX;
@@ -74,7 +75,7 @@ impl Selection {
         let with = chosen.iter().filter(|c| **c != id).map(|(_, sid)| *sid).collect();
         let mut signatures: Vec<Signature> = all.into_iter().filter(|s| chosen.contains(&(s.gid, s.sid))).collect();
         let literal = fast_pattern::choose(&target).map(|pattern| {
-            let (bytes, nocase) = pattern.literal(&target);
+            let (bytes, nocase) = pattern.literal();
             let buffer = pattern.buffer.and_then(|i| target.buffers.get(i));
             signatures.push(probe(&target, bytes, nocase, buffer));
             Literal {
@@ -151,10 +152,10 @@ fn probe(target: &Signature, bytes: &[u8], nocase: bool, buffer: Option<&BufferC
     let header = Header {
         proto,
         ip_version: None,
-        src: AddressSet::default(),
-        src_ports: PortSet::any(),
-        dst: AddressSet::default(),
-        dst_ports: PortSet::any(),
+        src: Arc::default(),
+        src_ports: Arc::new(PortSet::any()),
+        dst: Arc::default(),
+        dst_ports: Arc::new(PortSet::any()),
         bidirectional: false,
     };
     let literal = BufferCondition::Content(Content {

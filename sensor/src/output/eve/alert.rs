@@ -11,6 +11,7 @@ use sekisho_signatures::app::Protocol;
 use sekisho_signatures::model::{Signature, Target};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
+use std::sync::Arc;
 
 /// The record.
 #[derive(Debug, Serialize)]
@@ -137,7 +138,7 @@ impl TargetEnds {
 /// `alert.metadata`: the rule's, each key once with the list of its values, and the hash of the ruleset that judged.
 #[derive(Debug)]
 struct Metadata<'a> {
-    entries: &'a [(Box<str>, Box<str>)],
+    entries: &'a [(Arc<str>, Arc<str>)],
     ruleset: &'a str,
 }
 
@@ -150,7 +151,7 @@ impl Serialize for Metadata<'_> {
         for (i, (key, _)) in self.entries.iter().enumerate() {
             let first = !self.entries[..i].iter().any(|(other, _)| other == key);
             if first && &**key != RULESET_KEY {
-                map.serialize_entry(key, &ValuesOf { key, entries: &self.entries[i..] })?;
+                map.serialize_entry(&**key, &ValuesOf { key, entries: &self.entries[i..] })?;
             }
         }
         map.serialize_entry(RULESET_KEY, &[self.ruleset])?;
@@ -160,12 +161,12 @@ impl Serialize for Metadata<'_> {
 
 struct ValuesOf<'a> {
     key: &'a str,
-    entries: &'a [(Box<str>, Box<str>)],
+    entries: &'a [(Arc<str>, Arc<str>)],
 }
 
 impl Serialize for ValuesOf<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.entries.iter().filter(|(key, _)| &**key == self.key).map(|(_, value)| value))
+        serializer.collect_seq(self.entries.iter().filter(|(key, _)| &**key == self.key).map(|(_, value)| &**value))
     }
 }
 
