@@ -30,6 +30,7 @@ pub fn signature(sid: u32, msg: &str) -> Signature {
         dst: AddressSet::default(),
         dst_ports: PortSet::any(),
         bidirectional: false,
+        transactional: false,
     };
     Signature { sid, rev: 2, msg: msg.into(), ..Signature::new(Place::default(), Action::Alert, header) }
 }
