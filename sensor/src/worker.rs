@@ -244,7 +244,7 @@ impl<T: Tracer> Path<T> {
     /// A packet's way behind the decoder.
     #[inline]
     fn packet(&mut self, engine: &Engine, packet: &Packet<'_>) {
-        if packet.ip.is_none() || !packet.checksum_ok {
+        if packet.ip.is_none() {
             return self.undecoded(engine, packet);
         }
         let Self { flows, streams, detector, sender, .. } = self;
@@ -293,13 +293,17 @@ impl<T: Tracer> Path<T> {
         let flow = self.flows.get_mut(index);
         let mut cx = self.detector.begin(engine, packet, Some((&mut flow.user, id, direction)));
         cx.flow = FlowFacts { start: flow.start, counts: flow.counts, stream: [0; 2] };
-        if let Some(tcp) = packet.tcp() {
+        if let Some(tcp) = packet.tcp().filter(|_| packet.checksum_ok) {
             self.segment(&mut cx, packet, tcp, index, direction);
+        } else if packet.tcp().is_some() {
+            // Its receiver throws it away: it is a packet by itself, and no part of the stream.
+            cx.established = flow.established();
+            self.detector.payload(&cx, Some(&mut flow.user), false);
         } else {
             cx.established = flow.established();
             Inspect { detector: &mut self.detector, cx: &mut cx, flow: &mut flow.user }.datagram();
         }
-        if !packet.events.is_empty() || !cx.stream_events.is_empty() {
+        if !packet.events.is_empty() || !cx.stream_events.is_empty() || odd_checksum(engine, packet) {
             self.detector.events(&cx, Some(&mut self.flows.get_mut(index).user));
         }
         self.conclude(&cx, Some(index));
@@ -359,18 +363,17 @@ impl<T: Tracer> Path<T> {
         self.verdict.inspected();
         self.tagged = self.tells_packets && is_host_tagged(engine, packet);
         let cx = self.detector.begin(engine, packet, None);
-        self.detector.payload(&cx, None, true);
-        if !packet.events.is_empty() {
+        self.detector.payload(&cx, None, packet.checksum_ok || packet.tcp().is_none());
+        if !packet.events.is_empty() || odd_checksum(engine, packet) {
             self.detector.events(&cx, None);
         }
         self.conclude(&cx, None);
     }
 
-    /// No IP, or a wrong checksum: nothing to follow, but what was odd is told, and rules may ask for it.
+    /// No IP: nothing to follow, but what was odd is told, and rules may ask for it.
     #[cold]
     fn undecoded(&mut self, engine: &Engine, packet: &Packet<'_>) {
-        let odd_checksum = !packet.checksum_ok && engine.asks_checksums();
-        if packet.events.is_empty() && !odd_checksum {
+        if packet.events.is_empty() {
             return;
         }
         self.tell_decode_events(packet, None);
@@ -630,6 +633,11 @@ fn stand_in<'a>(flow: &Flow<FlowDetect>) -> Packet<'a> {
         checksum_ok: true,
         events: EventSet::default(),
     }
+}
+
+/// Some rule asks for packets whose checksum is wrong, and this is one.
+fn odd_checksum(engine: &Engine, packet: &Packet<'_>) -> bool {
+    !packet.checksum_ok && engine.asks_checksums()
 }
 
 fn is_host_tagged(engine: &Engine, packet: &Packet<'_>) -> bool {

@@ -125,7 +125,8 @@ impl Keyed {
             Transport::Tcp(tcp) => {
                 // A SYN/ACK seen first: whom it goes to has started.
                 reverse = tcp.flags.all(TcpFlags::SYN | TcpFlags::ACK);
-                (plain, true)
+                // One that its receiver throws away begins no connection, and does not say who is the client.
+                (plain, packet.checksum_ok)
             }
             Transport::Udp | Transport::Sctp => (plain, true),
             Transport::Icmp(header) => {
