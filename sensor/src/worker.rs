@@ -30,8 +30,8 @@ use crate::ledger::{DropReason, Ledger, Outcome};
 use crate::output::sources::Block;
 use crate::output::{EventSender, EventType};
 use crate::packet::{Direction, Ip, IpProto, Packet, Tcp, TcpFlags, Transport};
-use crate::protocols::registry::Transport as AppTransport;
-use crate::protocols::{FlowApp, Recognition};
+use crate::protocols::FlowApp;
+use crate::protocols::registry::{Transport as AppTransport, is_servers};
 use crate::stream::{PayloadFate, StreamConfig, StreamCounters, StreamEngine, StreamEvent, StreamSink, has_fast_open};
 use crate::time::Timestamp;
 use crate::verdict::Verdict;
@@ -260,9 +260,15 @@ impl<T: Tracer> Path<T> {
     }
 
     #[inline]
-    fn in_flow(&mut self, engine: &Engine, packet: &Packet<'_>, index: FlowIndex, direction: Direction) {
+    fn in_flow(&mut self, engine: &Engine, packet: &Packet<'_>, index: FlowIndex, mut direction: Direction) {
+        let picks_up = self.streams.picks_up();
         let flow = self.flows.get_mut(index);
         let id = flow.id;
+        if picks_up && is_turned(flow, packet, direction) {
+            flow.turn();
+            flow.user.turn();
+            direction = direction.reverse();
+        }
         if !packet.events.is_empty() {
             self.tell_decode_events(packet, Some(id));
         }
@@ -407,7 +413,8 @@ impl<T: Tracer> Path<T> {
             tell_alerts(&self.detector, cx, flow, blocked, &self.sender);
         }
         if !self.detector.logs.is_empty() {
-            tell_logs(&mut self.detector, cx, &self.sender);
+            let flow = index.map(|index| self.flows.get(index));
+            tell_logs(&mut self.detector, cx, flow, &self.sender);
         }
     }
 
@@ -569,15 +576,11 @@ fn end_flow<T: Tracer>(
         if !detector.alerts.is_empty() {
             tell_alerts(detector, &cx, Some(flow), false, sender);
         }
-        tell_logs(detector, &cx, sender);
+        tell_logs(detector, &cx, Some(flow), sender);
     }
     detector.release(&mut flow.user);
     if sender.wants(EventType::Flow) {
-        let app = match flow.user.app.view().protocol {
-            Recognition::Unknown => None,
-            Recognition::Failed => Some(None),
-            Recognition::Known(protocol) => Some(Some(protocol)),
-        };
+        let app = flow.user.app.view();
         let (action, note) = (flow.user.action, flow.user.note(engine));
         sender.send(Event::Flow(FlowEvent { app, action, note, ..flow.event(reason) }));
     }
@@ -635,6 +638,16 @@ fn stand_in<'a>(flow: &Flow<FlowDetect>) -> Packet<'a> {
     }
 }
 
+/// Whether the flow, whose start was not seen, begins with what a server says though its sender was taken for the client.
+fn is_turned(flow: &Flow<FlowDetect>, packet: &Packet<'_>, direction: Direction) -> bool {
+    packet.tcp().is_some_and(|tcp| !tcp.flags.any(TcpFlags::SYN))
+        && !packet.payload.is_empty()
+        && packet.checksum_ok
+        && direction == Direction::ToServer
+        && flow.tcp.may_turn()
+        && is_servers([packet.src_port, packet.dst_port], packet.payload)
+}
+
 /// Some rule asks for packets whose checksum is wrong, and this is one.
 fn odd_checksum(engine: &Engine, packet: &Packet<'_>) -> bool {
     !packet.checksum_ok && engine.asks_checksums()
@@ -683,7 +696,7 @@ fn tell_alerts<T>(
             ruleset: Arc::clone(&cx.engine.ruleset),
             action: if blocked { AlertAction::Blocked } else { AlertAction::Allowed },
             in_stream: alert.in_stream,
-            app: cx.app.protocol.protocol(),
+            app: cx.app,
             transaction: alert.transaction.clone(),
             finding: alert.finding.clone(),
             note: note.clone(),
@@ -692,7 +705,13 @@ fn tell_alerts<T>(
 }
 
 /// Tells what transactions want logged.
-fn tell_logs<T>(detector: &mut Detector<T>, cx: &PacketContext<'_>, sender: &EventSender) {
+fn tell_logs<T>(
+    detector: &mut Detector<T>,
+    cx: &PacketContext<'_>,
+    flow: Option<&Flow<FlowDetect>>,
+    sender: &EventSender,
+) {
+    let note = flow.filter(|_| !detector.logs.is_empty()).and_then(|flow| flow.user.note(cx.engine));
     for AppLog { protocol, tx_id, direction, entry } in detector.logs.drain(..) {
         let packet = if cx.direction == Some(direction) { *cx.packet } else { cx.packet.reversed() };
         let mut packet = PacketSummary::of(&packet);
@@ -701,7 +720,7 @@ fn tell_logs<T>(detector: &mut Detector<T>, cx: &PacketContext<'_>, sender: &Eve
         }
         let flow_id = cx.flow_id;
         sender.send(match entry {
-            AppLogEntry::Record(record) => Event::App(AppEvent { packet, flow_id, tx_id, record }),
+            AppLogEntry::Record(record) => Event::App(AppEvent { packet, flow_id, tx_id, record, note: note.clone() }),
             AppLogEntry::Anomaly(event) => {
                 let anomaly = Anomaly::App { protocol, event, tx_id };
                 Event::Anomaly(AnomalyEvent { packet, flow_id: Some(flow_id), anomaly })
