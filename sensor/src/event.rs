@@ -5,7 +5,7 @@
 use crate::decode::DecodeEvent;
 use crate::detect::state::{Finding, TransactionNote};
 use crate::packet::{Addr, Direction, IpProto, Packet, Transport, Vlans};
-use crate::protocols::Record;
+use crate::protocols::{AppView, Record};
 use crate::stream::StreamEvent;
 use crate::time::Timestamp;
 use sekisho_signatures::app::Protocol;
@@ -128,8 +128,8 @@ pub struct AlertEvent {
     pub action: AlertAction,
     /// The match was in the reassembled stream rather than in the packet.
     pub in_stream: bool,
-    /// The flow's application protocol, if it is known.
-    pub app: Option<Protocol>,
+    /// What is known of the flow's application protocol.
+    pub app: AppView,
     /// The transaction that matched, if it was one.
     pub transaction: Option<TransactionNote>,
     /// What came out while the rule was judged.
@@ -243,8 +243,8 @@ pub struct FlowEvent {
     pub interface: u16,
     /// TCP only.
     pub tcp: Option<TcpSummary>,
-    /// The application protocol, if it was recognised; Some(None) if none was.
-    pub app: Option<Option<Protocol>>,
+    /// What was found out of its application protocol.
+    pub app: AppView,
 }
 
 /// What was odd.
@@ -276,6 +276,8 @@ pub struct AppEvent {
     pub tx_id: Option<u64>,
     /// What it says.
     pub record: Arc<dyn Record>,
+    /// What rules keep on the flow.
+    pub note: Option<Arc<FlowNote>>,
 }
 
 /// A decoder or stream event.

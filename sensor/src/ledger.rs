@@ -19,7 +19,7 @@ pub enum BypassReason {
 pub enum DropReason {
     /// Too broken to decode to an IP packet; the decoder events say how.
     Malformed,
-    /// A wrong checksum, when the configuration checks them.
+    /// A TCP segment that no stream takes, or a fragment, for its wrong checksum, when the configuration checks them.
     Checksum,
     /// A fragment beyond the defragmentation limits.
     DefragLimit,

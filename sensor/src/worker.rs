@@ -30,8 +30,8 @@ use crate::ledger::{DropReason, Ledger, Outcome};
 use crate::output::sources::Block;
 use crate::output::{EventSender, EventType};
 use crate::packet::{Direction, Ip, IpProto, Packet, Tcp, TcpFlags, Transport};
-use crate::protocols::registry::Transport as AppTransport;
-use crate::protocols::{FlowApp, Recognition};
+use crate::protocols::FlowApp;
+use crate::protocols::registry::{Transport as AppTransport, is_servers};
 use crate::stream::{PayloadFate, StreamConfig, StreamCounters, StreamEngine, StreamEvent, StreamSink, has_fast_open};
 use crate::time::Timestamp;
 use crate::verdict::Verdict;
@@ -244,7 +244,7 @@ impl<T: Tracer> Path<T> {
     /// A packet's way behind the decoder.
     #[inline]
     fn packet(&mut self, engine: &Engine, packet: &Packet<'_>) {
-        if packet.ip.is_none() || !packet.checksum_ok {
+        if packet.ip.is_none() {
             return self.undecoded(engine, packet);
         }
         let Self { flows, streams, detector, sender, .. } = self;
@@ -260,9 +260,15 @@ impl<T: Tracer> Path<T> {
     }
 
     #[inline]
-    fn in_flow(&mut self, engine: &Engine, packet: &Packet<'_>, index: FlowIndex, direction: Direction) {
+    fn in_flow(&mut self, engine: &Engine, packet: &Packet<'_>, index: FlowIndex, mut direction: Direction) {
+        let picks_up = self.streams.picks_up();
         let flow = self.flows.get_mut(index);
         let id = flow.id;
+        if picks_up && is_turned(flow, packet, direction) {
+            flow.turn();
+            flow.user.turn();
+            direction = direction.reverse();
+        }
         if !packet.events.is_empty() {
             self.tell_decode_events(packet, Some(id));
         }
@@ -293,13 +299,17 @@ impl<T: Tracer> Path<T> {
         let flow = self.flows.get_mut(index);
         let mut cx = self.detector.begin(engine, packet, Some((&mut flow.user, id, direction)));
         cx.flow = FlowFacts { start: flow.start, counts: flow.counts, stream: [0; 2] };
-        if let Some(tcp) = packet.tcp() {
+        if let Some(tcp) = packet.tcp().filter(|_| packet.checksum_ok) {
             self.segment(&mut cx, packet, tcp, index, direction);
+        } else if packet.tcp().is_some() {
+            // Its receiver throws it away: it is a packet by itself, and no part of the stream.
+            cx.established = flow.established();
+            self.detector.payload(&cx, Some(&mut flow.user), false);
         } else {
             cx.established = flow.established();
             Inspect { detector: &mut self.detector, cx: &mut cx, flow: &mut flow.user }.datagram();
         }
-        if !packet.events.is_empty() || !cx.stream_events.is_empty() {
+        if !packet.events.is_empty() || !cx.stream_events.is_empty() || odd_checksum(engine, packet) {
             self.detector.events(&cx, Some(&mut self.flows.get_mut(index).user));
         }
         self.conclude(&cx, Some(index));
@@ -359,18 +369,17 @@ impl<T: Tracer> Path<T> {
         self.verdict.inspected();
         self.tagged = self.tells_packets && is_host_tagged(engine, packet);
         let cx = self.detector.begin(engine, packet, None);
-        self.detector.payload(&cx, None, true);
-        if !packet.events.is_empty() {
+        self.detector.payload(&cx, None, packet.checksum_ok || packet.tcp().is_none());
+        if !packet.events.is_empty() || odd_checksum(engine, packet) {
             self.detector.events(&cx, None);
         }
         self.conclude(&cx, None);
     }
 
-    /// No IP, or a wrong checksum: nothing to follow, but what was odd is told, and rules may ask for it.
+    /// No IP: nothing to follow, but what was odd is told, and rules may ask for it.
     #[cold]
     fn undecoded(&mut self, engine: &Engine, packet: &Packet<'_>) {
-        let odd_checksum = !packet.checksum_ok && engine.asks_checksums();
-        if packet.events.is_empty() && !odd_checksum {
+        if packet.events.is_empty() {
             return;
         }
         self.tell_decode_events(packet, None);
@@ -404,7 +413,8 @@ impl<T: Tracer> Path<T> {
             tell_alerts(&self.detector, cx, flow, blocked, &self.sender);
         }
         if !self.detector.logs.is_empty() {
-            tell_logs(&mut self.detector, cx, &self.sender);
+            let flow = index.map(|index| self.flows.get(index));
+            tell_logs(&mut self.detector, cx, flow, &self.sender);
         }
     }
 
@@ -566,15 +576,11 @@ fn end_flow<T: Tracer>(
         if !detector.alerts.is_empty() {
             tell_alerts(detector, &cx, Some(flow), false, sender);
         }
-        tell_logs(detector, &cx, sender);
+        tell_logs(detector, &cx, Some(flow), sender);
     }
     detector.release(&mut flow.user);
     if sender.wants(EventType::Flow) {
-        let app = match flow.user.app.view().protocol {
-            Recognition::Unknown => None,
-            Recognition::Failed => Some(None),
-            Recognition::Known(protocol) => Some(Some(protocol)),
-        };
+        let app = flow.user.app.view();
         let (action, note) = (flow.user.action, flow.user.note(engine));
         sender.send(Event::Flow(FlowEvent { app, action, note, ..flow.event(reason) }));
     }
@@ -632,6 +638,21 @@ fn stand_in<'a>(flow: &Flow<FlowDetect>) -> Packet<'a> {
     }
 }
 
+/// Whether the flow, whose start was not seen, begins with what a server says though its sender was taken for the client.
+fn is_turned(flow: &Flow<FlowDetect>, packet: &Packet<'_>, direction: Direction) -> bool {
+    packet.tcp().is_some_and(|tcp| !tcp.flags.any(TcpFlags::SYN))
+        && !packet.payload.is_empty()
+        && packet.checksum_ok
+        && direction == Direction::ToServer
+        && flow.tcp.may_turn()
+        && is_servers([packet.src_port, packet.dst_port], packet.payload)
+}
+
+/// Some rule asks for packets whose checksum is wrong, and this is one.
+fn odd_checksum(engine: &Engine, packet: &Packet<'_>) -> bool {
+    !packet.checksum_ok && engine.asks_checksums()
+}
+
 fn is_host_tagged(engine: &Engine, packet: &Packet<'_>) -> bool {
     let bytes = packet.data.len() as u32;
     packet.ip.is_some_and(|ip| engine.kept.is_host_tagged(ip.src, ip.dst, bytes, packet.ts))
@@ -675,7 +696,7 @@ fn tell_alerts<T>(
             ruleset: Arc::clone(&cx.engine.ruleset),
             action: if blocked { AlertAction::Blocked } else { AlertAction::Allowed },
             in_stream: alert.in_stream,
-            app: cx.app.protocol.protocol(),
+            app: cx.app,
             transaction: alert.transaction.clone(),
             finding: alert.finding.clone(),
             note: note.clone(),
@@ -684,7 +705,13 @@ fn tell_alerts<T>(
 }
 
 /// Tells what transactions want logged.
-fn tell_logs<T>(detector: &mut Detector<T>, cx: &PacketContext<'_>, sender: &EventSender) {
+fn tell_logs<T>(
+    detector: &mut Detector<T>,
+    cx: &PacketContext<'_>,
+    flow: Option<&Flow<FlowDetect>>,
+    sender: &EventSender,
+) {
+    let note = flow.filter(|_| !detector.logs.is_empty()).and_then(|flow| flow.user.note(cx.engine));
     for AppLog { protocol, tx_id, direction, entry } in detector.logs.drain(..) {
         let packet = if cx.direction == Some(direction) { *cx.packet } else { cx.packet.reversed() };
         let mut packet = PacketSummary::of(&packet);
@@ -693,7 +720,7 @@ fn tell_logs<T>(detector: &mut Detector<T>, cx: &PacketContext<'_>, sender: &Eve
         }
         let flow_id = cx.flow_id;
         sender.send(match entry {
-            AppLogEntry::Record(record) => Event::App(AppEvent { packet, flow_id, tx_id, record }),
+            AppLogEntry::Record(record) => Event::App(AppEvent { packet, flow_id, tx_id, record, note: note.clone() }),
             AppLogEntry::Anomaly(event) => {
                 let anomaly = Anomaly::App { protocol, event, tx_id };
                 Event::Anomaly(AnomalyEvent { packet, flow_id: Some(flow_id), anomaly })

@@ -15,6 +15,7 @@ use sekisho::event::{
 use sekisho::output::eve::EveEncoder;
 use sekisho::output::eve::text::Clock;
 use sekisho::packet::{Direction, IpProto, Vlans};
+use sekisho::protocols::AppView;
 use sekisho::stream::StreamEvent;
 use sekisho::time::Timestamp;
 use sekisho_signatures::model::Target;
@@ -67,7 +68,7 @@ fn alert_on(packet: PacketSummary, with_flow: bool, target: Option<Target>) -> E
         ruleset: ruleset(vec![full_signature("ET TEST \"quoted\" \u{7} \\ ünïcode", target)]),
         action: AlertAction::Blocked,
         in_stream: true,
-        app: None,
+        app: AppView::default(),
         transaction: None,
         finding: None,
         note: None,
@@ -218,7 +219,7 @@ fn flow_on(ip_version: u8, proto: IpProto) -> FlowEvent {
         vlans: Vlans { count: 1, ids: [7, 0, 0] },
         interface: 3,
         tcp: None,
-        app: None,
+        app: AppView::default(),
     }
 }
 
@@ -432,7 +433,7 @@ fn any_event() -> impl Strategy<Value = Event> {
                 ruleset: ruleset(vec![signature]),
                 action: AlertAction::Allowed,
                 in_stream: false,
-                app: None,
+                app: AppView::default(),
                 transaction: None,
                 finding: None,
                 note: None,

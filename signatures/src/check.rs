@@ -143,6 +143,8 @@ impl Default for Resolved {
 pub(crate) struct Collected {
     /// Which buffer; none for the raw payload.
     pub(crate) chosen: Option<Buffer>,
+    /// In messages of which direction, where the rule says so.
+    pub(crate) to_server: Option<bool>,
     /// Where it was chosen last.
     pub(crate) span: Span,
     /// Since then something looked at it.
@@ -155,7 +157,7 @@ pub(crate) struct Collected {
 
 impl Collected {
     fn new(chosen: Option<Buffer>, span: Span) -> Self {
-        Self { chosen, span, used: true, transforms: Vec::new(), conditions: Vec::new() }
+        Self { chosen, to_server: None, span, used: true, transforms: Vec::new(), conditions: Vec::new() }
     }
 }
 
@@ -169,6 +171,8 @@ pub(crate) struct Checker<'a> {
     pub(crate) protocol_name: Box<str>,
     /// Given once and set: sid, rev, gid, msg, priority …
     pub(crate) given: Vec<(&'static str, Span)>,
+    /// The direction that the option at hand is about, in a rule on both.
+    pub(crate) side: Option<bool>,
     /// Collected conditions; the first is the raw payload.
     pub(crate) buffers: Vec<Collected>,
     /// The buffer that conditions go to.
@@ -255,7 +259,7 @@ impl Checker<'_> {
         self.current = match self.index_of(chosen) {
             Some(known) if !again => known,
             _ => {
-                self.buffers.push(Collected::new(chosen, span));
+                self.buffers.push(Collected { to_server: self.side, ..Collected::new(chosen, span) });
                 self.buffers.len() - 1
             }
         };
@@ -285,8 +289,8 @@ impl Checker<'_> {
         }
         if !buffer.conditions.is_empty() {
             // What stands before looks at the buffer as it is without this.
-            let (at, transforms) = (buffer.span, buffer.transforms.clone());
-            self.buffers.push(Collected { used: false, transforms, ..Collected::new(Some(chosen), at) });
+            let (at, to_server, transforms) = (buffer.span, buffer.to_server, buffer.transforms.clone());
+            self.buffers.push(Collected { used: false, to_server, transforms, ..Collected::new(Some(chosen), at) });
             self.current = self.buffers.len() - 1;
             self.last_content = None;
         }
@@ -334,13 +338,14 @@ impl Checker<'_> {
     }
 
     fn index_of(&self, chosen: Option<Buffer>) -> Option<usize> {
-        self.buffers.iter().position(|b| b.chosen == chosen && b.transforms.is_empty())
+        let side = self.side.filter(|_| chosen.is_some());
+        self.buffers.iter().position(|b| b.chosen == chosen && b.to_server == side && b.transforms.is_empty())
     }
 
     /// Where the conditions of a buffer are collected that is not chosen for what follows.
     pub(crate) fn find_or_add(&mut self, chosen: Buffer, span: Span) -> usize {
         self.index_of(Some(chosen)).unwrap_or_else(|| {
-            self.buffers.push(Collected::new(Some(chosen), span));
+            self.buffers.push(Collected { to_server: self.side, ..Collected::new(Some(chosen), span) });
             self.buffers.len() - 1
         })
     }
@@ -440,6 +445,7 @@ pub fn check(
         protocol: rule.protocol.span(),
         protocol_name: rule.protocol.to_lossy(),
         given: Vec::new(),
+        side: None,
         buffers: vec![Collected::new(None, Span::default())],
         current: 0,
         last_content: None,
@@ -453,7 +459,10 @@ pub fn check(
     for option in &rule.options {
         match keywords::find(option.name.bytes) {
             Some(keyword) if rule.direction == Direction::Transaction => {
-                apply(&mut checker, keyword, &without_side(*option))?;
+                let (side, option) = split_side(*option);
+                checker.side = side;
+                apply(&mut checker, keyword, &option)?;
+                checker.side = None;
             }
             Some(keyword) => apply(&mut checker, keyword, option)?,
             None => {
@@ -488,7 +497,8 @@ pub fn check(
     let used = collected.filter(|b| !b.conditions.is_empty());
     signature.buffers = used
         .filter_map(|b| {
-            Some(BufferConditions { buffer: b.chosen?, transforms: b.transforms, conditions: b.conditions })
+            let Collected { chosen, to_server, transforms, conditions, .. } = b;
+            Some(BufferConditions { buffer: chosen?, to_server, transforms, conditions })
         })
         .collect();
     signature.text = String::from_utf8_lossy(text.trim_ascii()).into();
@@ -510,14 +520,16 @@ fn is_relative_test(condition: &BufferCondition) -> bool {
     }
 }
 
-/// In a rule on both sides of a transaction, a value may begin with the side that it is about.
-fn without_side(option: RuleOption<'_>) -> RuleOption<'_> {
-    let Some(value) = option.value.filter(|v| !v.quoted) else { return option };
+/// In a rule on both sides of a transaction, a value may begin with the side that it is about: to the server or not.
+fn split_side(option: RuleOption<'_>) -> (Option<bool>, RuleOption<'_>) {
+    let Some(value) = option.value.filter(|v| !v.quoted) else { return (None, option) };
     let (side, rest) = value.text.split_once(b',').unwrap_or((value.text, value.text.from(value.text.bytes.len())));
     if !matches!(side.bytes, b"to_server" | b"to_client") || option.name.bytes.eq_ignore_ascii_case(b"flow") {
-        return option;
+        return (None, option);
     }
-    RuleOption { value: (!rest.bytes.is_empty()).then_some(OptionValue { text: rest, ..value }), ..option }
+    let (to_server, rest) = (side.bytes == b"to_server", rest.trim());
+    let value = (!rest.bytes.is_empty()).then_some(OptionValue { text: rest, ..value });
+    (Some(to_server), RuleOption { value, ..option })
 }
 
 /// Holds an option against what its keyword takes, then lets the keyword check it.
@@ -611,9 +623,6 @@ fn header_of(
     if !app.is_empty() && !app.intersects(BUILT) {
         not_built.get_or_insert_with(|| (name.to_lossy(), name.span()));
     }
-    if rule.direction == Direction::Transaction {
-        not_built.get_or_insert_with(|| ("=>".into(), rule.direction_span));
-    }
     let header = Header {
         proto,
         ip_version,
@@ -622,6 +631,7 @@ fn header_of(
         dst: addresses(&rule.destination, text, variables, resolved)?,
         dst_ports: ports(&rule.destination_ports, text, variables, resolved)?,
         bidirectional: rule.direction == Direction::Both,
+        transactional: rule.direction == Direction::Transaction,
     };
     Ok((header, app))
 }

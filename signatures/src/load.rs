@@ -457,9 +457,21 @@ mod tests {
 
     #[test]
     fn a_transaction_rule_may_name_sides() {
-        let options = "file.data:to_client; content:\"a\"; filesize:to_client, >5; sid:1;";
+        let options = "http.uri; content:\"b\"; file.data:to_client; content:\"a\"; filesize:to_client, >5; sid:1;";
         let loaded = read(format!("alert http any any => any any ({options})").as_bytes());
-        assert_eq!((loaded.skipped.len(), loaded.problems.len()), (1, 0));
+        assert_eq!((loaded.signatures.len(), loaded.skipped.len(), loaded.problems.len()), (1, 0, 0));
+        let sides: Vec<_> = loaded.signatures[0].buffers.iter().map(|b| b.to_server).collect();
+        assert_eq!(sides, [None, Some(false), Some(false)]);
+        for bad in [
+            "http.uri; content:\"b\"; file.data; content:\"a\";",
+            "http.uri:to_client; content:\"b\"; http.stat_code; content:\"200\";",
+            "http.uri; content:\"b\"; http.connection:to_server; content:\"a\";",
+            "http.uri; content:\"b\"; http.stat_code; content:\"200\"; flow:to_server;",
+            "http.uri; content:\"b\"; http.stat_code; content:\"200\"; pkt_data; content:\"x\";",
+        ] {
+            let loaded = read(format!("alert http any any => any any ({bad} sid:1;)").as_bytes());
+            assert_eq!(loaded.problems.len(), 1, "{bad}");
+        }
         let loaded = read(b"alert http any any => any any (filesize:to_client, x; sid:1;)");
         assert_eq!(told(&loaded), [(1, 52, Severity::Error, Some(1))]);
     }

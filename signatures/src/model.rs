@@ -4,7 +4,7 @@
 //! states them; where the guide is silent, the field's comment says what was decided.
 
 use crate::app::Protocols;
-use crate::buffers::{Buffer, Source};
+use crate::buffers::{Buffer, Side, Source};
 use crate::kept::{Base64Decode, Datarep, Dataset, Entropy, KeptConditions, Quiet};
 use crate::question::Question;
 use crate::transform::Transform;
@@ -136,6 +136,8 @@ pub struct Header {
     pub dst_ports: Arc<PortSet>,
     /// `<>`: also with the two sides exchanged.
     pub bidirectional: bool,
+    /// `=>`: judged on whole transactions, whose requests go from the source to the destination.
+    pub transactional: bool,
 }
 
 /// A number in a rule: written out, or the name of a `byte_extract` variable.
@@ -425,6 +427,8 @@ pub enum BufferCondition {
 #[expect(missing_docs, reason = "the names say it")]
 pub struct BufferConditions {
     pub buffer: Buffer,
+    /// In messages of which direction, where the rule says so (`=>`): to the server, or to the client.
+    pub to_server: Option<bool>,
     /// What is done to its bytes before.
     pub transforms: Vec<Transform>,
     pub conditions: Vec<BufferCondition>,
@@ -687,6 +691,18 @@ pub struct Signature {
     pub variables: Vec<Box<str>>,
     /// The rule as it stands in the file.
     pub text: Box<str>,
+}
+
+impl BufferConditions {
+    /// Whose messages it is looked for in.
+    #[must_use]
+    pub fn side(&self) -> Side {
+        match self.to_server {
+            None => self.buffer.declaration().side,
+            Some(true) => Side::ToServer,
+            Some(false) => Side::ToClient,
+        }
+    }
 }
 
 impl Signature {

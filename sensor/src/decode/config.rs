@@ -15,7 +15,8 @@ pub struct DecodeConfig {
     pub geneve_ports: Vec<u16>,
     /// UDP ports that carry Teredo (RFC 4380); none turns it off.
     pub teredo_ports: Vec<u16>,
-    /// Compute IP and transport checksums, and drop what is wrong. Off for captures taken on a host that leaves them to its NIC.
+    /// Compute IP and transport checksums. Where one is wrong no stream takes the segment, as its receiver does not; it is looked
+    /// at by itself, and so are datagrams. Off for captures taken on a host that leaves them to its NIC.
     pub verify_checksums: bool,
     /// Limits of defragmentation (section `[decode.defrag]`).
     pub defrag: DefragConfig,

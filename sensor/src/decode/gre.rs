@@ -139,7 +139,7 @@ impl Decoder {
                     self.counters.erspan = self.counters.erspan.wrapping_add(1);
                     key = u64::from(mirrored.session) | 5 << 32;
                     data = mirrored.frame;
-                    Inner::EtherType(ethertype::TRANSPARENT_BRIDGING)
+                    Inner::Mirrored(mirrored.vlan)
                 }
                 Err(event) => {
                     packet.events.insert(event);
@@ -164,6 +164,8 @@ impl Decoder {
 struct Mirrored<'a> {
     /// The session identifier, 0 for type I, which has none.
     session: u16,
+    /// The VLAN on which the switch saw it, 0 if none.
+    vlan: u16,
     frame: &'a [u8],
 }
 
@@ -178,20 +180,20 @@ fn erspan<'a>(gre: &Header<'a>) -> Result<Mirrored<'a>, DecodeEvent> {
 
     let data = gre.payload;
     if gre.protocol == ethertype::ERSPAN && !gre.has_sequence {
-        return Ok(Mirrored { session: 0, frame: data });
+        return Ok(Mirrored { session: 0, vlan: 0, frame: data });
     }
-    let [v, _, s0, s1, ..] = *data else {
+    let [v, v1, s0, s1, ..] = *data else {
         return Err(TOO_SMALL);
     };
-    let session = u16::from_be_bytes([s0, s1]) & 0x03ff;
+    let (session, vlan) = (u16::from_be_bytes([s0, s1]) & 0x03ff, u16::from_be_bytes([v, v1]) & 0x0fff);
     match (v >> 4, gre.protocol) {
-        (1, ethertype::ERSPAN) => Ok(Mirrored { session, frame: skip(data, TYPE_II_LEN).ok_or(TOO_SMALL)? }),
+        (1, ethertype::ERSPAN) => Ok(Mirrored { session, vlan, frame: skip(data, TYPE_II_LEN).ok_or(TOO_SMALL)? }),
         (2, ethertype::ERSPAN_III) => {
             let (h, mut frame) = data.split_first_chunk::<TYPE_III_LEN>().ok_or(TOO_SMALL)?;
             if h[11] & HAS_SUBHEADER != 0 {
                 frame = skip(frame, SUBHEADER_LEN).ok_or(TOO_SMALL)?;
             }
-            Ok(Mirrored { session, frame })
+            Ok(Mirrored { session, vlan, frame })
         }
         _ => Err(DecodeEvent::ErspanUnsupportedVersion),
     }

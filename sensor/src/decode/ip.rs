@@ -19,13 +19,14 @@ impl Decoder {
             IpProto::UDP => self.udp(packet, ip, sink),
             _ => self.transport_rare(packet, ip, sink),
         }
-        if packet.checksum_ok { Decoded::Ip } else { self.bad_checksum() }
+        if packet.checksum_ok { Decoded::Ip } else { self.bad_checksum(packet) }
     }
 
+    /// Datagrams are looked at all the same, since there are no others that could take their place; no stream takes a segment.
     #[cold]
-    fn bad_checksum(&mut self) -> Decoded {
+    fn bad_checksum(&mut self, packet: &Packet<'_>) -> Decoded {
         self.counters.bad_checksum = self.counters.bad_checksum.wrapping_add(1);
-        Decoded::Checksum
+        if packet.tcp().is_some() { Decoded::Checksum } else { Decoded::Ip }
     }
 
     #[inline(never)]

@@ -82,7 +82,7 @@ pub enum Decoded {
     NonIp,
     /// Too broken to give an IP packet; the events say how.
     Malformed,
-    /// An IP or transport checksum is wrong (only when they are verified).
+    /// A TCP segment or a fragment whose checksum, or whose IP header's, is wrong (only when they are verified).
     Checksum,
     /// A fragment that waits for the others of its datagram, or comes after it was complete.
     FragmentHeld,

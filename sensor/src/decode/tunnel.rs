@@ -3,7 +3,7 @@
 use super::config::TUNNEL_LIMIT_MAX;
 use super::ethernet::ethertype;
 use super::{DecodeConfig, DecodeEvent, Decoder, EventSet, PacketSink};
-use crate::packet::{Ip, IpProto, Packet, Transport};
+use crate::packet::{Ip, IpProto, Packet, Transport, Vlans};
 
 /// What a tunnel carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +12,20 @@ pub(super) enum Inner {
     EtherType(u16),
     /// PPP, from the protocol field or HDLC's bytes on.
     Ppp,
+    /// An Ethernet frame that a switch saw on this VLAN, 0 if on none.
+    Mirrored(u16),
+}
+
+impl Inner {
+    /// The tags that the tunnel itself tells of: those outside are the carrying network's own.
+    fn vlans(self) -> Vlans {
+        let mut vlans = Vlans::default();
+        if let (Self::Mirrored(vlan @ 1..), [first, ..]) = (self, &mut vlans.ids) {
+            *first = vlan;
+            vlans.count = 1;
+        }
+        vlans
+    }
 }
 
 /// UDP ports that carry tunnels.
@@ -79,13 +93,13 @@ impl Decoder {
             payload: &[],
             checksum_ok: true,
             events: EventSet::default(),
-            // Tags inside the tunnel are the inner network's own.
-            vlans: crate::packet::Vlans::default(),
+            vlans: inner.vlans(),
             ..*outer
         };
         let layers = std::mem::take(&mut self.layers);
         match inner {
             Inner::EtherType(ethertype) => self.network(ethertype, &mut packet, data, sink),
+            Inner::Mirrored(_) => self.network(ethertype::TRANSPARENT_BRIDGING, &mut packet, data, sink),
             Inner::Ppp => self.ppp(&mut packet, data, sink),
         };
         self.layers = layers;

@@ -86,7 +86,11 @@ impl AppPlan {
             }
             let pattern = ruleset.fast_patterns[i as usize].as_ref();
             let guard = pattern.and_then(|p| Some((p, signature.buffers.get(p.buffer?)?)));
-            let guard = guard.filter(|(_, b)| b.buffer.declaration().side.has(group.to_server));
+            let guard = guard.filter(|(_, b)| b.side().has(group.to_server));
+            // It waits in the direction that it guards itself in, and is judged as the other one goes on.
+            if guard.is_none() && signature.header.transactional && pattern.is_some() {
+                continue;
+            }
             let Some((pattern, buffer)) = guard else {
                 unguarded.push((rule.progress_in(group.to_server), i));
                 continue;

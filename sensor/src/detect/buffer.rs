@@ -66,7 +66,7 @@ impl BufferProgram {
             buffer: conditions.buffer,
             progress,
             of_packet,
-            side: declaration.side,
+            side: conditions.side(),
             kind: declaration.kind,
             transforms: conditions.transforms.clone().into(),
             numbers: numbers.into(),

@@ -240,11 +240,8 @@ impl<'a, S: Steps> Run<'a, S> {
             return false;
         }
         let Some(value) = entropy.measure(self.buffer.data) else { return false };
-        let holds = entropy.holds(value);
-        if holds {
-            self.carried.entropies.push((entropy.of, value));
-        }
-        holds
+        self.carried.entropies.push((entropy.of, value));
+        entropy.holds(value)
     }
 
     fn base64(&mut self, op: &Base64Op, previous: usize) -> bool {

@@ -52,6 +52,7 @@ impl<T: Tracer> Detector<T> {
                 same.iter().for_each(|&c| self.tracer.candidate(cx, flow.as_deref(), c, stretch));
             }
             self.costs.end(index, judging);
+            self.keep_entropies(flow.as_deref_mut());
             if flow.as_deref().is_some_and(|f| f.passed) || self.ruling.pass {
                 return;
             }
@@ -312,6 +313,15 @@ impl<T: Tracer> Detector<T> {
         self.ruling.pass |= passes;
         self.ruling.drop |= drops;
         self.ruling.bypass |= rule.kept.bypass;
+    }
+
+    /// What was measured is kept on the flow, whatever came of the rule that asked.
+    #[inline]
+    pub(super) fn keep_entropies(&mut self, flow: Option<&mut FlowDetect>) {
+        if let Some(flow) = flow.filter(|_| !self.carried.entropies.is_empty()) {
+            let kept = flow.kept.get_or_insert_default();
+            self.carried.entropies.drain(..).for_each(|(of, value)| keep(&mut kept.entropies, of, value));
+        }
     }
 
     /// What came out by the way: what is for the flow is kept there, the rest goes with the alert.

@@ -104,6 +104,7 @@ struct Gate {
     needs_ip: bool,
     ip_version: u8,
     bidirectional: bool,
+    transactional: bool,
     addresses: [ListId; 2],
     ports: [Ports; 2],
     flow: FlowCondition,
@@ -135,7 +136,12 @@ impl Gate {
             && (!self.needs_ip || cx.packet.ip.is_some())
             && self.flow_holds(cx)
             && (self.ip_version == 0 || cx.packet.ip.is_some_and(|ip| ip.version == self.ip_version))
-            && (self.ends_hold(cx, index, 0) || self.bidirectional && self.ends_hold(cx, index, 1))
+            && match (self.bidirectional, self.transactional) {
+                (true, _) => self.ends_hold(cx, index, 0) || self.ends_hold(cx, index, 1),
+                // The header says which way the requests go.
+                (false, true) => self.ends_hold(cx, index, usize::from(cx.direction == Some(Direction::ToClient))),
+                (false, false) => self.ends_hold(cx, index, 0),
+            }
     }
 }
 
@@ -274,6 +280,7 @@ impl Rule {
             needs_ip: header.proto != HeaderProto::PacketHeader,
             ip_version: header.ip_version.unwrap_or(0),
             bidirectional: header.bidirectional,
+            transactional: header.transactional,
             addresses: [intern(&header.src)?, intern(&header.dst)?],
             ports: [Ports::new(&header.src_ports), Ports::new(&header.dst_ports)],
             flow: signature.flow,

@@ -124,6 +124,14 @@ impl FlowDetect {
         }
     }
 
+    /// The client turned out to be the server, before anything was read of either's stream.
+    pub fn turn(&mut self) {
+        // What was looked up for the two directions is looked up anew.
+        self.epoch = 0;
+        self.addresses_judged.swap(0, 1);
+        self.drop_told.swap(0, 1);
+    }
+
     /// What rules keep on the flow, for its records; None if nothing.
     #[must_use]
     pub fn note(&self, engine: &Engine) -> Option<Arc<FlowNote>> {

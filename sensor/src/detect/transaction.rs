@@ -88,9 +88,24 @@ impl<T: Tracer> Observer for Judge<'_, '_, T> {
     }
 
     fn event(&mut self, transaction: Option<&mut dyn Transaction>, direction: Direction, event: &'static str) {
-        self.facing(direction, |detector, cx, flow, protocol| match transaction {
-            Some(transaction) => detector.transaction_event(cx, flow, protocol, transaction, event),
-            None => detector.flow_event(cx, flow, protocol, event),
+        let Some(transaction) = transaction else {
+            return self.facing(direction, |detector, cx, flow, protocol| {
+                detector.flow_event(cx, flow, protocol, event);
+            });
+        };
+        let state = transaction.state();
+        if state.events.contains(&event) || state.events.len() >= MAX_EVENTS {
+            return;
+        }
+        state.events.push(event);
+        let id = state.id;
+        self.facing(direction, |detector, cx, flow, protocol| {
+            detector.anomaly(cx, protocol, Some(id), event);
+            detector.transaction_event(cx, flow, protocol, transaction);
+        });
+        // A transaction is of both directions, and so is what was odd about it.
+        self.facing(direction.reverse(), |detector, cx, flow, protocol| {
+            detector.transaction_event(cx, flow, protocol, transaction);
         });
     }
 
@@ -256,6 +271,7 @@ impl<T: Tracer> Detector<T> {
         };
         self.judge_on_transaction(cx, flow, transaction, index, progress);
         self.costs.end(index, judging);
+        self.keep_entropies(Some(flow));
     }
 
     fn judge_on_transaction(
@@ -384,15 +400,7 @@ impl<T: Tracer> Detector<T> {
         flow: &mut FlowDetect,
         protocol: Protocol,
         transaction: &mut dyn Transaction,
-        event: &'static str,
     ) {
-        let state = transaction.state();
-        let id = state.id;
-        if state.events.contains(&event) || state.events.len() >= MAX_EVENTS {
-            return;
-        }
-        state.events.push(event);
-        self.anomaly(cx, protocol, Some(id), event);
         let Some(app) = cx.direction.and_then(|d| cx.engine.app(protocol, d)) else { return };
         for &index in &app.events {
             let wanted = cx.engine.rule(index).is_some_and(|r| r.app_events_hold(transaction.state_ref()));
@@ -406,11 +414,17 @@ impl<T: Tracer> Detector<T> {
     fn flow_event(&mut self, cx: &PacketContext<'_>, flow: &mut FlowDetect, protocol: Protocol, event: &'static str) {
         self.anomaly(cx, protocol, None, event);
         let Some(app) = cx.direction.and_then(|d| cx.engine.app(protocol, d)) else { return };
-        let mut stand_in = NoTransaction(TransactionState { events: vec![event], ..TransactionState::default() });
+        let stand_in = NoTransaction(TransactionState { events: vec![event], ..TransactionState::default() });
         for &index in &app.events {
-            let wanted = cx.engine.rule(index).is_some_and(|r| r.app_events_hold(&stand_in.0));
-            if wanted && !flow.passed {
-                self.judge_transaction(cx, flow, &mut stand_in, index, Progress::Start);
+            let Some(rule) = cx.engine.rule(index).filter(|r| r.buffers.is_empty()) else { continue };
+            let wanted = rule.app_events_hold(&stand_in.0) && rule.admits(cx, &cx.engine.addresses);
+            let direction = cx.direction.unwrap_or(Direction::ToServer);
+            if wanted
+                && !flow.passed
+                && rule.state_holds(cx, Some(flow), Some(&stand_in.0))
+                && self.judge_buffers(rule, cx, flow, &stand_in, direction) == Judgement::Match
+            {
+                self.matched(rule, index, cx, Some(flow), Found::Packet, cx.reversed);
             }
         }
     }

@@ -3,6 +3,7 @@
 use super::key::Key;
 use crate::event::{DirectionCount, FlowEndReason, FlowEvent, FlowState, FlowSummary, TcpState};
 use crate::packet::{Addr, Direction, IpProto, Vlans};
+use crate::protocols::AppView;
 use crate::stream::TcpSession;
 use crate::time::Timestamp;
 
@@ -94,6 +95,13 @@ impl<U> Flow<U> {
         (address, if self.key.has_ports() { port } else { 0 })
     }
 
+    /// Takes the client for the server: it was the first to be seen, and turned out not to be.
+    pub fn turn(&mut self) {
+        self.client_is_high = !self.client_is_high;
+        self.counts.swap(0, 1);
+        self.tcp.turn();
+    }
+
     /// EVE's `flow.state`. TCP: as its session has it, `New` while none is followed. Others: `Established` once both
     /// sides spoke.
     #[must_use]
@@ -156,7 +164,7 @@ impl<U> Flow<U> {
             vlans: self.vlans,
             interface: self.interface,
             tcp: (self.proto() == IpProto::TCP).then(|| self.tcp.summary()),
-            app: None,
+            app: AppView::default(),
         }
     }
 }

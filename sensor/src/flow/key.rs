@@ -125,7 +125,8 @@ impl Keyed {
             Transport::Tcp(tcp) => {
                 // A SYN/ACK seen first: whom it goes to has started.
                 reverse = tcp.flags.all(TcpFlags::SYN | TcpFlags::ACK);
-                (plain, true)
+                // One that its receiver throws away begins no connection, and does not say who is the client.
+                (plain, packet.checksum_ok)
             }
             Transport::Udp | Transport::Sctp => (plain, true),
             Transport::Icmp(header) => {
@@ -137,10 +138,9 @@ impl Keyed {
                 icmp_ends(packet, ip.src, ip.dst, ip.proto, header, true)?
             }
             Transport::None => match ip.proto {
-                IpProto::TCP | IpProto::UDP | IpProto::SCTP | IpProto::ICMP | IpProto::ICMPV6 => return None,
-                // An IPv6 extension header that could not be read: what lies behind it is not known.
-                IpProto(0 | 43 | 44 | 60) if ip.version == 6 => return None,
-                _ => (Ends { src: (ip.src, 0), dst: (ip.dst, 0), ..plain }, true),
+                IpProto::ESP => (Ends { src: (ip.src, 0), dst: (ip.dst, 0), ..plain }, true),
+                // Tunnels are followed by what is in them; of others nothing is read that would hold together.
+                _ => return None,
             },
         };
         let from_high = ends.src > ends.dst;

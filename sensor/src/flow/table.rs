@@ -224,7 +224,7 @@ impl<U: Default> FlowTable<U> {
         if self.is_due(index, packet.ts) {
             return Some(FlowEndReason::Timeout);
         }
-        let tcp = packet.tcp().filter(|tcp| tcp.flags.any(TcpFlags::SYN))?;
+        let tcp = packet.tcp().filter(|tcp| tcp.flags.any(TcpFlags::SYN) && packet.checksum_ok)?;
         flow.tcp.reopened_by(tcp, keyed.direction(flow.client_is_high)).then_some(FlowEndReason::Reused)
     }
 

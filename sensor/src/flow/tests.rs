@@ -115,12 +115,13 @@ fn no_flow_for_fragments_other_packets_and_broken_headers() {
     let broken = packet(1, (A, 0), (B, 0), IpProto::TCP, Transport::None, b"");
     let mut unread = packet(1, (A, 0), (B, 0), IpProto(44), Transport::None, b"");
     unread.ip.as_mut().unwrap().version = 6;
-    for packet in [fragment, arp, broken, unread] {
+    let gre = packet(1, (A, 0), (B, 0), IpProto::GRE, Transport::None, b"");
+    for packet in [fragment, arp, broken, unread, gre] {
         assert_eq!(find_ending(&mut table, &packet), (Lookup::NoFlow, vec![]));
     }
-    assert_eq!(table.counters.no_flow, 4);
-    let gre = packet(1, (A, 0), (B, 0), IpProto::GRE, Transport::None, b"");
-    let (index, ..) = find(&mut table, &gre);
+    assert_eq!(table.counters.no_flow, 5);
+    let esp = packet(1, (A, 0), (B, 0), IpProto::ESP, Transport::None, b"");
+    let (index, ..) = find(&mut table, &esp);
     assert_eq!(table.get(index).client(), (A, 0));
 }
 

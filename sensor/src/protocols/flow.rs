@@ -43,6 +43,18 @@ impl Recognition {
     }
 }
 
+/// The two directions are of different protocols.
+const MISMATCH: &str = "applayer_mismatch_protocol_both_directions";
+/// The server spoke first, in a protocol in which the client does.
+const WRONG_DIRECTION: &str = "applayer_wrong_direction_first_data";
+/// One direction is of a known protocol, and the other of none.
+const ONE_DIRECTION: &str = "applayer_detect_protocol_only_one_direction";
+
+/// Protocols in which the client speaks first, and either side is known by how it begins.
+fn tells_both(protocol: Protocol) -> bool {
+    matches!(protocol, Protocol::Http1 | Protocol::Tls)
+}
+
 /// What rules and records ask about a flow's protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct AppView {
@@ -66,6 +78,10 @@ pub struct FlowApp {
     /// The client's and the server's.
     ports: [u16; 2],
     changes: u8,
+    /// Which side spoke first.
+    first: Option<Direction>,
+    /// What was odd as the protocol was recognised, still to be told.
+    odd: Option<(Direction, &'static str)>,
     /// Both directions are encrypted from here on.
     pub encrypted: bool,
 }
@@ -95,7 +111,8 @@ impl FlowApp {
         let i = direction.index();
         match self.view.protocol {
             Recognition::Unknown => self.view.directions[i] != Recognition::Unknown && self.overflowed[i],
-            Recognition::Known(_) | Recognition::Failed => true,
+            Recognition::Known(_) => self.view.directions[i] != Recognition::Unknown,
+            Recognition::Failed => true,
         }
     }
 
@@ -105,6 +122,11 @@ impl FlowApp {
         let i = direction.index();
         self.ports = ports;
         if self.is_idle(direction) {
+            return 0;
+        }
+        self.first.get_or_insert(direction);
+        if let Some(protocol) = self.view.protocol.protocol() {
+            self.compare(protocol, transport, direction, bytes);
             return 0;
         }
         if self.view.directions[i] == Recognition::Failed {
@@ -125,6 +147,9 @@ impl FlowApp {
                 self.view.directions[i] = Recognition::Known(protocol);
                 self.view.protocol = Recognition::Known(protocol);
                 self.parser = registry::parser(protocol, transport);
+                if tells_both(protocol) && transport == Transport::Stream && self.first == Some(Direction::ToClient) {
+                    self.odd = Some((direction, WRONG_DIRECTION));
+                }
             }
             Probe::More if whole.len() < MAX_PROBE && transport == Transport::Stream => {
                 if self.kept[i].is_empty() {
@@ -143,6 +168,23 @@ impl FlowApp {
             }
         }
         absorbed
+    }
+
+    /// The flow's protocol is known by the other direction: what does this one look like?
+    fn compare(&mut self, protocol: Protocol, transport: Transport, direction: Direction, bytes: &[u8]) {
+        let known = &mut self.view.directions[direction.index()];
+        *known = Recognition::Known(protocol);
+        if transport != Transport::Stream || registry::may_be(protocol, transport, direction, bytes) {
+            return;
+        }
+        match registry::probe(transport, direction, self.ports, bytes) {
+            Probe::Is(other) => {
+                *known = Recognition::Known(other);
+                self.odd = Some((direction, MISMATCH));
+            }
+            Probe::Not if tells_both(protocol) => self.odd = Some((direction, ONE_DIRECTION)),
+            Probe::Not | Probe::More => {}
+        }
     }
 
     fn fail(&mut self, direction: Direction) {
@@ -171,6 +213,9 @@ impl FlowApp {
 
     /// Gives bytes of one direction to the parser, behind those that were kept; the first `absorbed` are among these.
     pub fn parse(&mut self, direction: Direction, bytes: &[u8], absorbed: usize, observer: &mut dyn Observer) {
+        if let Some((direction, event)) = self.odd.take() {
+            observer.event(None, direction, event);
+        }
         if self.parser.is_none() {
             return;
         }
@@ -252,6 +297,7 @@ impl FlowApp {
         let now = next.map_or(Recognition::Unknown, Recognition::Known);
         self.view.protocol = now;
         self.view.directions = [now; 2];
+        self.first = None;
         self.kept = [Vec::new(), Vec::new()];
         self.overflowed = [false; 2];
         self.changes = self.changes.saturating_add(1);

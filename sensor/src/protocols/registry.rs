@@ -116,6 +116,22 @@ pub fn probe(transport: Transport, direction: Direction, ports: [u16; 2], bytes:
     if more { Probe::More } else { Probe::Not }
 }
 
+/// Whether the first bytes of a direction may be of this protocol.
+#[must_use]
+pub fn may_be(protocol: Protocol, transport: Transport, direction: Direction, bytes: &[u8]) -> bool {
+    let entry = ENTRIES.iter().find(|e| e.protocol == protocol && e.transport == transport);
+    entry.is_none_or(|e| (e.probe)(direction, bytes) != Likeness::No)
+}
+
+/// Whether bytes with which a stream begins are those of a server: of a protocol that tells the two apart. `ports`: the
+/// sender's and the receiver's.
+#[must_use]
+pub fn is_servers(ports: [u16; 2], bytes: &[u8]) -> bool {
+    let [sender, receiver] = ports;
+    matches!(probe(Transport::Stream, Direction::ToClient, [receiver, sender], bytes), Probe::Is(_))
+        && !matches!(probe(Transport::Stream, Direction::ToServer, ports, bytes), Probe::Is(_))
+}
+
 /// A parser of this protocol for a new flow.
 #[must_use]
 pub fn parser(protocol: Protocol, transport: Transport) -> Option<Box<dyn Parser>> {

@@ -43,7 +43,8 @@ impl StreamEngine {
             session.state = TcpState::SynSent;
             return false;
         }
-        if flags.any(TcpFlags::FIN) {
+        // One that carries data may be all that there is of a connection.
+        if flags.any(TcpFlags::FIN) && !(self.config.midstream && !segment.payload.is_empty()) {
             segment.event(StreamEvent::FinButNoSession);
             return false;
         }

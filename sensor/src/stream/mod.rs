@@ -198,6 +198,12 @@ impl StreamEngine {
         }
     }
 
+    /// Connections whose handshake was not seen are followed.
+    #[must_use]
+    pub fn picks_up(&self) -> bool {
+        self.config.midstream
+    }
+
     /// Bytes of memory that hold out-of-order payload; 0 when every session was closed.
     #[must_use]
     pub fn memory_bytes(&self) -> u64 {

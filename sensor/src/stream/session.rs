@@ -211,6 +211,19 @@ impl TcpSession {
         self.is(Self::MIDSTREAM)
     }
 
+    /// Its start was not seen and none of its bytes was delivered: which side is the client may still turn out.
+    #[must_use]
+    pub const fn may_turn(&self) -> bool {
+        let [a, b] = &self.halves;
+        let untouched = a.next == 0 && b.next == 0 && a.pieces == 0 && b.pieces == 0;
+        untouched && (matches!(self.state, TcpState::None) || self.midstream() && self.established())
+    }
+
+    /// Takes the client for the server. Only where [`Self::may_turn`] holds.
+    pub fn turn(&mut self) {
+        self.halves.swap(0, 1);
+    }
+
     /// Stream position up to which a direction was delivered or given up.
     #[must_use]
     pub const fn position(&self, direction: Direction) -> u64 {

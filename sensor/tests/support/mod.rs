@@ -13,6 +13,7 @@ use sekisho::output::sources::{
 };
 use sekisho::output::{OutputsHandle, config::EveConfig};
 use sekisho::packet::{Addr, Direction, IpProto, Vlans};
+use sekisho::protocols::AppView;
 use sekisho::time::Timestamp;
 use sekisho_signatures::model::{Action, Header, HeaderProto, Place, PortSet, Signature, Target};
 use sekisho_signatures::ruleset::Ruleset;
@@ -30,6 +31,7 @@ pub fn signature(sid: u32, msg: &str) -> Signature {
         dst: Arc::default(),
         dst_ports: Arc::new(PortSet::any()),
         bidirectional: false,
+        transactional: false,
     };
     Signature { sid, rev: 2, msg: msg.into(), ..Signature::new(Place::default(), Action::Alert, header) }
 }
@@ -107,7 +109,7 @@ pub fn alert(ruleset: &Arc<Ruleset>, number: u64) -> Event {
         ruleset: Arc::clone(ruleset),
         action: AlertAction::Allowed,
         in_stream: false,
-        app: None,
+        app: AppView::default(),
         transaction: None,
         finding: None,
         note: None,
@@ -129,7 +131,7 @@ pub fn flow(id: u64) -> Event {
         vlans: Vlans::default(),
         interface: 0,
         tcp: None,
-        app: None,
+        app: AppView::default(),
         action: None,
         note: None,
     })

@@ -4,7 +4,7 @@
 use super::meta::{invalid, text};
 use super::{Keyword, OPTIONAL, PATTERN, PLAIN, number, values};
 use crate::app::{Protocol, Protocols};
-use crate::buffers::Buffer;
+use crate::buffers::{Buffer, Side};
 use crate::check::Checker;
 use crate::error::{RuleError, RuleErrorKind as Kind};
 use crate::model::{AppCondition, BufferCondition, HeaderProto, NumberTest, ProtocolMode};
@@ -185,7 +185,35 @@ pub(super) fn whole_rule(checker: &mut Checker<'_>) -> Outcome {
         checker.needs_protocols(app, "protocol", span);
     }
     checker.signature.app = app;
-    Ok(())
+    if checker.signature.header.transactional { both_sides(checker) } else { Ok(()) }
+}
+
+/// A rule with `=>` asks something of the request and something of the response, and says of each buffer which of the two.
+fn both_sides(checker: &Checker<'_>) -> Outcome {
+    let cannot = |why: String, span| Err(RuleError::new(Kind::CannotMatch { why }, span));
+    let mut sides = [false; 2];
+    for buffer in checker.buffers.iter().filter(|b| !b.conditions.is_empty()) {
+        let Some(chosen) = buffer.chosen else {
+            return cannot("a rule with => looks at transactions, not at the payload".to_owned(), checker.protocol);
+        };
+        let to_server = match (chosen.declaration().side, buffer.to_server) {
+            (Side::Both, None) => {
+                let why = format!("{0} may be of either side: {0}:to_server or {0}:to_client", chosen.name());
+                return cannot(why, buffer.span);
+            }
+            (Side::Both, Some(side)) => side,
+            (side, said) if said.is_none_or(|to_server| side.has(to_server)) => side == Side::ToServer,
+            _ => return cannot(format!("{} is of the other side", chosen.name()), buffer.span),
+        };
+        sides[usize::from(to_server)] = true;
+    }
+    if checker.signature.flow.to_server.is_some() {
+        return cannot("a rule with => is about both directions, and flow wants one".to_owned(), checker.protocol);
+    }
+    if sides == [true; 2] {
+        return Ok(());
+    }
+    cannot("a rule with => looks at the request and at the response: -> would do".to_owned(), checker.protocol)
 }
 
 #[cfg(test)]

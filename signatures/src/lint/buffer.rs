@@ -3,7 +3,7 @@
 use super::Subject;
 use crate::buffers::Buffer;
 use crate::model::{BufferCondition, BufferConditions};
-use crate::syntax::{Direction, Span};
+use crate::syntax::Span;
 use crate::transform::Transform;
 
 pub(super) fn lint(subject: &mut Subject<'_>) {
@@ -24,7 +24,7 @@ pub(super) fn lint(subject: &mut Subject<'_>) {
 fn other_side(subject: &Subject<'_>, buffer: &BufferConditions) -> Option<(Span, String)> {
     let to_server = subject.signature.flow.to_server?;
     let declaration = buffer.buffer.declaration();
-    if declaration.side.has(to_server) || subject.rule.direction == Direction::Transaction {
+    if buffer.side().has(to_server) {
         return None;
     }
     let (only, asked) = if to_server { ("to_client", "to_server") } else { ("to_server", "to_client") };

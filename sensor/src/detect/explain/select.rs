@@ -157,6 +157,7 @@ fn probe(target: &Signature, bytes: &[u8], nocase: bool, buffer: Option<&BufferC
         dst: Arc::default(),
         dst_ports: Arc::new(PortSet::any()),
         bidirectional: false,
+        transactional: false,
     };
     let literal = BufferCondition::Content(Content {
         pattern: bytes.into(),
@@ -178,7 +179,12 @@ fn probe(target: &Signature, bytes: &[u8], nocase: bool, buffer: Option<&BufferC
         Some(b) => {
             let (buffer, transforms) = (b.buffer, b.transforms.clone());
             signature.app = b.buffer.declaration().protocols;
-            signature.buffers.push(BufferConditions { buffer, transforms, conditions: vec![literal] });
+            signature.buffers.push(BufferConditions {
+                buffer,
+                to_server: b.to_server,
+                transforms,
+                conditions: vec![literal],
+            });
         }
         None => {
             signature.app = Protocols::NONE;

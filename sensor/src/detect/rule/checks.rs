@@ -116,7 +116,8 @@ impl Rule {
             let found = format!("IPv{version}");
             steps.push(Step::new(format!("IPv{}", gate.ip_version), version == gate.ip_version, found));
         }
-        let straight = gate.ends(words, cx, 0);
+        let answer = gate.transactional && cx.direction == Some(Direction::ToClient);
+        let straight = gate.ends(words, cx, usize::from(answer));
         let held = |steps: &[Step]| steps.iter().filter(|s| s.outcome == Outcome::Held).count();
         let exchanged = gate.bidirectional.then(|| gate.ends(words, cx, 1));
         steps.extend(exchanged.filter(|e| held(e) > held(&straight)).unwrap_or(straight));

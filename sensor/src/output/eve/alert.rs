@@ -1,13 +1,13 @@
 //! `event_type` `alert`.
 
 use super::Context;
+use super::app::Names;
 use super::header::{Ends, Header, has_ports};
 use super::kept;
 use super::text::{AddrText, TimeText, addr_text};
 use crate::event::{AlertAction, AlertEvent, FlowSummary, PacketSummary};
 use crate::output::config::EventType;
 use crate::packet::Direction;
-use sekisho_signatures::app::Protocol;
 use sekisho_signatures::model::{Signature, Target};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -23,8 +23,8 @@ pub(super) struct AlertRecord<'a> {
     alert: Alert<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tunnel: Option<Tunnel>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    app_proto: Option<&'static str>,
+    #[serde(flatten)]
+    app: Names,
     #[serde(skip_serializing_if = "Option::is_none")]
     direction: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -50,7 +50,7 @@ impl<'a> AlertRecord<'a> {
             tx_id: event.transaction.as_ref().map(|t| t.id),
             alert: Alert::of(event, signature),
             tunnel: (packet.tunnel_depth > 0).then_some(Tunnel { depth: packet.tunnel_depth }),
-            app_proto: event.app.map(Protocol::name),
+            app: Names::of(&event.app),
             direction: event.direction.map(|direction| match direction {
                 Direction::ToServer => "to_server",
                 Direction::ToClient => "to_client",

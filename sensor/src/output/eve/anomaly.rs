@@ -37,18 +37,25 @@ impl<'a> AnomalyRecord<'a> {
             Anomaly::Stream(event) => ("stream", event.name(), None),
             Anomaly::App { protocol, event, tx_id } => ("applayer", event, Some((protocol.name(), tx_id))),
         };
+        let layer = app.map(|_| if is_of_recognition(name) { "proto_detect" } else { "proto_parser" });
         Self {
             header: Header::of_packet(context, EventType::Anomaly, &event.packet, event.flow_id),
             app_proto: app.map(|(protocol, _)| protocol),
             tx_id: app.and_then(|(_, tx_id)| tx_id),
-            anomaly: Body { kind, event: spelled(name, &event.anomaly), layer: app.map(|_| "proto_parser") },
+            anomaly: Body { kind, event: spelled(name, &event.anomaly), layer },
         }
     }
+}
+
+/// What was odd as a protocol was recognised, not as it was read.
+fn is_of_recognition(name: &str) -> bool {
+    name.starts_with("applayer_")
 }
 
 /// Events of Suricata's older parsers are spelled in capitals in EVE, though not in rules.
 fn spelled(name: &'static str, anomaly: &Anomaly) -> Cow<'static, str> {
     match anomaly {
+        Anomaly::App { .. } if is_of_recognition(name) => Cow::Owned(name.to_ascii_uppercase()),
         Anomaly::App { protocol: Protocol::Http1 | Protocol::Tls | Protocol::Smtp | Protocol::Ftp, .. } => {
             Cow::Owned(name.to_ascii_uppercase())
         }

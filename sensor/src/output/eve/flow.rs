@@ -2,11 +2,11 @@
 
 use super::Context;
 use super::alert::Counts;
+use super::app::Names;
 use super::header::Header;
 use super::kept;
 use super::text::{Text, TimeText, hex_text};
 use crate::event::{FlowAction, FlowEndReason, FlowEvent, FlowState, TcpState, TcpSummary};
-use sekisho_signatures::app::Protocol;
 use serde::Serialize;
 
 /// The record. Its timestamp is the time of the flow's last packet.
@@ -18,8 +18,8 @@ pub(super) struct FlowRecord<'a> {
     response_icmp_type: Option<u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
     response_icmp_code: Option<u8>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    app_proto: Option<&'static str>,
+    #[serde(flatten)]
+    app: Names,
     flow: Flow,
     #[serde(skip_serializing_if = "Option::is_none")]
     tcp: Option<Tcp>,
@@ -51,7 +51,7 @@ impl<'a> FlowRecord<'a> {
             header: Header::of_flow(context, event),
             response_icmp_type: response.map(|(kind, _)| kind),
             response_icmp_code: response.map(|(_, code)| code),
-            app_proto: event.app.map(|app| app.map_or("failed", Protocol::name)),
+            app: Names::of(&event.app),
             flow,
             tcp: event.tcp.as_ref().map(Tcp::of),
             metadata: kept::Metadata::of(event.note.as_deref(), None),
