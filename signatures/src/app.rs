@@ -75,7 +75,8 @@ impl fmt::Display for Protocol {
 }
 
 /// Protocols that the engine reads. Rules about others are checked and left out.
-pub const BUILT: Protocols = Protocols::of(&[Protocol::Http1, Protocol::Dns, Protocol::Mdns, Protocol::Tls]);
+pub const BUILT: Protocols =
+    Protocols::of(&[Protocol::Http1, Protocol::Dns, Protocol::Mdns, Protocol::Tls, Protocol::Dcerpc]);
 
 /// A set of application protocols.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]
@@ -146,6 +147,8 @@ impl Protocols {
             b"http1" => return Some(Self::HTTP1),
             b"http2" => return Some(Self::HTTP2),
             b"dns" => return Some(Self::DNS),
+            // Calls in SMB's named pipes are calls all the same.
+            b"dcerpc" => return Some(Self::DCERPC_OR_SMB),
             _ => {}
         }
         Protocol::from_name(name).map(|p| Self::of(&[p]))

@@ -197,6 +197,8 @@ buffers! {
     SmbNtlmsspUser: "smb.ntlmssp_user", &[], &[], Protocols::SMB, Both, Bytes, Complete, "the user of an NTLMSSP exchange.";
     SmbNtlmsspDomain: "smb.ntlmssp_domain", &[], &[], Protocols::SMB, Both, Bytes, Complete, "the domain of an NTLMSSP exchange.";
     DcerpcStubData: "dcerpc.stub_data", &["dce_stub_data"], &[], Protocols::DCERPC_OR_SMB, Both, Grows, Body, "the stub data of a request or response.";
+    DcerpcIface: "dcerpc.iface", &["dce_iface"], &[], Protocols::DCERPC_OR_SMB, Both, Asked, Complete, "the interface of a call, by its UUID; perhaps a test of its version, and any_frag.";
+    DcerpcOpnum: "dcerpc.opnum", &["dce_opnum"], &[], Protocols::DCERPC_OR_SMB, Both, Asked, Complete, "the operation of a call: numbers and ranges.";
     SmtpHelo: "smtp.helo", &[], &[], Protocols::SMTP, ToServer, Bytes, Complete, "the HELO or EHLO parameter.";
     SmtpMailFrom: "smtp.mail_from", &[], &[], Protocols::SMTP, ToServer, Bytes, Complete, "the MAIL FROM parameter.";
     SmtpRcptTo: "smtp.rcpt_to", &[], &[], Protocols::SMTP, ToServer, Many, Complete, "each RCPT TO parameter.";

@@ -250,6 +250,8 @@ pub enum NumberFormat {
     BigEndian,
     /// Binary, little endian.
     LittleEndian,
+    /// Binary, as the DCE/RPC message says; big endian where there is none.
+    Dce,
     /// ASCII digits in base 8, 10 or 16 (0: as C's strtoul takes it).
     String(u8),
 }

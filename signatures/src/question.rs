@@ -1,15 +1,57 @@
 //! Questions that rules ask of a transaction as a whole, where neither bytes nor a single integer would do: several properties of one
 //! message at once, or a list of them. A protocol's parser answers.
 
+use crate::model::NumberTest;
 use std::fmt;
 
 /// What a transaction is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Question {}
+pub enum Question {
+    /// `dcerpc.iface`: it calls this interface.
+    DcerpcInterface {
+        /// The interface's id, in the order in which it is written.
+        uuid: [u8; 16],
+        /// Its major version.
+        version: Option<NumberTest>,
+        /// Also where the request's first fragment was not seen.
+        any_fragment: bool,
+    },
+    /// `dcerpc.opnum`: it calls one of these operations.
+    DcerpcOperation(NumberTest),
+}
 
 /// As the rule asks it: what stands behind the keyword's colon.
 impl fmt::Display for Question {
-    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {}
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::DcerpcInterface { uuid, version, any_fragment } => {
+                for (i, byte) in uuid.iter().enumerate() {
+                    let between = if matches!(i, 4 | 6 | 8 | 10) { "-" } else { "" };
+                    write!(f, "{between}{byte:02x}")?;
+                }
+                if let Some(test) = version {
+                    write!(f, ", version {}", Ranges(test))?;
+                }
+                f.write_str(if *any_fragment { ", any_frag" } else { "" })
+            }
+            Self::DcerpcOperation(test) => write!(f, "{}", Ranges(test)),
+        }
+    }
+}
+
+/// The ranges of a test, as a list.
+struct Ranges<'a>(&'a NumberTest);
+
+impl fmt::Display for Ranges<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, range) in self.0.ranges.iter().enumerate() {
+            f.write_str(if i == 0 { "" } else { "," })?;
+            if range.start() == range.end() {
+                write!(f, "{}", range.start())?;
+            } else {
+                write!(f, "{}-{}", range.start(), range.end())?;
+            }
+        }
+        Ok(())
     }
 }

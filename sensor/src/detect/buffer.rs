@@ -140,6 +140,20 @@ impl BufferProgram {
             }
             Kind::Bytes | Kind::Many | Kind::Grows => {}
         }
+        carried.little = transaction.is_little_endian(direction);
+        let judgement = self.judge_runs(transaction, direction, scratch, carried, seen);
+        carried.little = false;
+        judgement
+    }
+
+    fn judge_runs(
+        &self,
+        transaction: &dyn Transaction,
+        direction: Direction,
+        scratch: &mut BufferScratch,
+        carried: &mut Carried,
+        seen: &mut impl Steps,
+    ) -> Judgement {
         let mut more = false;
         for index in 0..MAX_RUNS {
             scratch.bytes.clear();

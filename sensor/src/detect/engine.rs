@@ -14,7 +14,7 @@ use crate::packet::Direction;
 use rustc_hash::FxHashMap;
 use sekisho_signatures::app::Protocol;
 use sekisho_signatures::group::{Group, PacketClass};
-use sekisho_signatures::model::{AddressSet, Content, PacketCondition, Signature, Value};
+use sekisho_signatures::model::{AddressSet, PacketCondition, Signature};
 use sekisho_signatures::ruleset::Ruleset;
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -62,6 +62,8 @@ pub enum Judgement {
 #[derive(Debug, Default)]
 pub struct Carried {
     variables: [u64; MAX_VARIABLES],
+    /// The message at hand says that its integers begin with their lowest byte: what `dce` asks.
+    pub(super) little: bool,
     decoded: Vec<u8>,
     workspace: Workspace,
     /// Groups of regular expressions that are kept: on what, name, value.
@@ -76,6 +78,7 @@ impl Carried {
     /// Begins another rule.
     pub fn begin(&mut self) {
         self.variables = [0; MAX_VARIABLES];
+        self.little = false;
         self.captures.clear();
         self.contexts.clear();
         self.entropies.clear();
@@ -438,6 +441,11 @@ impl<'a, S: Steps> Run<'a, S> {
         let Some(raw) = self.buffer.data.get(at..end) else {
             self.starved |= self.open();
             return None;
+        };
+        let format = match format {
+            NumberFormat::Dce if self.carried.little => NumberFormat::LittleEndian,
+            NumberFormat::Dce => NumberFormat::BigEndian,
+            other => other,
         };
         let n = match format {
             NumberFormat::BigEndian if bytes <= 8 => raw.iter().fold(0, |n, b| n << 8 | u64::from(*b)),

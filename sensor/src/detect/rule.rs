@@ -19,7 +19,7 @@ use crate::protocols::{AppView, Recognition, TransactionState};
 use crate::stream::{StreamEvent, StreamEventSet};
 use crate::time::Timestamp;
 use sekisho_signatures::app::Protocols;
-use sekisho_signatures::buffers::Progress;
+use sekisho_signatures::buffers::{Progress, Side};
 use sekisho_signatures::group::PacketClass;
 use sekisho_signatures::model::{
     Action, AppCondition, BufferCondition, FlowCondition, HeaderProto, PacketCondition, PortSet, ProtocolMode,
@@ -222,6 +222,8 @@ pub struct Rule {
     app_events: Box<[Box<str>]>,
     /// Conditions on transactions' buffers.
     pub buffers: Box<[BufferProgram]>,
+    /// Requests and responses of one transaction may each match: no direction is named, and both have its buffers.
+    pub matches_each_way: bool,
     headers: Box<[PacketCondition]>,
     /// Judged only on packets about which something was odd.
     events: Box<[OddEvent]>,
@@ -311,6 +313,9 @@ impl Rule {
             app: AppGate::new(signature),
             app_events: app_events.collect(),
             buffers: buffers.into(),
+            matches_each_way: signature.flow.to_server.is_none()
+                && !signature.buffers.is_empty()
+                && signature.buffers.iter().all(|b| b.buffer.declaration().side == Side::Both),
             packet_buffers: packet_buffers.into(),
             odd_checksum,
             headers: headers.into_iter().cloned().collect(),

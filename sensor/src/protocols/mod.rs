@@ -13,11 +13,15 @@
 //! A parser takes the bytes of both directions in order, cut anywhere, and tells an [`Observer`] what it made of them. It knows
 //! nothing of rules, flows or outputs; it never panics, and what it keeps per flow is bounded.
 
+mod cursor;
+pub mod dcerpc;
 pub mod dns;
 pub mod file;
 mod flow;
 pub mod http;
 pub mod registry;
+#[cfg(test)]
+mod testing;
 mod text;
 pub mod tls;
 mod transaction;

@@ -1,6 +1,7 @@
 //! The protocols that are read: how each is recognised, and who reads it.
 
 use super::Parser;
+use super::dcerpc::{self, DcerpcDatagramParser, DcerpcParser};
 use super::dns::{self, DnsParser};
 use super::http::{self, HttpConfig, HttpParser};
 use super::tls::{self, TlsParser};
@@ -67,6 +68,20 @@ static ENTRIES: &[Entry] = &[
         ports: &[],
         probe: tls::probe,
         parser: || Box::new(TlsParser::new()),
+    },
+    Entry {
+        protocol: Protocol::Dcerpc,
+        transport: Transport::Stream,
+        ports: &[],
+        probe: |_, bytes| dcerpc::probe_stream(bytes),
+        parser: || Box::new(DcerpcParser::new()),
+    },
+    Entry {
+        protocol: Protocol::Dcerpc,
+        transport: Transport::Datagram,
+        ports: &[],
+        probe: |_, bytes| dcerpc::probe_datagram(bytes),
+        parser: || Box::new(DcerpcDatagramParser::new()),
     },
     Entry {
         protocol: Protocol::Mdns,

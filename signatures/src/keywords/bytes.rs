@@ -48,6 +48,7 @@ const FAR: i64 = 65_535;
 struct Common {
     relative: bool,
     little: bool,
+    dce: bool,
     string: bool,
     base: Option<u8>,
     bitmask: Option<u32>,
@@ -55,7 +56,7 @@ struct Common {
 
 impl Common {
     /// Takes an option that all keywords know; `false` if it is none.
-    fn take(&mut self, checker: &mut Checker<'_>, keyword: &'static str, part: Text<'_>) -> Result<bool, RuleError> {
+    fn take(&mut self, keyword: &'static str, part: Text<'_>) -> Result<bool, RuleError> {
         let (word, rest) = part.split_word();
         match word.bytes {
             b"bitmask" => self.bitmask = Some(u32_of(keyword, rest)?),
@@ -66,7 +67,7 @@ impl Common {
             b"endian" if keyword == "byte_math" => match rest.bytes {
                 b"big" => {}
                 b"little" => self.little = true,
-                b"dce" => checker.skip(format!("{keyword} with dce"), part.span()),
+                b"dce" => self.dce = true,
                 _ => return Err(invalid(keyword, rest, "big, little or dce")),
             },
             _ if !rest.bytes.is_empty() => return Ok(false),
@@ -75,17 +76,18 @@ impl Common {
             b"little" => self.little = true,
             b"string" => self.string = true,
             b"hex" | b"dec" | b"oct" => self.base = base(word.bytes),
-            b"dce" => checker.skip(format!("{keyword} with dce"), part.span()),
+            b"dce" => self.dce = true,
             _ => return Ok(false),
         }
         Ok(true)
     }
 
     fn format(&self) -> NumberFormat {
-        match (self.string, self.little) {
-            (true, _) => NumberFormat::String(self.base.unwrap_or(0)),
-            (false, true) => NumberFormat::LittleEndian,
-            (false, false) => NumberFormat::BigEndian,
+        match (self.string, self.dce, self.little) {
+            (true, _, _) => NumberFormat::String(self.base.unwrap_or(0)),
+            (false, true, _) => NumberFormat::Dce,
+            (false, false, true) => NumberFormat::LittleEndian,
+            (false, false, false) => NumberFormat::BigEndian,
         }
     }
 
@@ -161,7 +163,7 @@ fn byte_test(checker: &mut Checker<'_>, name: &'static str, option: &RuleOption<
     let offset = checker.value(name, offset, -FAR, FAR)?;
     let mut common = Common::default();
     for part in rest {
-        if !common.take(checker, name, part)? {
+        if !common.take(name, part)? {
             return Err(invalid(name, part, "relative, big, little, string, hex, dec, oct, dce or bitmask N"));
         }
     }
@@ -196,7 +198,7 @@ fn byte_jump(checker: &mut Checker<'_>, name: &'static str, option: &RuleOption<
             b"align" if value.bytes.is_empty() => align = true,
             b"from_beginning" if value.bytes.is_empty() => from_beginning = true,
             b"from_end" if value.bytes.is_empty() => from_end = true,
-            _ if common.take(checker, name, part)? => {}
+            _ if common.take(name, part)? => {}
             _ => {
                 let expected = "relative, multiplier N, big, little, string, hex, dec, oct, align, from_beginning, from_end, \
                                 post_offset N, dce or bitmask N";
@@ -245,7 +247,7 @@ fn byte_extract(checker: &mut Checker<'_>, name: &'static str, option: &RuleOpti
                 b"4" => align = Some(4),
                 _ => return Err(invalid(name, part, "align 2 or align 4")),
             },
-            _ if common.take(checker, name, part)? => {}
+            _ if common.take(name, part)? => {}
             _ => {
                 let expected = "relative, multiplier N, big, little, dce, string, hex, dec, oct, align N or bitmask N";
                 return Err(invalid(name, part, expected));
@@ -281,7 +283,7 @@ fn byte_math(checker: &mut Checker<'_>, name: &'static str, option: &RuleOption<
             b"oper" => operator.replace(math_operator(name, value)?).is_some(),
             b"rvalue" => operand.replace((checker.value(name, value, 0, i64::from(u32::MAX))?, value)).is_some(),
             b"result" => result.replace(value).is_some(),
-            _ if common.take(checker, name, part)? => false,
+            _ if common.take(name, part)? => false,
             _ => {
                 let expected =
                     "bytes N, offset N, oper O, rvalue V, result NAME, relative, endian E, string B, dce or bitmask N";
@@ -355,7 +357,7 @@ fn isdataat(checker: &mut Checker<'_>, name: &'static str, option: &RuleOption<'
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{bad, good, skipped};
+    use super::super::testing::{bad, good};
     use super::*;
 
     fn last(options: &str) -> BufferCondition {
@@ -484,7 +486,10 @@ mod tests {
     }
 
     #[test]
-    fn dce_is_not_built() {
-        assert_eq!(skipped("byte_test:2,=,5,0,relative,dce;").as_deref(), Some("byte_test with dce"));
+    fn dce_takes_the_order_of_the_message() {
+        for text in ["byte_test:2,=,5,0,relative,dce;", "byte_test:2,=,5,0,dce,relative;"] {
+            let BufferCondition::ByteTest(t) = last(text) else { panic!() };
+            assert_eq!((t.format, t.relative), (NumberFormat::Dce, true));
+        }
     }
 }

@@ -4,8 +4,7 @@ use sekisho_signatures::app::Protocols;
 use sekisho_signatures::fast_pattern;
 use sekisho_signatures::kept::SetCommand;
 use sekisho_signatures::model::{
-    Action, AddressSet, BufferCondition, BufferConditions, Content, FastPattern, Flowbits, Header, HeaderProto,
-    PortSet, Signature,
+    Action, BufferCondition, BufferConditions, Content, FastPattern, Flowbits, Header, HeaderProto, PortSet, Signature,
 };
 use sekisho_signatures::ruleset::Inspection;
 use serde::Serialize;

@@ -185,6 +185,7 @@ fn format_words(format: NumberFormat, out: &mut String) {
     out.push_str(match format {
         NumberFormat::BigEndian => "",
         NumberFormat::LittleEndian => ",little",
+        NumberFormat::Dce => ",dce",
         NumberFormat::String(8) => ",string,oct",
         NumberFormat::String(10) => ",string,dec",
         NumberFormat::String(16) => ",string,hex",
