@@ -3,7 +3,7 @@
 //! A rule is looked at when its literal occurs in the buffer that it guards itself by, or, without one, when the transaction gets
 //! to where its buffers are. It is judged once all its buffers are there, over each as a whole; a body that is still growing is
 //! searched anew whenever it has doubled, and a rule that depends on what may follow waits. It matches at most once a
-//! transaction.
+//! transaction; one all of whose buffers both sides have, once a direction.
 
 use super::app_engine::{AppEngine, BufferSet};
 use super::buffer::MAX_RUNS;
@@ -164,7 +164,7 @@ impl<T: Tracer> Detector<T> {
         candidates.sort_unstable();
         candidates.dedup();
         for &index in &candidates {
-            if !transaction.state_ref().matched.contains(&cx.engine.key(index).number) {
+            if !transaction.state_ref().matched[i].contains(&cx.engine.key(index).number) {
                 self.judge_transaction(cx, flow, transaction, index, progress);
             }
             if flow.passed {
@@ -290,7 +290,11 @@ impl<T: Tracer> Detector<T> {
         let complete = transaction.state_ref().inspected == [Progress::Complete; 2];
         match self.judge_buffers(rule, cx, flow, transaction, direction) {
             Judgement::Match => {
-                transaction.state().matched.push(key);
+                let matched = &mut transaction.state().matched;
+                matched[direction.index()].push(key);
+                if !rule.is_of_either_side() {
+                    matched[direction.reverse().index()].push(key);
+                }
                 if self.matched(rule, index, cx, Some(flow), Found::Transaction(transaction), cx.reversed) {
                     rule.kept.apply_to(transaction.state());
                 }
@@ -393,10 +397,11 @@ impl<T: Tracer> Detector<T> {
         }
         state.events.push(event);
         self.anomaly(cx, protocol, Some(id), event);
-        let Some(app) = cx.direction.and_then(|d| cx.engine.app(protocol, d)) else { return };
+        let Some(direction) = cx.direction else { return };
+        let Some(app) = cx.engine.app(protocol, direction) else { return };
         for &index in &app.events {
             let wanted = cx.engine.rule(index).is_some_and(|r| r.app_events_hold(transaction.state_ref()));
-            let matched = transaction.state_ref().matched.contains(&cx.engine.key(index).number);
+            let matched = transaction.state_ref().matched[direction.index()].contains(&cx.engine.key(index).number);
             if wanted && !matched && !flow.passed {
                 self.judge_transaction(cx, flow, transaction, index, Progress::Start);
             }

@@ -26,6 +26,25 @@ pub enum EventType {
     Tls,
     /// An SSH handshake.
     Ssh,
+    /// A SIP message.
+    Sip,
+    /// An LDAP request with its responses.
+    Ldap,
+    /// An SNMP message.
+    Snmp,
+    /// An MQTT exchange.
+    Mqtt,
+    /// An RFB (VNC) handshake.
+    Rfb,
+    /// An IKE message.
+    Ike,
+    /// An NTP message.
+    Ntp,
+    /// A DHCP message.
+    Dhcp,
+    /// A BitTorrent DHT message.
+    #[serde(rename = "bittorrent_dht")]
+    BittorrentDht,
     /// A packet that a rule's `tag` asked for.
     Packet,
     /// A packet that a rule dropped.
@@ -36,7 +55,7 @@ pub enum EventType {
 
 impl EventType {
     /// How many there are.
-    pub const COUNT: usize = 12;
+    pub const COUNT: usize = 21;
     /// Every type, in the order of its [`index`](Self::index).
     pub const ALL: [Self; Self::COUNT] = [
         Self::Alert,
@@ -48,14 +67,38 @@ impl EventType {
         Self::Mdns,
         Self::Tls,
         Self::Ssh,
+        Self::Sip,
+        Self::Ldap,
+        Self::Snmp,
+        Self::Mqtt,
+        Self::Rfb,
+        Self::Ike,
+        Self::Ntp,
+        Self::Dhcp,
+        Self::BittorrentDht,
         Self::Packet,
         Self::Drop,
         Self::Fileinfo,
     ];
 
     /// Those of application protocols.
-    pub const RECORDS: [Self; Self::COUNT - 6] =
-        [Self::Http, Self::Dns, Self::Mdns, Self::Tls, Self::Ssh, Self::Fileinfo];
+    pub const RECORDS: [Self; Self::COUNT - 6] = [
+        Self::Http,
+        Self::Dns,
+        Self::Mdns,
+        Self::Tls,
+        Self::Ssh,
+        Self::Sip,
+        Self::Ldap,
+        Self::Snmp,
+        Self::Mqtt,
+        Self::Rfb,
+        Self::Ike,
+        Self::Ntp,
+        Self::Dhcp,
+        Self::BittorrentDht,
+        Self::Fileinfo,
+    ];
 
     /// The type of an application protocol's record, by the name that the record gives itself.
     #[must_use]
@@ -82,6 +125,15 @@ impl EventType {
             Self::Mdns => "mdns",
             Self::Tls => "tls",
             Self::Ssh => "ssh",
+            Self::Sip => "sip",
+            Self::Ldap => "ldap",
+            Self::Snmp => "snmp",
+            Self::Mqtt => "mqtt",
+            Self::Rfb => "rfb",
+            Self::Ike => "ike",
+            Self::Ntp => "ntp",
+            Self::Dhcp => "dhcp",
+            Self::BittorrentDht => "bittorrent_dht",
             Self::Packet => "packet",
             Self::Drop => "drop",
             Self::Fileinfo => "fileinfo",

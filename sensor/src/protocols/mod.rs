@@ -16,8 +16,14 @@
 pub mod dns;
 pub mod file;
 mod flow;
+mod framing;
 pub mod http;
 pub mod registry;
+pub mod sip;
+mod span;
+pub mod ssh;
+#[cfg(test)]
+mod testing;
 mod text;
 pub mod tls;
 mod transaction;

@@ -92,8 +92,8 @@ pub struct TransactionState {
     pub(crate) searched: [usize; 2],
     /// Rules whose literal was found and that wait for more of the transaction, by their lasting numbers.
     pub(crate) waiting: Vec<u32>,
-    /// Rules that matched, by their lasting numbers: they do not match again.
-    pub(crate) matched: Vec<u32>,
+    /// Rules that matched, by their lasting numbers: they do not match again in that direction.
+    pub(crate) matched: [Vec<u32>; 2],
     /// Bits that rules set on it (`xbits`).
     pub(crate) bits: Vec<u32>,
     /// A rule says that it is not logged.
@@ -112,7 +112,7 @@ impl TransactionState {
         let Self { mut events, mut waiting, mut matched, .. } = std::mem::take(self);
         events.clear();
         waiting.clear();
-        matched.clear();
+        matched.iter_mut().for_each(Vec::clear);
         *self = Self { id, events, waiting, matched, ..Self::default() };
     }
 }
