@@ -26,7 +26,7 @@ fn per_type(alert: u64, flow: u64) -> PerType {
 }
 
 fn balances(report: &OutputReport) {
-    for kind in EventType::ALL {
+    for kind in EventType::ALL.iter().copied() {
         let i = kind.index();
         assert_eq!(report.sent[i], report.written[i] + report.lost[i], "{kind:?} in {report:?}");
     }

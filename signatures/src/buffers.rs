@@ -186,12 +186,12 @@ buffers! {
     Ja3sHash: "ja3s.hash", &["ja3s_hash"], &[], Protocols::TLS_OR_QUIC, ToClient, Bytes, Line, "the JA3S hash of the server.";
     Ja3sString: "ja3s.string", &["ja3s_string"], &[], Protocols::TLS_OR_QUIC, ToClient, Bytes, Line, "the JA3S string of the server.";
     Ja4Hash: "ja4.hash", &["ja4_hash"], &[], Protocols::TLS_OR_QUIC, ToServer, Bytes, Line, "the JA4 hash of the client.";
-    SshProto: "ssh.proto", &["ssh_proto"], &[], Protocols::SSH, Both, Bytes, Complete, "the protocol version of the banner.";
-    SshSoftware: "ssh.software", &["ssh_software"], &[], Protocols::SSH, Both, Bytes, Complete, "the software version of the banner.";
-    SshHassh: "ssh.hassh", &[], &[], Protocols::SSH, ToServer, Bytes, Complete, "the HASSH of the client.";
-    SshHasshString: "ssh.hassh.string", &[], &[], Protocols::SSH, ToServer, Bytes, Complete, "the HASSH string of the client.";
-    SshHasshServer: "ssh.hassh.server", &[], &[], Protocols::SSH, ToClient, Bytes, Complete, "the HASSH of the server.";
-    SshHasshServerString: "ssh.hassh.server.string", &[], &[], Protocols::SSH, ToClient, Bytes, Complete, "the HASSH string of the server.";
+    SshProto: "ssh.proto", &["ssh_proto"], &[], Protocols::SSH, Both, Bytes, Line, "the protocol version of the banner.";
+    SshSoftware: "ssh.software", &["ssh_software"], &[], Protocols::SSH, Both, Bytes, Line, "the software version of the banner.";
+    SshHassh: "ssh.hassh", &[], &[], Protocols::SSH, ToServer, Bytes, Headers, "the HASSH of the client.";
+    SshHasshString: "ssh.hassh.string", &[], &[], Protocols::SSH, ToServer, Bytes, Headers, "the HASSH string of the client.";
+    SshHasshServer: "ssh.hassh.server", &[], &[], Protocols::SSH, ToClient, Bytes, Headers, "the HASSH of the server.";
+    SshHasshServerString: "ssh.hassh.server.string", &[], &[], Protocols::SSH, ToClient, Bytes, Headers, "the HASSH string of the server.";
     SmbNamedPipe: "smb.named_pipe", &["smb_named_pipe"], &[], Protocols::SMB, ToServer, Bytes, Complete, "the named pipe of a tree connect.";
     SmbShare: "smb.share", &["smb_share"], &[], Protocols::SMB, ToServer, Bytes, Complete, "the share of a tree connect.";
     SmbNtlmsspUser: "smb.ntlmssp_user", &[], &[], Protocols::SMB, Both, Bytes, Complete, "the user of an NTLMSSP exchange.";

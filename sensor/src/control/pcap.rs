@@ -185,7 +185,7 @@ pub fn read_files(arguments: &PcapArguments) -> Result<PcapReport, PcapError> {
         packets: reading.frames,
         bytes: reading.bytes,
         alerts: alerts.total(),
-        events: EventType::ALL.into_iter().map(|kind| (kind.name(), written.written[kind.index()])).collect(),
+        events: EventType::ALL.iter().copied().map(|kind| (kind.name(), written.written[kind.index()])).collect(),
         rules: RuleCounts {
             loaded: rules.in_use() as u64,
             failed: rules.loaded.failed() as u64,

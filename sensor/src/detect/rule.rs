@@ -392,6 +392,13 @@ impl Rule {
         self.buffers.iter().all(|b| progress[b.direction(direction).index()] >= b.progress)
     }
 
+    /// Looks only at buffers that messages of both sides have: a match on one side says nothing of the other.
+    #[must_use]
+    pub fn is_of_either_side(&self) -> bool {
+        !self.buffers.is_empty()
+            && self.buffers.iter().all(|b| b.direction(Direction::ToServer) != b.direction(Direction::ToClient))
+    }
+
     /// Asks for an event: judged only where there was one.
     #[must_use]
     pub fn wants_event(&self) -> bool {

@@ -4,92 +4,64 @@ use serde::{Deserialize, Serialize};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::PathBuf;
 
-/// The kinds of events that an output can write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum EventType {
-    /// A signature matched.
-    Alert,
-    /// A flow ended.
-    Flow,
-    /// A decoder or stream event.
-    Anomaly,
-    /// The counters, at an interval.
-    Stats,
-    /// An HTTP exchange.
-    Http,
-    /// A DNS message.
-    Dns,
-    /// A multicast DNS message.
-    Mdns,
-    /// A TLS handshake.
-    Tls,
-    /// An SSH handshake.
-    Ssh,
-    /// A DCE/RPC call.
-    Dcerpc,
-    /// A packet that a rule's `tag` asked for.
-    Packet,
-    /// A packet that a rule dropped.
-    Drop,
-    /// A file that a protocol carried.
-    Fileinfo,
+macro_rules! event_types {
+    ($($variant:ident $name:literal $doc:literal,)* @ $($record:ident $record_name:literal $record_doc:literal,)*) => {
+        /// The kinds of events that an output can write.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        pub enum EventType {
+            $(#[doc = $doc] #[serde(rename = $name)] $variant,)*
+            $(#[doc = $record_doc] #[serde(rename = $record_name)] $record,)*
+        }
+
+        impl EventType {
+            /// Every type, in the order of its [`index`](Self::index).
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)* $(Self::$record,)*];
+            /// How many there are.
+            pub const COUNT: usize = Self::ALL.len();
+            /// Those of application protocols.
+            pub const RECORDS: &'static [Self] = &[$(Self::$record,)*];
+
+            /// EVE's `event_type`, the label of the metrics, and the word of the configuration.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)*
+                    $(Self::$record => $record_name,)*
+                }
+            }
+        }
+    };
+}
+
+event_types! {
+    Alert "alert" "A signature matched.",
+    Flow "flow" "A flow ended.",
+    Anomaly "anomaly" "A decoder, stream or protocol event.",
+    Stats "stats" "The counters, at an interval.",
+    Packet "packet" "A packet that a rule's `tag` asked for.",
+    Drop "drop" "A packet that a rule dropped.",
+    @
+    Http "http" "An HTTP exchange.",
+    Dns "dns" "A DNS message.",
+    Mdns "mdns" "A multicast DNS message.",
+    Tls "tls" "A TLS handshake.",
+    Ssh "ssh" "An SSH handshake.",
+    Dcerpc "dcerpc" "A DCE/RPC call.",
+    Sip "sip" "A SIP message.",
+    Fileinfo "fileinfo" "A file that a protocol carried.",
 }
 
 impl EventType {
-    /// How many there are.
-    pub const COUNT: usize = 13;
-    /// Every type, in the order of its [`index`](Self::index).
-    pub const ALL: [Self; Self::COUNT] = [
-        Self::Alert,
-        Self::Flow,
-        Self::Anomaly,
-        Self::Stats,
-        Self::Http,
-        Self::Dns,
-        Self::Mdns,
-        Self::Tls,
-        Self::Ssh,
-        Self::Dcerpc,
-        Self::Packet,
-        Self::Drop,
-        Self::Fileinfo,
-    ];
-
-    /// Those of application protocols.
-    pub const RECORDS: [Self; Self::COUNT - 6] =
-        [Self::Http, Self::Dns, Self::Mdns, Self::Tls, Self::Ssh, Self::Dcerpc, Self::Fileinfo];
-
     /// The type of an application protocol's record, by the name that the record gives itself.
     #[must_use]
     pub fn of_record(kind: &str) -> Option<Self> {
-        Self::RECORDS.into_iter().find(|t| t.name() == kind)
+        Self::RECORDS.iter().copied().find(|t| t.name() == kind)
     }
 
     /// Its place in arrays with an entry per type.
     #[must_use]
     pub const fn index(self) -> usize {
         self as usize
-    }
-
-    /// EVE's `event_type`, the label of the metrics, and the word of the configuration.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Alert => "alert",
-            Self::Flow => "flow",
-            Self::Anomaly => "anomaly",
-            Self::Stats => "stats",
-            Self::Http => "http",
-            Self::Dns => "dns",
-            Self::Mdns => "mdns",
-            Self::Tls => "tls",
-            Self::Ssh => "ssh",
-            Self::Dcerpc => "dcerpc",
-            Self::Packet => "packet",
-            Self::Drop => "drop",
-            Self::Fileinfo => "fileinfo",
-        }
     }
 }
 
@@ -191,7 +163,7 @@ mod tests {
 
     #[test]
     fn every_type_has_its_own_place() {
-        for (i, kind) in EventType::ALL.into_iter().enumerate() {
+        for (i, kind) in EventType::ALL.iter().copied().enumerate() {
             assert_eq!(kind.index(), i);
         }
     }

@@ -383,7 +383,7 @@ impl Sources {
             ("events_written_total", "Events that an output wrote.", reading.written),
             ("events_lost_total", "Events that an output had no room for or could not write.", reading.lost),
         ] {
-            for kind in EventType::ALL {
+            for kind in EventType::ALL.iter().copied() {
                 out.push(
                     Sample::counter(name, help, counts[kind.index()])
                         .label("type", kind.name())

@@ -146,7 +146,7 @@ impl Sources {
             queues: queues.into_iter().map(|(queue, _)| queue).collect(),
             counters: self.totals().counters.into_iter().map(|(name, n)| (name.to_owned(), n)).collect(),
             alerts: self.alert_status(),
-            events: EventType::ALL.into_iter().map(|kind| (kind.name().to_owned(), count(kind))).collect(),
+            events: EventType::ALL.iter().copied().map(|kind| (kind.name().to_owned(), count(kind))).collect(),
             events_queued: reading.queued,
             write_errors: reading.write_errors,
         }

@@ -18,8 +18,12 @@ pub mod dcerpc;
 pub mod dns;
 pub mod file;
 mod flow;
+mod framing;
 pub mod http;
 pub mod registry;
+pub mod sip;
+mod span;
+pub mod ssh;
 #[cfg(test)]
 mod testing;
 mod text;

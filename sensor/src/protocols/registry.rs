@@ -4,6 +4,8 @@ use super::Parser;
 use super::dcerpc::{self, DcerpcDatagramParser, DcerpcParser};
 use super::dns::{self, DnsParser};
 use super::http::{self, HttpConfig, HttpParser};
+use super::sip::{self, SipParser};
+use super::ssh::{self, SshParser};
 use super::tls::{self, TlsParser};
 use crate::packet::Direction;
 use sekisho_signatures::app::Protocol;
@@ -51,6 +53,21 @@ struct Entry {
 
 /// In the order in which they are tried: the most telling first.
 static ENTRIES: &[Entry] = &[
+    // Before HTTP, which has methods of the same name.
+    Entry {
+        protocol: Protocol::Sip,
+        transport: Transport::Stream,
+        ports: &[],
+        probe: sip::probe,
+        parser: || Box::new(SipParser::new(sip::Transport::Stream)),
+    },
+    Entry {
+        protocol: Protocol::Sip,
+        transport: Transport::Datagram,
+        ports: &[],
+        probe: sip::probe,
+        parser: || Box::new(SipParser::new(sip::Transport::Datagram)),
+    },
     Entry {
         protocol: Protocol::Http1,
         transport: Transport::Stream,
@@ -82,6 +99,13 @@ static ENTRIES: &[Entry] = &[
         ports: &[],
         probe: |_, bytes| dcerpc::probe_datagram(bytes),
         parser: || Box::new(DcerpcDatagramParser::new()),
+    },
+    Entry {
+        protocol: Protocol::Ssh,
+        transport: Transport::Stream,
+        ports: &[],
+        probe: ssh::probe,
+        parser: || Box::new(SshParser::new()),
     },
     Entry {
         protocol: Protocol::Mdns,

@@ -27,6 +27,7 @@ mod pcre;
 pub(crate) mod questions;
 mod sets;
 mod size;
+mod ssh;
 mod tcp;
 mod threshold;
 mod tls;
@@ -159,6 +160,7 @@ pub fn families() -> &'static [Family] {
             family("Sets of values", sets::KEYWORDS),
             family("Application protocols", app::KEYWORDS),
             family("TLS", tls::KEYWORDS),
+            family("SSH", ssh::KEYWORDS),
             family("How often", threshold::KEYWORDS),
             family("What a match does", effect::KEYWORDS),
             family("Buffers", buffers::keywords()),

@@ -3,7 +3,7 @@
 use super::{DcerpcDatagramParser, DcerpcParser, probe_datagram, probe_stream};
 use crate::packet::Direction::{self, ToClient, ToServer};
 use crate::protocols::registry::Likeness;
-use crate::protocols::testing::{Log, asked, cut, cuts, endure, mutated, noise, talk};
+use crate::protocols::testing::talk::{Log, asked, cut, cuts, endure, mutated, noise, talk};
 use crate::protocols::{Parser, Status};
 use proptest::prelude::*;
 use sekisho_signatures::buffers::Buffer;

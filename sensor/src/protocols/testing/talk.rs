@@ -1,8 +1,8 @@
 //! An observer that writes down all that parsers tell it, for tests of any protocol.
 
-use super::file::{FileInfo, FileRecord};
-use super::{Observer, Parser, Record, Status, Transaction};
 use crate::packet::Direction;
+use crate::protocols::file::{FileInfo, FileRecord};
+use crate::protocols::{Observer, Parser, Record, Status, Transaction};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use sekisho_signatures::app::Protocol;
@@ -12,28 +12,28 @@ use serde_json::Value;
 
 /// What was told.
 #[derive(Debug, Default, PartialEq, Clone)]
-pub(super) struct Log {
+pub(in crate::protocols) struct Log {
     /// Names of events.
-    pub(super) events: Vec<&'static str>,
+    pub(in crate::protocols) events: Vec<&'static str>,
     /// What each buffer of a protocol held when its direction was complete: transaction, direction, buffer, bytes or a number.
-    pub(super) buffers: Vec<(u64, Direction, &'static str, Vec<u8>)>,
+    pub(in crate::protocols) buffers: Vec<(u64, Direction, &'static str, Vec<u8>)>,
     /// EVE records.
-    pub(super) records: Vec<Value>,
+    pub(in crate::protocols) records: Vec<Value>,
     /// Files that are over.
-    pub(super) files: Vec<FileInfo>,
+    pub(in crate::protocols) files: Vec<FileInfo>,
     /// Their records.
-    pub(super) file_records: Vec<Value>,
+    pub(in crate::protocols) file_records: Vec<Value>,
     /// Frames, with their bytes.
-    pub(super) frames: Vec<(Direction, &'static str, Vec<u8>)>,
+    pub(in crate::protocols) frames: Vec<(Direction, &'static str, Vec<u8>)>,
     /// Transactions for which the answer to the question was yes when a direction was complete.
-    pub(super) yes: Vec<(u64, Direction)>,
+    pub(in crate::protocols) yes: Vec<(u64, Direction)>,
     /// What is asked.
-    pub(super) question: Option<Question>,
+    pub(in crate::protocols) question: Option<Question>,
 }
 
 impl Log {
     /// All that a buffer held.
-    pub(super) fn all(&self, buffer: Buffer) -> Vec<String> {
+    pub(in crate::protocols) fn all(&self, buffer: Buffer) -> Vec<String> {
         let of = self.buffers.iter().filter(|(_, _, name, _)| *name == buffer.name());
         of.map(|(_, _, _, bytes)| String::from_utf8_lossy(bytes).into_owned()).collect()
     }
@@ -112,12 +112,16 @@ impl Observer for Log {
 }
 
 /// Gives a parser pieces of both directions, and ends both.
-pub(super) fn talk(parser: &mut dyn Parser, pieces: &[(Direction, Vec<u8>)]) -> Log {
+pub(in crate::protocols) fn talk(parser: &mut dyn Parser, pieces: &[(Direction, Vec<u8>)]) -> Log {
     asked(parser, pieces, None)
 }
 
 /// The same, with a question.
-pub(super) fn asked(parser: &mut dyn Parser, pieces: &[(Direction, Vec<u8>)], question: Option<Question>) -> Log {
+pub(in crate::protocols) fn asked(
+    parser: &mut dyn Parser,
+    pieces: &[(Direction, Vec<u8>)],
+    question: Option<Question>,
+) -> Log {
     let mut log = Log { question, ..Log::default() };
     for (direction, bytes) in pieces {
         if parser.data(*direction, bytes, &mut log) != Status::More {
@@ -131,7 +135,7 @@ pub(super) fn asked(parser: &mut dyn Parser, pieces: &[(Direction, Vec<u8>)], qu
 }
 
 /// The same bytes in the same order, cut elsewhere.
-pub(super) fn cut(talk: &[(Direction, Vec<u8>)], cuts: &[usize]) -> Vec<(Direction, Vec<u8>)> {
+pub(in crate::protocols) fn cut(talk: &[(Direction, Vec<u8>)], cuts: &[usize]) -> Vec<(Direction, Vec<u8>)> {
     let mut cuts = cuts.iter().copied().cycle();
     let mut pieces = Vec::new();
     for (direction, bytes) in talk {
@@ -146,12 +150,14 @@ pub(super) fn cut(talk: &[(Direction, Vec<u8>)], cuts: &[usize]) -> Vec<(Directi
 }
 
 /// Lengths of pieces, short and long.
-pub(super) fn cuts() -> impl Strategy<Value = Vec<usize>> {
+pub(in crate::protocols) fn cuts() -> impl Strategy<Value = Vec<usize>> {
     vec(prop_oneof![1usize..8, 1usize..200], 1..40)
 }
 
 /// Some bytes of a talk are others.
-pub(super) fn mutated(talk: Vec<(Direction, Vec<u8>)>) -> impl Strategy<Value = Vec<(Direction, Vec<u8>)>> {
+pub(in crate::protocols) fn mutated(
+    talk: Vec<(Direction, Vec<u8>)>,
+) -> impl Strategy<Value = Vec<(Direction, Vec<u8>)>> {
     vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), any::<u8>()), 1..8).prop_map(move |changes| {
         let mut talk = talk.clone();
         for (message, byte, value) in changes {
@@ -167,12 +173,12 @@ pub(super) fn mutated(talk: Vec<(Direction, Vec<u8>)>) -> impl Strategy<Value = 
 }
 
 /// Anything: bytes and gaps in either direction.
-pub(super) fn noise() -> impl Strategy<Value = Vec<(bool, u64, Vec<u8>)>> {
+pub(in crate::protocols) fn noise() -> impl Strategy<Value = Vec<(bool, u64, Vec<u8>)>> {
     vec((any::<bool>(), prop_oneof![Just(0u64), 0u64..300], vec(any::<u8>(), 0..300)), 0..20)
 }
 
 /// Feeds noise.
-pub(super) fn endure(parser: &mut dyn Parser, noise: &[(bool, u64, Vec<u8>)]) -> Log {
+pub(in crate::protocols) fn endure(parser: &mut dyn Parser, noise: &[(bool, u64, Vec<u8>)]) -> Log {
     let mut log = Log::default();
     for (up, gap, bytes) in noise {
         let direction = if *up { Direction::ToServer } else { Direction::ToClient };
