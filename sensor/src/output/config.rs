@@ -24,6 +24,8 @@ pub enum EventType {
     Mdns,
     /// A TLS handshake.
     Tls,
+    /// A packet of a QUIC handshake.
+    Quic,
     /// An SSH handshake.
     Ssh,
     /// A packet that a rule's `tag` asked for.
@@ -36,7 +38,7 @@ pub enum EventType {
 
 impl EventType {
     /// How many there are.
-    pub const COUNT: usize = 12;
+    pub const COUNT: usize = 13;
     /// Every type, in the order of its [`index`](Self::index).
     pub const ALL: [Self; Self::COUNT] = [
         Self::Alert,
@@ -47,6 +49,7 @@ impl EventType {
         Self::Dns,
         Self::Mdns,
         Self::Tls,
+        Self::Quic,
         Self::Ssh,
         Self::Packet,
         Self::Drop,
@@ -55,7 +58,7 @@ impl EventType {
 
     /// Those of application protocols.
     pub const RECORDS: [Self; Self::COUNT - 6] =
-        [Self::Http, Self::Dns, Self::Mdns, Self::Tls, Self::Ssh, Self::Fileinfo];
+        [Self::Http, Self::Dns, Self::Mdns, Self::Tls, Self::Quic, Self::Ssh, Self::Fileinfo];
 
     /// The type of an application protocol's record, by the name that the record gives itself.
     #[must_use]
@@ -81,6 +84,7 @@ impl EventType {
             Self::Dns => "dns",
             Self::Mdns => "mdns",
             Self::Tls => "tls",
+            Self::Quic => "quic",
             Self::Ssh => "ssh",
             Self::Packet => "packet",
             Self::Drop => "drop",

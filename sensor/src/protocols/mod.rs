@@ -17,6 +17,7 @@ pub mod dns;
 pub mod file;
 mod flow;
 pub mod http;
+pub mod quic;
 pub mod registry;
 mod text;
 pub mod tls;

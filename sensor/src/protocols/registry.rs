@@ -3,6 +3,7 @@
 use super::Parser;
 use super::dns::{self, DnsParser};
 use super::http::{self, HttpConfig, HttpParser};
+use super::quic::{self, QuicParser};
 use super::tls::{self, TlsParser};
 use crate::packet::Direction;
 use sekisho_signatures::app::Protocol;
@@ -67,6 +68,13 @@ static ENTRIES: &[Entry] = &[
         ports: &[],
         probe: tls::probe,
         parser: || Box::new(TlsParser::new()),
+    },
+    Entry {
+        protocol: Protocol::Quic,
+        transport: Transport::Datagram,
+        ports: &[],
+        probe: quic::probe,
+        parser: || Box::new(QuicParser::new()),
     },
     Entry {
         protocol: Protocol::Mdns,
