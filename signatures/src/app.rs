@@ -83,6 +83,7 @@ pub const BUILT: Protocols = Protocols::of(&[
     Protocol::Dcerpc,
     Protocol::Ssh,
     Protocol::Sip,
+    Protocol::Quic,
 ]);
 
 /// A set of application protocols.

@@ -272,8 +272,8 @@ buffers! {
     QuicSni: "quic.sni", &[], &[], Protocols::QUIC, Both, Bytes, Complete, "the server name that the client asks for.";
     QuicUa: "quic.ua", &[], &[], Protocols::QUIC, ToServer, Bytes, Complete, "the user agent.";
     QuicVersion: "quic.version", &[], &[], Protocols::QUIC, Both, Bytes, Complete, "the version.";
-    QuicCyuHash: "quic.cyu.hash", &[], &[], Protocols::QUIC, Both, Bytes, Complete, "the CYU hash.";
-    QuicCyuString: "quic.cyu.string", &[], &[], Protocols::QUIC, Both, Bytes, Complete, "the CYU string.";
+    QuicCyuHash: "quic.cyu.hash", &[], &[], Protocols::QUIC, Both, Many, Complete, "the CYU hash.";
+    QuicCyuString: "quic.cyu.string", &[], &[], Protocols::QUIC, Both, Many, Complete, "the CYU string.";
     WebsocketPayload: "websocket.payload", &[], &[], Protocols::WEBSOCKET, Both, Bytes, Complete, "the payload, unmasked.";
     LdapRequestDn: "ldap.request.dn", &[], &[], Protocols::LDAP, ToServer, Bytes, Complete, "the request's distinguished name.";
     LdapResponsesDn: "ldap.responses.dn", &[], &[], Protocols::LDAP, ToClient, Many, Complete, "each response's distinguished name.";

@@ -48,6 +48,7 @@ event_types! {
     Ssh "ssh" "An SSH handshake.",
     Dcerpc "dcerpc" "A DCE/RPC call.",
     Sip "sip" "A SIP message.",
+    Quic "quic" "A packet of a QUIC handshake.",
     Fileinfo "fileinfo" "A file that a protocol carried.",
 }
 

@@ -20,6 +20,7 @@ pub mod file;
 mod flow;
 mod framing;
 pub mod http;
+pub mod quic;
 pub mod registry;
 pub mod sip;
 mod span;

@@ -4,6 +4,7 @@ use super::Parser;
 use super::dcerpc::{self, DcerpcDatagramParser, DcerpcParser};
 use super::dns::{self, DnsParser};
 use super::http::{self, HttpConfig, HttpParser};
+use super::quic::{self, QuicParser};
 use super::sip::{self, SipParser};
 use super::ssh::{self, SshParser};
 use super::tls::{self, TlsParser};
@@ -106,6 +107,13 @@ static ENTRIES: &[Entry] = &[
         ports: &[],
         probe: ssh::probe,
         parser: || Box::new(SshParser::new()),
+    },
+    Entry {
+        protocol: Protocol::Quic,
+        transport: Transport::Datagram,
+        ports: &[],
+        probe: quic::probe,
+        parser: || Box::new(QuicParser::new()),
     },
     Entry {
         protocol: Protocol::Mdns,

@@ -54,19 +54,34 @@ fn hex(out: &mut [u8], bytes: &[u8]) {
     }
 }
 
+/// What a hello came over, as JA4 says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carrier {
+    /// TLS.
+    Tcp,
+    /// DTLS.
+    Datagrams,
+    /// QUIC.
+    Quic,
+}
+
 /// A JA4: `t13d1516h2_8daaf6152771_b186095e22b6`.
 #[derive(Clone, Copy, Debug)]
 pub struct Ja4(pub [u8; 36]);
 
 impl Ja4 {
-    /// Of a client's hello over TCP.
+    /// Of a client's hello.
     #[must_use]
-    pub fn of(hello: &Hello) -> Self {
+    pub fn of(hello: &Hello, carrier: Carrier) -> Self {
         let mut ciphers: Vec<u16> = hello.ciphers().filter(|&c| !is_grease(c)).collect();
         let mut extensions: Vec<u16> = hello.extensions().filter(|&e| !is_grease(e)).collect();
         let version = hello.versions().max().unwrap_or(hello.legacy_version);
         let mut out = [b'0'; 36];
-        out[0] = b't';
+        out[0] = match carrier {
+            Carrier::Tcp => b't',
+            Carrier::Datagrams => b'd',
+            Carrier::Quic => b'q',
+        };
         out[1..3].copy_from_slice(match version.0 {
             0x0304 => b"13",
             0x0303 => b"12",

@@ -1,13 +1,13 @@
 //! ClientHello and ServerHello (RFC 8446, 4.1; RFC 5246, 7.4.1): kept as one copy of the message and spans of it.
 
 use super::event::Oddities;
-use super::fingerprint::{Ja3, Ja4};
+use super::fingerprint::{Carrier, Ja3, Ja4};
 use super::reader::{Reader, Span};
 use super::version::Version;
 use std::sync::OnceLock;
 
 /// Extension types that are looked into (IANA, "TLS ExtensionType Values").
-pub(super) mod extension {
+pub(in crate::protocols) mod extension {
     pub const SERVER_NAME: u16 = 0;
     pub const SUPPORTED_GROUPS: u16 = 10;
     pub const EC_POINT_FORMATS: u16 = 11;
@@ -26,7 +26,7 @@ const RETRY: [u8; 32] = [
 
 /// Values sent to keep servers tolerant, which mean nothing (RFC 8701).
 #[must_use]
-pub(super) fn is_grease(value: u16) -> bool {
+pub(in crate::protocols) fn is_grease(value: u16) -> bool {
     value & 0x0f0f == 0x0a0a && value >> 8 == value & 0xff
 }
 
@@ -205,10 +205,15 @@ impl Hello {
 
     /// Types of the extensions, in order.
     pub fn extensions(&self) -> impl Iterator<Item = u16> {
+        self.extension_data().map(|(kind, _)| kind)
+    }
+
+    /// The extensions, in order: their types and what is in them.
+    pub fn extension_data(&self) -> impl Iterator<Item = (u16, &[u8])> {
         let mut list = Reader::within(&self.bytes, self.extensions);
         std::iter::from_fn(move || {
             let kind = list.u16()?;
-            list.vector(2).map(|_| kind)
+            list.vector(2).map(|data| (kind, data.of(&self.bytes)))
         })
     }
 
@@ -244,8 +249,8 @@ impl Hello {
         (!self.is_v2).then(|| self.ja3.get_or_init(|| Ja3::of(self, is_client)))
     }
 
-    /// The JA4 of a client's hello; computed once, when first asked for.
-    pub fn ja4(&self) -> Option<&Ja4> {
-        (!self.is_v2).then(|| self.ja4.get_or_init(|| Ja4::of(self)))
+    /// The JA4 of a client's hello, which came over `carrier`; computed once, when first asked for.
+    pub fn ja4(&self, carrier: Carrier) -> Option<&Ja4> {
+        (!self.is_v2).then(|| self.ja4.get_or_init(|| Ja4::of(self, carrier)))
     }
 }

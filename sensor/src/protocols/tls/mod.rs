@@ -33,10 +33,13 @@ mod version;
 mod tests;
 
 pub use certificate::{Chain, Leaf};
-pub use fingerprint::{Ja3, Ja4};
+pub use event::Oddities;
+pub use fingerprint::{Carrier, Ja3, Ja4};
 pub use hello::Hello;
+pub(in crate::protocols) use hello::{extension, is_grease};
 pub use parser::{MESSAGE_LIMIT, TlsParser};
 pub use probe::probe;
+pub(in crate::protocols) use record::Fingerprint;
 pub use record::TlsRecord;
 pub use transaction::{Seen, TlsTransaction};
 pub use version::Version;

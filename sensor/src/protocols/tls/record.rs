@@ -1,7 +1,7 @@
 //! EVE's `tls`, with the fields of Suricata's extended log.
 
 use super::certificate::Leaf;
-use super::fingerprint::Ja3;
+use super::fingerprint::{Carrier, Ja3};
 use super::hello::Hello;
 use super::version::Version;
 use crate::protocols::Record;
@@ -51,7 +51,7 @@ impl Serialize for TlsRecord {
         if let Some(ja3s) = self.server.as_ref().and_then(|hello| hello.ja3(false)) {
             map.serialize_entry("ja3s", &Fingerprint(ja3s))?;
         }
-        if let Some(ja4) = self.client.as_ref().and_then(Hello::ja4) {
+        if let Some(ja4) = self.client.as_ref().and_then(|hello| hello.ja4(Carrier::Tcp)) {
             map.serialize_entry("ja4", &Text(&ja4.0))?;
         }
         for (key, hello) in [("client_alpns", &self.client), ("server_alpns", &self.server)] {
@@ -105,7 +105,8 @@ impl Serialize for Alpns<'_> {
     }
 }
 
-struct Fingerprint<'a>(&'a Ja3);
+/// A JA3 for EVE.
+pub(in crate::protocols) struct Fingerprint<'a>(pub &'a Ja3);
 
 impl Serialize for Fingerprint<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

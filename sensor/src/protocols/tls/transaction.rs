@@ -1,6 +1,7 @@
 //! A handshake as rules see it.
 
 use super::certificate::Chain;
+use super::fingerprint::Carrier;
 use super::hello::Hello;
 use super::record::TlsRecord;
 use super::version::Version;
@@ -135,7 +136,7 @@ impl Transaction for TlsTransaction {
             Buffer::Ja3Hash if to_server => hello().and_then(|h| h.ja3(true)).map(|j| &j.hash[..]),
             Buffer::Ja3sString if !to_server => hello().and_then(|h| h.ja3(false)).map(|j| j.string.as_bytes()),
             Buffer::Ja3sHash if !to_server => hello().and_then(|h| h.ja3(false)).map(|j| &j.hash[..]),
-            Buffer::Ja4Hash if to_server => hello().and_then(Hello::ja4).map(|j| &j.0[..]),
+            Buffer::Ja4Hash if to_server => hello().and_then(|h| h.ja4(Carrier::Tcp)).map(|j| &j.0[..]),
             _ => None,
         };
         many.map(Part::whole)
