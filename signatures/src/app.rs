@@ -75,7 +75,8 @@ impl fmt::Display for Protocol {
 }
 
 /// Protocols that the engine reads. Rules about others are checked and left out.
-pub const BUILT: Protocols = Protocols::of(&[Protocol::Http1, Protocol::Dns, Protocol::Mdns, Protocol::Tls]);
+pub const BUILT: Protocols =
+    Protocols::of(&[Protocol::Http1, Protocol::Dns, Protocol::Mdns, Protocol::Tls, Protocol::Smtp]);
 
 /// A set of application protocols.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]

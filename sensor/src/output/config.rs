@@ -26,6 +26,8 @@ pub enum EventType {
     Tls,
     /// An SSH handshake.
     Ssh,
+    /// A mail, and what led to it.
+    Smtp,
     /// A packet that a rule's `tag` asked for.
     Packet,
     /// A packet that a rule dropped.
@@ -36,7 +38,7 @@ pub enum EventType {
 
 impl EventType {
     /// How many there are.
-    pub const COUNT: usize = 12;
+    pub const COUNT: usize = 13;
     /// Every type, in the order of its [`index`](Self::index).
     pub const ALL: [Self; Self::COUNT] = [
         Self::Alert,
@@ -48,6 +50,7 @@ impl EventType {
         Self::Mdns,
         Self::Tls,
         Self::Ssh,
+        Self::Smtp,
         Self::Packet,
         Self::Drop,
         Self::Fileinfo,
@@ -55,7 +58,7 @@ impl EventType {
 
     /// Those of application protocols.
     pub const RECORDS: [Self; Self::COUNT - 6] =
-        [Self::Http, Self::Dns, Self::Mdns, Self::Tls, Self::Ssh, Self::Fileinfo];
+        [Self::Http, Self::Dns, Self::Mdns, Self::Tls, Self::Ssh, Self::Smtp, Self::Fileinfo];
 
     /// The type of an application protocol's record, by the name that the record gives itself.
     #[must_use]
@@ -82,6 +85,7 @@ impl EventType {
             Self::Mdns => "mdns",
             Self::Tls => "tls",
             Self::Ssh => "ssh",
+            Self::Smtp => "smtp",
             Self::Packet => "packet",
             Self::Drop => "drop",
             Self::Fileinfo => "fileinfo",

@@ -17,7 +17,12 @@ pub mod dns;
 pub mod file;
 mod flow;
 pub mod http;
+mod line;
+pub mod mime;
 pub mod registry;
+pub mod smtp;
+#[cfg(test)]
+mod testing;
 mod text;
 pub mod tls;
 mod transaction;

@@ -3,6 +3,7 @@
 use super::Parser;
 use super::dns::{self, DnsParser};
 use super::http::{self, HttpConfig, HttpParser};
+use super::smtp::{self, SmtpParser};
 use super::tls::{self, TlsParser};
 use crate::packet::Direction;
 use sekisho_signatures::app::Protocol;
@@ -67,6 +68,13 @@ static ENTRIES: &[Entry] = &[
         ports: &[],
         probe: tls::probe,
         parser: || Box::new(TlsParser::new()),
+    },
+    Entry {
+        protocol: Protocol::Smtp,
+        transport: Transport::Stream,
+        ports: &[],
+        probe: smtp::probe,
+        parser: || Box::new(SmtpParser::new()),
     },
     Entry {
         protocol: Protocol::Mdns,
