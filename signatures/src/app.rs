@@ -84,6 +84,7 @@ pub const BUILT: Protocols = Protocols::of(&[
     Protocol::Ssh,
     Protocol::Sip,
     Protocol::Quic,
+    Protocol::Smtp,
 ]);
 
 /// A set of application protocols.

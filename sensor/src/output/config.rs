@@ -49,6 +49,7 @@ event_types! {
     Dcerpc "dcerpc" "A DCE/RPC call.",
     Sip "sip" "A SIP message.",
     Quic "quic" "A packet of a QUIC handshake.",
+    Smtp "smtp" "A mail, and what led to it.",
     Fileinfo "fileinfo" "A file that a protocol carried.",
 }
 

@@ -187,7 +187,8 @@ impl Record for FileRecord {
         match &self.carrier {
             Some(carrier) => {
                 write!(out, ",\"{}\":", carrier.kind()).map_err(serde_json::Error::io)?;
-                carrier.write(out)
+                carrier.write(out)?;
+                carrier.write_beside(out)
             }
             None => Ok(()),
         }

@@ -20,9 +20,12 @@ pub mod file;
 mod flow;
 mod framing;
 pub mod http;
+mod line;
+pub mod mime;
 pub mod quic;
 pub mod registry;
 pub mod sip;
+pub mod smtp;
 mod span;
 pub mod ssh;
 #[cfg(test)]

@@ -6,6 +6,7 @@ use super::dns::{self, DnsParser};
 use super::http::{self, HttpConfig, HttpParser};
 use super::quic::{self, QuicParser};
 use super::sip::{self, SipParser};
+use super::smtp::{self, SmtpParser};
 use super::ssh::{self, SshParser};
 use super::tls::{self, TlsParser};
 use crate::packet::Direction;
@@ -114,6 +115,13 @@ static ENTRIES: &[Entry] = &[
         ports: &[],
         probe: quic::probe,
         parser: || Box::new(QuicParser::new()),
+    },
+    Entry {
+        protocol: Protocol::Smtp,
+        transport: Transport::Stream,
+        ports: &[],
+        probe: smtp::probe,
+        parser: || Box::new(SmtpParser::new()),
     },
     Entry {
         protocol: Protocol::Mdns,

@@ -14,8 +14,6 @@ pub(super) struct AnomalyRecord<'a> {
     #[serde(flatten)]
     header: Header<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    app_proto: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     tx_id: Option<u64>,
     anomaly: Body,
 }
@@ -23,6 +21,8 @@ pub(super) struct AnomalyRecord<'a> {
 /// `anomaly`
 #[derive(Debug, Serialize)]
 struct Body {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    app_proto: Option<&'static str>,
     #[serde(rename = "type")]
     kind: &'static str,
     event: Cow<'static, str>,
@@ -40,9 +40,13 @@ impl<'a> AnomalyRecord<'a> {
         let layer = app.map(|_| if is_of_recognition(name) { "proto_detect" } else { "proto_parser" });
         Self {
             header: Header::of_packet(context, EventType::Anomaly, &event.packet, event.flow_id),
-            app_proto: app.map(|(protocol, _)| protocol),
             tx_id: app.and_then(|(_, tx_id)| tx_id),
-            anomaly: Body { kind, event: spelled(name, &event.anomaly), layer },
+            anomaly: Body {
+                app_proto: app.map(|(protocol, _)| protocol),
+                kind,
+                event: spelled(name, &event.anomaly),
+                layer,
+            },
         }
     }
 }
