@@ -1,24 +1,48 @@
 //! Files in transfer: what is known of one, and its EVE record `fileinfo`.
 //!
 //! Whatever protocol carries a file, a [`FileTracker`] follows it: the parser pushes the bytes as they come, in order, and says
-//! where some are missing and where the file ends. What rules look at and what is logged comes from there.
+//! where some are missing and where the file ends. What rules look at, what is logged and what is stored comes from there.
 
-use super::text::Text;
-use super::transaction::{Part, Record};
-use sekisho_signatures::app::Protocol;
+mod digest;
+mod magic;
+mod record;
+mod spool;
+
+pub use digest::{Digests, Hashes};
+pub use magic::MAGIC_BYTES;
+pub use record::FileRecord;
+
+use super::transaction::Part;
+use digest::Hasher;
 use serde::Serialize;
-use std::io;
+use spool::Spool;
+use std::cell::OnceCell;
 
 /// What is wanted of files: by the rules in force and the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FilePolicy {
     /// First bytes of each file that are kept for rules to look at.
     pub keep: usize,
+    /// Hashes that somebody asks for.
+    pub hashes: Hashes,
+    /// Somebody asks what kind of file it is.
+    pub magic: bool,
+    /// Files may have to be stored.
+    pub store: Option<StorePolicy>,
+}
+
+/// How much of files is kept until it is known whether they are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StorePolicy {
+    /// Bytes of one file; what is behind is not stored.
+    pub file: usize,
+    /// Bytes of all files that a worker has in hand; a file that does not fit is not stored.
+    pub all: usize,
 }
 
 impl Default for FilePolicy {
     fn default() -> Self {
-        Self { keep: 100 * 1024 }
+        Self { keep: 100 * 1024, hashes: Hashes::default(), magic: false, store: None }
     }
 }
 
@@ -27,19 +51,49 @@ impl Default for FilePolicy {
 pub struct FileTracker {
     name: Box<[u8]>,
     policy: FilePolicy,
-    /// Its first bytes.
+    /// Its first bytes, as many as rules or its magic want.
     kept: Vec<u8>,
     size: u64,
     gaps: bool,
     state: Option<FileState>,
     range: Option<(u64, u64)>,
+    hasher: Option<Box<Hasher>>,
+    digests: Digests,
+    magic: OnceCell<Option<Box<str>>>,
+    spool: Spool,
+    /// The SHA-256 of what the spool has of it, where that is not all.
+    spooled: Option<[u8; 32]>,
+    wanted: bool,
+    stored: Option<u64>,
+    sids: Vec<u32>,
 }
+
+/// Signatures that may be named as having a file stored.
+const MAX_SIDS: usize = 32;
 
 impl FileTracker {
     /// One of this name, empty if it has none, of which no byte came yet.
     #[must_use]
     pub fn new(name: &[u8], policy: FilePolicy) -> Self {
-        Self { name: name.into(), policy, kept: Vec::new(), size: 0, gaps: false, state: None, range: None }
+        let mut hashes = policy.hashes;
+        hashes.sha256 |= policy.store.is_some();
+        Self {
+            name: name.into(),
+            policy,
+            kept: Vec::new(),
+            size: 0,
+            gaps: false,
+            state: None,
+            range: None,
+            hasher: Hasher::new(hashes),
+            digests: Digests::default(),
+            magic: OnceCell::new(),
+            spool: Spool::default(),
+            spooled: None,
+            wanted: false,
+            stored: None,
+            sids: Vec::new(),
+        }
     }
 
     /// What is transferred is only a part of the file: its first and last byte, counted from its start.
@@ -52,22 +106,59 @@ impl FileTracker {
         if self.state.is_some() {
             return;
         }
-        let room = if self.gaps { 0 } else { self.policy.keep.saturating_sub(self.kept.len()) };
-        self.kept.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
         self.size = self.size.saturating_add(bytes.len() as u64);
+        if self.gaps {
+            return;
+        }
+        let keep = if self.policy.magic { self.policy.keep.max(MAGIC_BYTES) } else { self.policy.keep };
+        let room = keep.saturating_sub(self.kept.len());
+        self.kept.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
+        if let Some(StorePolicy { file, all }) = self.policy.store
+            && !self.spool.cut
+        {
+            let before =
+                file.saturating_sub(usize::try_from(self.size).unwrap_or(usize::MAX).saturating_sub(bytes.len()));
+            self.spool.push(bytes, file, all);
+            if self.spool.cut
+                && let Some(hasher) = &self.hasher
+            {
+                let mut of_spool = hasher.clone();
+                of_spool.update(bytes.get(..before).unwrap_or(bytes));
+                self.spooled = of_spool.sha256();
+            }
+        }
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(bytes);
+        }
     }
 
     /// `len` bytes of it are missing here.
     pub fn gap(&mut self, len: u64) {
-        if self.state.is_none() && len > 0 {
-            self.gaps = true;
-            self.size = self.size.saturating_add(len);
+        if self.state.is_some() || len == 0 {
+            return;
+        }
+        self.size = self.size.saturating_add(len);
+        if !std::mem::replace(&mut self.gaps, true)
+            && let Some(hasher) = self.hasher.take()
+        {
+            // What came before may still be stored.
+            self.spooled = self.spooled.or(hasher.sha256());
         }
     }
 
     /// It is over: all of it came, or the transfer was cut short. Only the first call counts.
     pub fn close(&mut self, state: FileState) {
-        self.state.get_or_insert(state);
+        if self.state.is_some() {
+            return;
+        }
+        let state = if self.gaps { FileState::Truncated } else { state };
+        self.state = Some(state);
+        let Some(hasher) = self.hasher.take() else { return };
+        if state == FileState::Closed {
+            self.digests = hasher.finish();
+        } else {
+            self.spooled = self.spooled.or(hasher.sha256());
+        }
     }
 
     /// Its name; empty if it has none.
@@ -88,20 +179,84 @@ impl FileTracker {
         self.state.is_some()
     }
 
+    /// It is over, and all of it was seen.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.state == Some(FileState::Closed)
+    }
+
     /// What rules look at: its first bytes.
     #[must_use]
     pub fn data(&self) -> Part<'_> {
-        Part { data: &self.kept, complete: self.is_over() }
+        Part { data: self.kept.get(..self.policy.keep).unwrap_or(&self.kept), complete: self.is_over() }
     }
 
-    /// What is logged, once it is over.
+    /// What kind of file it is, in libmagic's words; once enough of it came to tell, and only where the policy wants it.
+    #[must_use]
+    pub fn magic(&self) -> Option<&str> {
+        let head = self.kept.get(..MAGIC_BYTES).or(Some(&*self.kept).filter(|k| self.knows_head() && !k.is_empty()))?;
+        self.magic.get_or_init(|| if self.policy.magic { magic::describe(head) } else { None }).as_deref()
+    }
+
+    /// As much of its start is there as will come.
+    #[must_use]
+    pub fn knows_head(&self) -> bool {
+        self.gaps || self.is_over() || self.kept.len() >= MAGIC_BYTES
+    }
+
+    /// Its hashes, as far as they were wanted: once it is over, if it is whole.
+    #[must_use]
+    pub fn digests(&self) -> &Digests {
+        &self.digests
+    }
+
+    /// It is to be stored, since signature `sid` says so, or the configuration.
+    pub fn want_stored(&mut self, sid: Option<u32>) {
+        self.wanted = true;
+        if let Some(sid) = sid.filter(|sid| self.sids.len() < MAX_SIDS && !self.sids.contains(sid)) {
+            self.sids.push(sid);
+        }
+    }
+
+    /// It is to be stored.
+    #[must_use]
+    pub fn is_wanted(&self) -> bool {
+        self.wanted
+    }
+
+    /// What is to be stored of it, with its SHA-256: once it is over, and once. None if it is not wanted, if there is nothing of it
+    /// or if there was no room for it; in the last case the second says so.
+    pub fn take_wanted(&mut self) -> (Option<(Vec<u8>, [u8; 32])>, bool) {
+        if !self.wanted || self.state.is_none() || self.policy.store.is_none() || self.stored.is_some() {
+            return (None, false);
+        }
+        let sha256 = self.spooled.or(self.digests.sha256);
+        let bytes = self.spool.take();
+        (sha256.filter(|_| !bytes.is_empty()).map(|hash| (bytes, hash)), std::mem::take(&mut self.spool.lost))
+    }
+
+    /// It was handed to the store under this number.
+    pub fn set_stored(&mut self, id: u64) {
+        self.stored = Some(id);
+    }
+
+    /// What is logged, once it is over. Where less of it is stored than there was, that is what the hash is of.
     #[must_use]
     pub fn info(&self) -> Option<FileInfo> {
-        let state = match self.state? {
-            FileState::Closed if self.gaps => FileState::Truncated,
-            state => state,
-        };
-        Some(FileInfo { name: self.name.clone(), state, gaps: self.gaps, size: self.size, range: self.range })
+        let stored = self.spooled.filter(|_| self.stored.is_some());
+        let state = if stored.is_some() { FileState::Truncated } else { self.state? };
+        let digests = stored.map_or(self.digests, |hash| Digests { sha256: Some(hash), ..Digests::default() });
+        Some(FileInfo {
+            name: self.name.clone(),
+            state,
+            gaps: self.gaps,
+            size: self.size,
+            range: self.range,
+            digests,
+            magic: self.magic().map(Into::into),
+            stored: self.stored,
+            sids: self.sids.clone(),
+        })
     }
 }
 
@@ -128,80 +283,29 @@ pub struct FileInfo {
     pub size: u64,
     /// First and last byte of a part of a file, counted from its start.
     pub range: Option<(u64, u64)>,
-}
-
-/// The record: the file, and beside it the record of the transaction that carried it.
-#[derive(Debug)]
-pub struct FileRecord {
-    file: FileInfo,
-    tx_id: u64,
-    protocol: Protocol,
-    carrier: Option<Box<dyn Record>>,
-}
-
-/// `fileinfo`, in Suricata's order.
-#[derive(Serialize)]
-struct Body<'a> {
-    filename: Text<'a>,
-    gaps: bool,
-    state: FileState,
-    stored: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    start: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    end: Option<u64>,
-    size: u64,
-    tx_id: u64,
-}
-
-impl FileRecord {
-    /// Of a file that transaction `tx_id` of a flow carried; `carrier` is what EVE says of that transaction.
-    #[must_use]
-    pub fn new(file: FileInfo, tx_id: u64, protocol: Protocol, carrier: Option<Box<dyn Record>>) -> Self {
-        Self { file, tx_id, protocol, carrier }
-    }
-}
-
-impl Record for FileRecord {
-    fn kind(&self) -> &'static str {
-        "fileinfo"
-    }
-
-    fn write(&self, out: &mut dyn io::Write) -> serde_json::Result<()> {
-        let file = &self.file;
-        let body = Body {
-            filename: Text(&file.name),
-            gaps: file.gaps,
-            state: file.state,
-            stored: false,
-            start: file.range.map(|r| r.0),
-            end: file.range.map(|r| r.1),
-            size: file.size,
-            tx_id: self.tx_id,
-        };
-        serde_json::to_writer(out, &body)
-    }
-
-    fn write_beside(&self, out: &mut dyn io::Write) -> serde_json::Result<()> {
-        write!(out, ",\"app_proto\":\"{}\"", self.protocol.name()).map_err(serde_json::Error::io)?;
-        match &self.carrier {
-            Some(carrier) => {
-                write!(out, ",\"{}\":", carrier.kind()).map_err(serde_json::Error::io)?;
-                carrier.write(out)?;
-                carrier.write_beside(out)
-            }
-            None => Ok(()),
-        }
-    }
+    /// Its hashes.
+    pub digests: Digests,
+    /// What kind of file it is, in libmagic's words.
+    pub magic: Option<Box<str>>,
+    /// The number under which it was handed to the store.
+    pub stored: Option<u64>,
+    /// Signatures that had it stored.
+    pub sids: Vec<u32>,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const ALL: Hashes = Hashes { md5: true, sha1: true, sha256: true };
+
+    fn policy(keep: usize) -> FilePolicy {
+        FilePolicy { keep, ..FilePolicy::default() }
+    }
+
     #[test]
     fn a_file_is_counted_whole_and_kept_up_to_a_bound() {
-        let mut file = FileTracker::new(b"a.exe", FilePolicy { keep: 5 });
+        let mut file = FileTracker::new(b"a.exe", policy(5));
         file.push(b"abc");
         file.push(b"defg");
         assert_eq!((file.data(), file.info()), (Part { data: b"abcde", complete: false }, None));
@@ -215,33 +319,69 @@ mod tests {
 
     #[test]
     fn a_file_with_a_gap_is_not_whole() {
-        let mut file = FileTracker::new(b"", FilePolicy::default());
+        let mut file = FileTracker::new(b"", FilePolicy { hashes: ALL, ..FilePolicy::default() });
         file.push(b"ab");
         file.gap(3);
         file.push(b"fg");
         file.close(FileState::Closed);
         let info = file.info().unwrap();
         assert_eq!((info.size, info.state, info.gaps), (7, FileState::Truncated, true));
-        assert_eq!(file.data().data, b"ab");
+        assert_eq!((file.data().data, info.digests), (&b"ab"[..], Digests::default()));
     }
 
     #[test]
-    fn the_record_names_the_file_and_what_carried_it() {
-        let file = FileInfo {
-            name: Box::from(&b"a\xff.txt"[..]),
-            state: FileState::Truncated,
-            gaps: true,
-            size: 7,
-            range: Some((5, 11)),
-        };
-        let record = FileRecord::new(file, 3, Protocol::Http1, None);
-        let mut out = Vec::new();
-        record.write(&mut out).unwrap();
-        record.write_beside(&mut out).unwrap();
-        let expected = concat!(
-            r#"{"filename":"a\\xff.txt","gaps":true,"state":"TRUNCATED","stored":false,"start":5,"end":11,"size":7,"tx_id":3}"#,
-            r#","app_proto":"http""#
-        );
-        assert_eq!(String::from_utf8(out).unwrap(), expected);
+    fn hashes_are_of_the_whole_however_it_is_cut() {
+        for size in 1..=3 {
+            let mut file = FileTracker::new(b"", FilePolicy { hashes: ALL, keep: 0, ..FilePolicy::default() });
+            b"abc".chunks(size).for_each(|piece| file.push(piece));
+            file.close(FileState::Closed);
+            let digests = file.info().unwrap().digests;
+            // RFC 1321 A.5, FIPS 180 examples.
+            assert_eq!(digests.md5.unwrap()[..4], [0x90, 0x01, 0x50, 0x98]);
+            assert_eq!(digests.sha1.unwrap()[..4], [0xa9, 0x99, 0x3e, 0x36]);
+            assert_eq!(digests.sha256.unwrap()[..4], [0xba, 0x78, 0x16, 0xbf]);
+        }
+    }
+
+    #[test]
+    fn what_is_wanted_is_handed_out_once_with_the_hash_of_what_there_is() {
+        use sha2::{Digest as _, Sha256};
+        let store = Some(StorePolicy { file: 4, all: 100 });
+        let policy = FilePolicy { store, ..FilePolicy::default() };
+        for (pieces, gap, expected) in
+            [(&["ab", "c"][..], 0, "abc"), (&["abc", "def", "g"], 0, "abcd"), (&["ab"], 5, "ab")]
+        {
+            let mut file = FileTracker::new(b"", policy);
+            pieces.iter().for_each(|piece| file.push(piece.as_bytes()));
+            file.gap(gap);
+            file.want_stored(Some(7));
+            file.want_stored(Some(7));
+            assert_eq!(file.take_wanted(), (None, false));
+            file.close(FileState::Closed);
+            let hash: [u8; 32] = Sha256::digest(expected).into();
+            assert_eq!(file.take_wanted(), (Some((expected.into(), hash)), false));
+            assert_eq!(file.take_wanted(), (None, false));
+            file.set_stored(3);
+            let info = file.info().unwrap();
+            assert_eq!((info.digests.sha256, info.stored, info.sids), (Some(hash), Some(3), vec![7]));
+            assert_eq!(info.state == FileState::Closed, expected == "abc");
+        }
+        let mut file = FileTracker::new(b"", policy);
+        file.push(b"abc");
+        file.close(FileState::Closed);
+        assert_eq!(file.take_wanted(), (None, false));
+    }
+
+    #[test]
+    fn its_kind_is_known_once_enough_of_it_came() {
+        let mut file = FileTracker::new(b"", FilePolicy { magic: true, keep: 4, ..FilePolicy::default() });
+        file.push(b"%PDF-1.5\n%");
+        assert_eq!((file.magic(), file.data().data), (None, &b"%PDF"[..]));
+        file.close(FileState::Closed);
+        assert!(file.magic().unwrap().starts_with("PDF document, version 1.5"), "{:?}", file.magic());
+        let mut unasked = FileTracker::new(b"", FilePolicy::default());
+        unasked.push(b"%PDF-1.5\n%");
+        unasked.close(FileState::Closed);
+        assert_eq!(unasked.magic(), None);
     }
 }

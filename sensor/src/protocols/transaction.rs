@@ -1,6 +1,6 @@
 //! One exchange of a protocol (a request and its answer, a handshake): what rules may look at, and what is logged.
 
-use super::file::FileInfo;
+use super::file::{FileInfo, FileTracker};
 use crate::packet::Direction;
 use sekisho_signatures::buffers::{Buffer, Progress};
 use sekisho_signatures::question::Question;
@@ -55,9 +55,19 @@ pub trait Transaction {
         false
     }
 
-    /// File number `index` that it carries in `direction`, once it is over.
-    fn file(&self, _direction: Direction, _index: usize) -> Option<FileInfo> {
+    /// Who follows file number `index` (from 0) that it carries in `direction`.
+    fn tracker(&self, _direction: Direction, _index: usize) -> Option<&FileTracker> {
         None
+    }
+
+    /// The same, to have the file stored.
+    fn tracker_mut(&mut self, _direction: Direction, _index: usize) -> Option<&mut FileTracker> {
+        None
+    }
+
+    /// File number `index` that it carries in `direction`, once it is over.
+    fn file(&self, direction: Direction, index: usize) -> Option<FileInfo> {
+        self.tracker(direction, index)?.info()
     }
 
     /// What EVE says of it, in its own record (`alert`: false) or inside an alert; None if nothing.

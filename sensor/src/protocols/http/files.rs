@@ -1,9 +1,10 @@
 //! The files that a message carries: its body as a whole, or the parts of a form (RFC 7578) that have a file name.
 //!
-//! The parts lie in the body that is kept anyway, so that a file is no more than a place in it. A form is read as it comes, cut
-//! anywhere; of what may still become a delimiter, nothing is handed out.
+//! The parts lie in the body that is kept anyway, so that what rules look at is no more than a place in it; trackers follow the rest.
+//! A form is read as it comes, cut anywhere; of what may still become a delimiter, nothing is handed out.
 
 use super::event::Event;
+use crate::protocols::file::{FilePolicy, FileState, FileTracker};
 
 /// Parts of a form with a file name that are told; more are left out.
 const MAX_PARTS: usize = 64;
@@ -18,8 +19,8 @@ pub(super) enum Files {
     /// Nothing.
     #[default]
     None,
-    /// All of it, one.
-    Body,
+    /// All of it, one; followed from its first byte on.
+    Body(Option<Box<FileTracker>>),
     /// Parts of it.
     Form(Box<Form>),
 }
@@ -27,7 +28,7 @@ pub(super) enum Files {
 /// A file in a form.
 #[derive(Debug)]
 pub(super) struct FilePart {
-    pub(super) name: Box<[u8]>,
+    pub(super) tracker: FileTracker,
     /// Where in the body it starts.
     pub(super) start: u64,
     /// Where it ends, once that is known.
@@ -66,7 +67,37 @@ impl Files {
     pub(super) fn of_request(content_type: Option<&[u8]>) -> Self {
         match content_type.and_then(boundary) {
             Some(boundary) => Self::Form(Box::new(Form::new(boundary))),
-            None => Self::Body,
+            None => Self::Body(None),
+        }
+    }
+
+    /// Who follows a file.
+    pub(super) fn tracker(&self, index: usize) -> Option<&FileTracker> {
+        match self {
+            Self::None => None,
+            Self::Body(tracker) => tracker.as_deref().filter(|_| index == 0),
+            Self::Form(form) => form.parts.get(index).map(|p| &p.tracker),
+        }
+    }
+
+    pub(super) fn tracker_mut(&mut self, index: usize) -> Option<&mut FileTracker> {
+        match self {
+            Self::None => None,
+            Self::Body(tracker) => tracker.as_deref_mut().filter(|_| index == 0),
+            Self::Form(form) => form.parts.get_mut(index).map(|p| &mut p.tracker),
+        }
+    }
+
+    /// Bytes of the body are missing.
+    pub(super) fn gap(&mut self, len: u64) {
+        match self {
+            Self::None => {}
+            Self::Body(tracker) => {
+                if let Some(tracker) = tracker {
+                    tracker.gap(len);
+                }
+            }
+            Self::Form(form) => form.gap(len),
         }
     }
 }
@@ -133,8 +164,8 @@ impl Form {
         }
     }
 
-    /// More of the body, decoded; what is odd about it.
-    pub(super) fn push(&mut self, bytes: &[u8]) -> Option<Event> {
+    /// More of the body, decoded; what is odd about it. Files that begin in it are followed by `policy`.
+    pub(super) fn push(&mut self, bytes: &[u8], policy: FilePolicy) -> Option<Event> {
         self.at = self.at.saturating_add(bytes.len() as u64);
         if self.place == Place::Over {
             return None;
@@ -142,7 +173,7 @@ impl Form {
         self.pending.extend_from_slice(bytes);
         let mut done = 0;
         let mut event = None;
-        while let Some(taken) = self.step(done, &mut event) {
+        while let Some(taken) = self.step(done, policy, &mut event) {
             done += taken;
         }
         self.pending.drain(..done.min(self.pending.len()));
@@ -158,7 +189,7 @@ impl Form {
     }
 
     /// Reads on from `from` of what is pending; the number of bytes that are done with, None if more are needed.
-    fn step(&mut self, from: usize, event: &mut Option<Event>) -> Option<usize> {
+    fn step(&mut self, from: usize, policy: FilePolicy, event: &mut Option<Event>) -> Option<usize> {
         let rest = self.pending.get(from..).unwrap_or_default();
         match self.place {
             Place::Over => None,
@@ -178,7 +209,7 @@ impl Form {
                 let name = disposition(header).and_then(|d| parameter(d, b"filename"));
                 self.place = match name {
                     Some(name) if self.parts.len() < MAX_PARTS => {
-                        self.parts.push(FilePart { name: name.into(), start, end: None });
+                        self.parts.push(FilePart { tracker: FileTracker::new(name, policy), start, end: None });
                         Place::File
                     }
                     _ => Place::Skipping,
@@ -193,31 +224,57 @@ impl Form {
                         _ => 0,
                     };
                     let end = self.position(from + at - line_end);
-                    self.close(end);
+                    if self.place == Place::File
+                        && let Some(part) = self.parts.last_mut()
+                    {
+                        part.tracker.push(rest.get(..at - line_end).unwrap_or_default());
+                    }
+                    self.close(end, FileState::Closed);
                     self.place = Place::Header;
                     Some(at + self.delimiter.len())
                 }
                 None => {
                     let keep = (self.delimiter.len() + 1).min(rest.len());
-                    Some(rest.len() - keep).filter(|taken| *taken > 0)
+                    let taken = rest.len() - keep;
+                    if self.place == Place::File
+                        && let Some(part) = self.parts.last_mut()
+                    {
+                        part.tracker.push(rest.get(..taken).unwrap_or_default());
+                    }
+                    Some(taken).filter(|taken| *taken > 0)
                 }
             },
         }
     }
 
-    fn close(&mut self, end: u64) {
+    fn close(&mut self, end: u64, state: FileState) {
         if self.place == Place::File
             && let Some(part) = self.parts.last_mut()
         {
             part.end = Some(end.max(part.start));
+            part.tracker.close(state);
         }
     }
 
     /// The body is over, or what follows makes no sense: a file without an end ends here.
-    pub(super) fn end(&mut self) {
-        self.close(self.at);
+    pub(super) fn end(&mut self, state: FileState) {
+        if self.place == Place::File
+            && let Some(part) = self.parts.last_mut()
+        {
+            part.tracker.push(&self.pending);
+        }
+        self.close(self.at, state);
         self.place = Place::Over;
         self.pending = Vec::new();
+    }
+
+    /// Bytes of the body are missing: those of the file that it is in.
+    fn gap(&mut self, len: u64) {
+        if self.place == Place::File
+            && let Some(part) = self.parts.last_mut()
+        {
+            part.tracker.gap(len);
+        }
     }
 
     /// How far into the body the bytes are known to be of the file.
@@ -272,7 +329,7 @@ mod tests {
 
     fn files(form: &Form) -> Vec<(&[u8], &[u8])> {
         let part = |p: &FilePart| &BODY[p.start as usize..p.end.unwrap() as usize];
-        form.parts.iter().map(|p| (&*p.name, part(p))).collect()
+        form.parts.iter().map(|p| (p.tracker.name(), part(p))).collect()
     }
 
     #[test]
@@ -282,10 +339,12 @@ mod tests {
                 panic!()
             };
             for piece in BODY.chunks(size) {
-                assert_eq!(form.push(piece), None);
+                assert_eq!(form.push(piece, FilePolicy::default()), None);
                 assert!(form.parts.iter().all(|p| p.end.is_some() || form.sure() <= form.at));
             }
-            form.end();
+            form.end(FileState::Closed);
+            let followed: Vec<_> = form.parts.iter().map(|p| (p.tracker.name(), p.tracker.data().data)).collect();
+            assert_eq!(followed, files(&form));
             assert_eq!(files(&form), [(&b"a \\\"b;c.txt"[..], &b"one\r\n--tw\r\no"[..]), (b"z.bin", b"")], "{size}");
             assert_eq!((form.over(), form.over(), form.over()), (Some(0), Some(1), None));
         }
@@ -294,25 +353,27 @@ mod tests {
     #[test]
     fn a_file_without_an_end_ends_with_the_body() {
         let Files::Form(mut form) = Files::of_request(Some(b"Multipart/Form-Data;boundary=\"X\"")) else { panic!() };
-        form.push(b"--X\nContent-Disposition: form-data; filename=f\n\nabc");
+        form.push(b"--X\nContent-Disposition: form-data; filename=f\n\nabc", FilePolicy::default());
         assert_eq!((form.parts[0].end, form.sure() - form.parts[0].start), (None, 0));
-        form.end();
+        form.end(FileState::Truncated);
+        assert_eq!(form.parts[0].tracker.size(), 3);
+        assert!(!form.parts[0].tracker.is_whole());
         assert_eq!(form.parts[0].end.map(|end| end - form.parts[0].start), Some(3));
     }
 
     #[test]
     fn other_bodies_are_one_file() {
-        assert!(matches!(Files::of_request(None), Files::Body));
-        assert!(matches!(Files::of_request(Some(b"multipart/form-data")), Files::Body));
-        assert!(matches!(Files::of_request(Some(b"text/plain; boundary=X")), Files::Body));
+        assert!(matches!(Files::of_request(None), Files::Body(_)));
+        assert!(matches!(Files::of_request(Some(b"multipart/form-data")), Files::Body(_)));
+        assert!(matches!(Files::of_request(Some(b"text/plain; boundary=X")), Files::Body(_)));
     }
 
     #[test]
     fn a_header_without_end_is_given_up() {
         let Files::Form(mut form) = Files::of_request(Some(b"multipart/form-data; boundary=X")) else { panic!() };
-        let mut event = form.push(b"--X\r\n");
+        let mut event = form.push(b"--X\r\n", FilePolicy::default());
         for _ in 0..MAX_HEADER {
-            event = event.or(form.push(b"a: b\r\n"));
+            event = event.or(form.push(b"a: b\r\n", FilePolicy::default()));
             assert!(form.pending.len() <= MAX_HEADER + 16);
         }
         assert_eq!(event, Some(Event::MultipartInvalidHeader));

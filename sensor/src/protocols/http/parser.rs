@@ -8,6 +8,7 @@ use super::field::{Known, is_word};
 use super::files::Files;
 use super::transaction::{HttpTransaction, Message};
 use crate::packet::Direction;
+use crate::protocols::file::{FilePolicy, FileState};
 use crate::protocols::{Observer, Parser, Status};
 use arrayvec::ArrayVec;
 use sekisho_signatures::app::Protocol;
@@ -205,14 +206,19 @@ impl HttpParser {
         let mut decompressor = self.decompressor[direction.index()].take();
         let limits = self.config.decompress;
         let mut bomb = false;
+        // What rules look at is kept with the body.
+        let policy = FilePolicy { keep: 0, ..observer.file_policy() };
         if let Some(transaction) = self.current(direction) {
+            transaction.follow_body(direction, policy);
             let Message { body, files, .. } = transaction.message(direction);
             body.wire = body.wire.saturating_add(bytes.len() as u64);
             let mut odd = None;
             let mut sink = |bytes: &[u8]| {
                 body.push(bytes);
-                if let Files::Form(form) = &mut *files {
-                    odd = odd.or(form.push(bytes));
+                match &mut *files {
+                    Files::Form(form) => odd = odd.or(form.push(bytes, policy)),
+                    Files::Body(Some(tracker)) => tracker.push(bytes),
+                    Files::Body(None) | Files::None => {}
                 }
             };
             let event = match &mut decompressor {
@@ -252,8 +258,11 @@ fn complete(transaction: &mut HttpTransaction, direction: Direction, observer: &
         return;
     }
     message.body.ended = true;
-    if let Files::Form(form) = &mut message.files {
-        form.end();
+    let state = if message.body.cut { FileState::Truncated } else { FileState::Closed };
+    match &mut message.files {
+        Files::Form(form) => form.end(state),
+        Files::Body(Some(tracker)) => tracker.close(state),
+        Files::Body(None) | Files::None => {}
     }
     let told = message.told;
     if told >= Progress::Headers {
@@ -261,7 +270,7 @@ fn complete(transaction: &mut HttpTransaction, direction: Direction, observer: &
     }
     tell(transaction, direction, Progress::Complete, observer);
     tell_parts(transaction, direction, observer);
-    if matches!(transaction.message(direction).files, Files::Body) {
+    if matches!(transaction.message(direction).files, Files::Body(Some(_))) {
         observer.file(transaction, direction, 0);
     }
 }
@@ -335,7 +344,11 @@ impl HttpParser {
             _ => (0, false),
         };
         if let Some(transaction) = self.current(direction) {
-            transaction.message(direction).body.missing(of_body);
+            let policy = FilePolicy { keep: 0, ..observer.file_policy() };
+            transaction.follow_body(direction, policy);
+            let message = transaction.message(direction);
+            message.body.missing(of_body);
+            message.files.gap(of_body);
         }
         if known && matches!(self.place[side], Place::Body(Framing::Length(0))) {
             self.finish(direction, observer);

@@ -142,7 +142,7 @@ impl HttpParser {
         let Some(transaction) = self.current(HERE) else { return };
         let junk = transaction.response.head.bytes().to_vec();
         transaction.response.head.clear();
-        transaction.response.files = Files::Body;
+        transaction.response.files = Files::Body(None);
         self.place[HERE.index()] = Place::Body(Framing::UntilClose);
         self.note(HERE, Event::ResponseBodyUnexpected);
         self.body(HERE, &junk, observer);
@@ -217,7 +217,7 @@ impl HttpParser {
         }
         let framing = self.response_framing(code);
         if let Some(transaction) = self.current(HERE) {
-            transaction.response.files = Files::Body;
+            transaction.response.files = Files::Body(None);
         }
         self.set_codings(HERE);
         self.tell(HERE, Progress::Headers, observer);

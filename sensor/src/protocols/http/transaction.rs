@@ -9,7 +9,7 @@ use super::line::{Method, RequestLine, StatusLine, Version};
 use super::record::{HttpRecord, content_range};
 use super::uri::{self, Target};
 use crate::packet::Direction;
-use crate::protocols::file::{FileInfo, FileState};
+use crate::protocols::file::{FileInfo, FilePolicy, FileTracker};
 use crate::protocols::{Part, Record, Transaction, TransactionState};
 use sekisho_signatures::buffers::{Buffer, Progress};
 
@@ -318,7 +318,7 @@ impl HttpTransaction {
         let body = &message.body;
         match &message.files {
             Files::None => None,
-            Files::Body => {
+            Files::Body(_) => {
                 let part = Part { data: body.data(), complete: body.complete() };
                 Some(part).filter(|p| index == 0 && !p.data.is_empty())
             }
@@ -337,15 +337,29 @@ impl HttpTransaction {
         let message = self.message_ref(direction);
         match &message.files {
             Files::None => None,
-            Files::Form(form) => form.parts.get(index).map(|p| &*p.name),
-            Files::Body if index > 0 => None,
-            Files::Body => {
+            Files::Form(form) => form.parts.get(index).map(|p| p.tracker.name()),
+            Files::Body(_) if index > 0 => None,
+            Files::Body(_) => {
                 let disposition = message.head.get(Known::ContentDisposition);
                 let named = disposition.filter(|_| direction == Direction::ToClient);
                 let named = named.and_then(|d| parameter(d, b"filename")).filter(|n| !n.is_empty());
                 named.or_else(|| self.path.map(|p| self.request.head.made_bytes(p)))
             }
         }
+    }
+
+    /// A body that is a file is followed from here on. What rules look at lies in the body.
+    pub(super) fn follow_body(&mut self, direction: Direction, policy: FilePolicy) {
+        if !matches!(self.message_ref(direction).files, Files::Body(None)) {
+            return;
+        }
+        let mut tracker = FileTracker::new(self.file_name(direction, 0).unwrap_or_default(), policy);
+        let range = self.message_ref(direction).head.get(Known::ContentRange);
+        let range = range.filter(|_| direction == Direction::ToClient).and_then(content_range);
+        if let Some((first, last, _)) = range {
+            tracker.set_range(first, last);
+        }
+        self.message(direction).files = Files::Body(Some(Box::new(tracker)));
     }
 
     fn body_part(&self, buffer: Buffer, direction: Direction, index: usize) -> Option<Part<'_>> {
@@ -414,28 +428,16 @@ impl Transaction for HttpTransaction {
         Some(file.size)
     }
 
+    fn tracker(&self, direction: Direction, index: usize) -> Option<&FileTracker> {
+        self.message_ref(direction).files.tracker(index)
+    }
+
+    fn tracker_mut(&mut self, direction: Direction, index: usize) -> Option<&mut FileTracker> {
+        self.message(direction).files.tracker_mut(index)
+    }
+
     fn file(&self, direction: Direction, index: usize) -> Option<FileInfo> {
-        let message = self.message_ref(direction);
-        let body = &message.body;
-        let (size, cut) = match &message.files {
-            Files::None => return None,
-            Files::Body => (body.total, body.cut || !body.ended),
-            Files::Form(form) => {
-                let part = form.parts.get(index)?;
-                (part.end?.saturating_sub(part.start), body.cut && index + 1 == form.parts.len())
-            }
-        };
-        if size == 0 || matches!(message.files, Files::Body) && index > 0 {
-            return None;
-        }
-        let range = message.head.get(Known::ContentRange).filter(|_| direction == Direction::ToClient);
-        Some(FileInfo {
-            name: self.file_name(direction, index).unwrap_or_default().into(),
-            state: if cut || body.gap { FileState::Truncated } else { FileState::Closed },
-            gaps: body.gap,
-            size,
-            range: range.and_then(content_range).map(|(start, end, _)| (start, end)),
-        })
+        self.tracker(direction, index)?.info().filter(|file| file.size > 0)
     }
 
     fn record(&self, _direction: Direction, _alert: bool) -> Option<Box<dyn Record>> {

@@ -153,6 +153,11 @@ impl Mail {
         &self.files
     }
 
+    /// The same, to have them stored.
+    pub fn files_mut(&mut self) -> &mut [FileTracker] {
+        &mut self.files
+    }
+
     /// The URLs in its texts, without their scheme, in order.
     #[must_use]
     pub fn urls(&self) -> &[Box<[u8]>] {

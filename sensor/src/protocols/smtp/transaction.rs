@@ -2,7 +2,7 @@
 
 use super::record::SmtpRecord;
 use crate::packet::Direction;
-use crate::protocols::file::{FileInfo, FileTracker};
+use crate::protocols::file::FileTracker;
 use crate::protocols::mime::{EmailRecord, Mail};
 use crate::protocols::{Part, Record, Transaction, TransactionState};
 use sekisho_signatures::buffers::{Buffer, Progress};
@@ -78,8 +78,12 @@ impl Transaction for SmtpTransaction {
         }
     }
 
-    fn file(&self, direction: Direction, index: usize) -> Option<FileInfo> {
-        self.files().get(index).filter(|_| direction == Direction::ToServer)?.info()
+    fn tracker(&self, direction: Direction, index: usize) -> Option<&FileTracker> {
+        self.files().get(index).filter(|_| direction == Direction::ToServer)
+    }
+
+    fn tracker_mut(&mut self, direction: Direction, index: usize) -> Option<&mut FileTracker> {
+        self.mail.as_mut()?.files_mut().get_mut(index).filter(|_| direction == Direction::ToServer)
     }
 
     fn record(&self, _direction: Direction, _alert: bool) -> Option<Box<dyn Record>> {
