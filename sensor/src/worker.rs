@@ -379,12 +379,15 @@ impl<T: Tracer> Path<T> {
     /// No IP: nothing to follow, but what was odd is told, and rules may ask for it.
     #[cold]
     fn undecoded(&mut self, engine: &Engine, packet: &Packet<'_>) {
-        if packet.events.is_empty() {
+        if packet.events.is_empty() && !engine.looks_below_ip() {
             return;
         }
         self.tell_decode_events(packet, None);
         let cx = self.detector.begin(engine, packet, None);
-        self.detector.events(&cx, None);
+        self.detector.headers(&cx, None);
+        if !packet.events.is_empty() {
+            self.detector.events(&cx, None);
+        }
         self.conclude(&cx, None);
     }
 

@@ -91,8 +91,9 @@ const PROTOCOLS: &[(&str, HeaderProto, Option<u8>)] = &[
     ("pkthdr", HeaderProto::PacketHeader, None),
 ];
 
-/// Names of headers that are no application protocol, which the engine does not evaluate yet.
-const PROTOCOLS_NOT_BUILT: &[&str] = &["arp", "ether"];
+/// Names of what is below IP, and what a packet must be.
+const BELOW_IP: &[(&str, PacketCondition)] =
+    &[("arp", PacketCondition::EtherType(0x0806)), ("ether", PacketCondition::Ethernet)];
 
 /// IP protocols without a header of their own in the model, by their numbers (IANA, "Protocol Numbers").
 const IP_PROTOCOLS: &[(&str, u64)] =
@@ -456,6 +457,9 @@ pub fn check(
     if let Some((_, number)) = IP_PROTOCOLS.iter().find(|p| p.0.as_bytes() == rule.protocol.bytes) {
         checker.packet(PacketCondition::IpProto(NumberTest { ranges: vec![*number..=*number] }));
     }
+    if let Some((_, condition)) = BELOW_IP.iter().find(|p| p.0.as_bytes() == rule.protocol.bytes) {
+        checker.packet(condition.clone());
+    }
     for option in &rule.options {
         match keywords::find(option.name.bytes) {
             Some(keyword) if rule.direction == Direction::Transaction => {
@@ -516,6 +520,7 @@ fn is_relative_test(condition: &BufferCondition) -> bool {
         BufferCondition::ByteMath(math) => math.relative,
         BufferCondition::IsDataAt(at) => at.relative,
         BufferCondition::Base64 { decode, .. } => decode.relative,
+        BufferCondition::Asn1(asn1) => asn1.relative,
         _ => false,
     }
 }
@@ -608,16 +613,12 @@ fn header_of(
             (HeaderProto::App, None)
         }
         (None, None) if IP_PROTOCOLS.iter().any(|p| p.0.as_bytes() == name.bytes) => (HeaderProto::Ip, None),
+        (None, None) if BELOW_IP.iter().any(|p| p.0.as_bytes() == name.bytes) => (HeaderProto::PacketHeader, None),
         (None, None) => {
-            let lossy = name.to_lossy();
-            if !PROTOCOLS_NOT_BUILT.contains(&&*lossy) {
-                let all = PROTOCOLS.iter().map(|p| p.0).chain(PROTOCOLS_NOT_BUILT.iter().copied());
-                let all = all.chain(IP_PROTOCOLS.iter().map(|p| p.0));
-                let nearest = nearest(&lossy, all.chain(Protocol::names()));
-                return Err(RuleError::new(Kind::UnknownProtocol { name: name.show(), nearest }, name.span()));
-            }
-            not_built.get_or_insert_with(|| (lossy, name.span()));
-            (HeaderProto::Ip, None)
+            let all = PROTOCOLS.iter().map(|p| p.0).chain(BELOW_IP.iter().map(|p| p.0));
+            let all = all.chain(IP_PROTOCOLS.iter().map(|p| p.0));
+            let nearest = nearest(&name.to_lossy(), all.chain(Protocol::names()));
+            return Err(RuleError::new(Kind::UnknownProtocol { name: name.show(), nearest }, name.span()));
         }
     };
     if !app.is_empty() && !app.intersects(BUILT) {

@@ -206,7 +206,7 @@ impl GroupTable {
 /// Whether a signature looks at what transactions of `protocol` have in this direction.
 fn inspects(signature: &Signature, protocol: Protocol, to_server: bool) -> bool {
     let buffers = || signature.buffers.iter().filter(|b| !b.buffer.declaration().protocols.is_empty());
-    let has = match signature.flow.to_server {
+    let has = match signature.to_server() {
         Some(wanted) => wanted == to_server,
         // Conditions on both sides are held against the transaction whenever either side goes on.
         None => buffers().next().is_none() || buffers().any(|b| b.side().has(to_server)),

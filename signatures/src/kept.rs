@@ -9,6 +9,8 @@ use std::path::PathBuf;
 pub struct KeptConditions {
     /// `hostbits` and `xbits`.
     pub host_bits: Vec<HostBit>,
+    /// `flowvar` and `pktvar`.
+    pub variables: Vec<VariableTest>,
     /// `flowint`.
     pub flow_ints: Vec<FlowInt>,
     /// `iprep`.
@@ -19,6 +21,17 @@ pub struct KeptConditions {
     pub tags: Vec<Tag>,
     /// `stream_size`, `flow.age`, `flow.pkts`, `flow.bytes`.
     pub measures: Vec<FlowMeasure>,
+}
+
+/// `flowvar` or `pktvar`: what an expression captured has these bytes in it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct VariableTest {
+    /// What was captured for the packet, not for the flow.
+    pub of_packet: bool,
+    /// Under which name.
+    pub name: Box<str>,
+    /// The bytes.
+    pub content: Box<[u8]>,
 }
 
 /// What of a flow is measured.

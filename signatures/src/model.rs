@@ -390,6 +390,30 @@ impl NumberTest {
     }
 }
 
+/// `asn1`: what must be found in the encoding (ITU-T X.690), any of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Asn1 {
+    /// A length greater than this, in bytes.
+    pub oversize_length: Option<u32>,
+    /// A bit string that has more unused bits than bits.
+    pub bitstring_overflow: bool,
+    /// A real number in decimal digits, of more than 256 bytes.
+    pub double_overflow: bool,
+    /// Where it begins: from the start, or from the previous match.
+    pub offset: i32,
+    /// From the previous match.
+    pub relative: bool,
+}
+
+/// `rpc`: a call of ONC RPC (RFC 5531).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it; none stands for any")]
+pub struct RpcCall {
+    pub program: u32,
+    pub version: Option<u32>,
+    pub procedure: Option<u32>,
+}
+
 /// One condition on a buffer; their order is the rule's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the keywords' names")]
@@ -415,6 +439,9 @@ pub enum BufferCondition {
     /// `datarep`, on the whole buffer.
     Datarep(Box<Datarep>),
     Entropy(Entropy),
+    Asn1(Asn1),
+    /// `ftpbounce`: a PORT command that names another host than its sender.
+    FtpBounce,
     Base64 {
         decode: Base64Decode,
         /// What is done to the decoded bytes before.
@@ -537,6 +564,11 @@ pub enum PacketCondition {
     /// The MTU of an ICMPv6 packet too big message (RFC 4443 §3.2).
     Icmpv6Mtu(NumberTest),
     IgmpType(NumberTest),
+    /// The frame's EtherType, behind all VLAN tags.
+    EtherType(u16),
+    /// The frame has an Ethernet header, and no IP.
+    Ethernet,
+    Rpc(RpcCall),
     /// The packet carries a VXLAN header (RFC 7348 §5) with this network identifier.
     VxlanVni(NumberTest),
     Checksum {
@@ -741,6 +773,22 @@ impl Signature {
             detection_filter: None,
             variables: Vec::new(),
             text: Box::default(),
+        }
+    }
+
+    /// The only direction in whose messages it can hold, if there is one: what `flow` says, or that of buffers that only one
+    /// side has.
+    #[must_use]
+    pub fn to_server(&self) -> Option<bool> {
+        if self.header.transactional || self.flow.to_server.is_some() {
+            return self.flow.to_server;
+        }
+        let mut sides =
+            self.buffers.iter().filter(|b| !b.buffer.declaration().protocols.is_empty()).map(BufferConditions::side);
+        match (sides.clone().any(|s| s == Side::ToServer), sides.any(|s| s == Side::ToClient)) {
+            (true, false) => Some(true),
+            (false, true) => Some(false),
+            _ => None,
         }
     }
 

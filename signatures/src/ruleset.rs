@@ -6,8 +6,7 @@
 
 use crate::fast_pattern::{self, FastPattern};
 use crate::group::GroupTable;
-use crate::kept::KeptConditions;
-use crate::model::{BufferCondition, Flowbits, HeaderProto, PacketCondition, Signature};
+use crate::model::{BufferCondition, CaptureOn, Flowbits, HeaderProto, PacketCondition, Signature};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 
@@ -82,7 +81,7 @@ impl Ruleset {
     /// Compiles checked signatures.
     #[must_use]
     pub fn new(mut signatures: Vec<Signature>) -> Self {
-        signatures.sort_by_key(|s| (s.action, flowbits_rank(&s.flowbits), kept_rank(&s.kept), s.priority));
+        signatures.sort_by_key(|s| (s.action, flowbits_rank(&s.flowbits), kept_rank(s), s.priority));
         let inspection = signatures.iter().map(Inspection::of).collect();
         let fast_patterns = signatures.iter().map(fast_pattern::choose).collect();
         let flowbits = flowbit_names(&signatures);
@@ -111,8 +110,15 @@ impl Ruleset {
     }
 }
 
-/// The same for numbers on flows, then for bits on hosts.
-fn kept_rank(kept: &KeptConditions) -> (u8, u8) {
+/// Some expression captures a value that is kept on this.
+fn captures(signature: &Signature, on: CaptureOn) -> bool {
+    let all = signature.buffers.iter().flat_map(|b| &b.conditions).chain(&signature.payload);
+    all.into_iter().any(|c| matches!(c, BufferCondition::Pcre(p) if p.captures.iter().any(|c| c.on == on)))
+}
+
+/// The same for numbers on flows, then for values on flows and of packets, then for bits on hosts.
+fn kept_rank(signature: &Signature) -> (u8, u8, u8, u8) {
+    let kept = &signature.kept;
     let rank = |sets, tests| match (sets, tests) {
         (true, false) => 0,
         (true, true) => 1,
@@ -120,8 +126,11 @@ fn kept_rank(kept: &KeptConditions) -> (u8, u8) {
         (false, false) => 3,
     };
     let (ints, bits) = (&kept.flow_ints, &kept.host_bits);
+    let asks = |of_packet| kept.variables.iter().any(|v| v.of_packet == of_packet);
     (
         rank(ints.iter().any(|i| !i.op.is_test()), ints.iter().any(|i| i.op.is_test())),
+        rank(captures(signature, CaptureOn::Flow), asks(false)),
+        rank(captures(signature, CaptureOn::Packet), asks(true)),
         rank(bits.iter().any(|b| !b.command.is_test()), bits.iter().any(|b| b.command.is_test())),
     )
 }

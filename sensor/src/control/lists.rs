@@ -91,8 +91,9 @@ impl Saver {
         Self { kept, last: Instant::now() }
     }
 
-    /// For the sets of the ruleset after it; those that both change are the same.
+    /// For the sets of the ruleset after it; those that both change are the same, and what the others held is written.
     pub fn turn_to(&mut self, kept: Kept) {
+        save(&self.kept);
         self.kept = kept;
     }
 
@@ -116,6 +117,7 @@ mod tests {
     use crate::config::{Config, ReputationConfig};
     use crate::detect::engine::Engine;
     use sekisho_signatures::classification::Classifications;
+    use sekisho_signatures::kept::SetCommand;
     use sekisho_signatures::load;
 
     /// The engine for these rules with these files beside them, the problems, and the sids that were refused.
@@ -146,6 +148,26 @@ mod tests {
         assert_eq!((problems[0].line, problems[0].severity), (2, Severity::Warning));
         let why = engine.refused[0].error.to_string();
         assert!(why.contains("gone.lst"), "{why}");
+    }
+
+    #[test]
+    fn sets_of_the_ruleset_before_and_of_the_one_after_are_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let rule = |name: &str| {
+            format!(
+                "alert dns any any -> any any (dns.query; dataset:set,{name},type string,save {name}.lst; sid:1;)\n"
+            )
+        };
+        let config = RulesConfig::default();
+        let (before, ..) = engine(folder.path(), &rule("before"), &config);
+        let mut saver = Saver::new(before.kept.clone());
+        assert!(before.kept.datasets.get("before").is_some_and(|set| set.run(SetCommand::Set, b"one")));
+        let (after, ..) = engine(folder.path(), &rule("after"), &config);
+        saver.turn_to(after.kept.clone());
+        assert_eq!(std::fs::read_to_string(folder.path().join("before.lst")).unwrap(), "b25l\n");
+        assert!(after.kept.datasets.get("after").is_some_and(|set| set.run(SetCommand::Set, b"two")));
+        saver.finish();
+        assert_eq!(std::fs::read_to_string(folder.path().join("after.lst")).unwrap(), "dHdv\n");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::decode::checksum;
 use crate::packet::{Ip, IpProto, Packet, Transport};
 use sekisho_signatures::buffers::Buffer;
-use sekisho_signatures::model::{ChecksumOf, FlagsMode, FlagsTest, PacketCondition};
+use sekisho_signatures::model::{ChecksumOf, FlagsMode, FlagsTest, PacketCondition, RpcCall};
 
 /// Length of the header of UDP, ICMP and ICMPv6.
 const SHORT_HEADER: usize = 8;
@@ -65,10 +65,29 @@ pub(super) fn holds(condition: &PacketCondition, packet: &Packet<'_>) -> bool {
             igmp(packet).and_then(<[u8]>::first).is_some_and(|kind| t.holds((*kind).into()))
         }
         PacketCondition::VxlanVni(t) => vni(packet).is_some_and(|vni| t.holds(vni.into())),
+        PacketCondition::EtherType(wanted) => packet.ethertype == *wanted,
+        PacketCondition::Ethernet => packet.ether.is_some() && ip.is_none(),
+        PacketCondition::Rpc(call) => is_call(call, packet),
         PacketCondition::Checksum { of, right } => checksum_is_right(*of, packet).is_some_and(|is| is == *right),
         // Kept apart, as what they ask is not in the packet's headers.
         PacketCondition::DecodeEvent(_) | PacketCondition::StreamEvent(_) => false,
     }
+}
+
+/// Whether the packet begins with such a call: for TCP, behind the mark that tells the record's length (RFC 5531 §9, §11).
+fn is_call(wanted: &RpcCall, packet: &Packet<'_>) -> bool {
+    const MARK: usize = 4;
+    const CALL: u32 = 0;
+    const RPC_VERSION: u32 = 2;
+    let behind = if packet.tcp().is_some() { MARK } else { 0 };
+    let Some(header) = packet.payload.get(behind..).and_then(<[u8]>::first_chunk::<24>) else { return false };
+    let (words, _) = header.as_chunks::<4>();
+    let [_, kind, version, program, program_version, procedure] = words else { return false };
+    let [kind, version, program, program_version, procedure] =
+        [kind, version, program, program_version, procedure].map(|word| u32::from_be_bytes(*word));
+    (kind, version, program) == (CALL, RPC_VERSION, wanted.program)
+        && wanted.version.is_none_or(|n| n == program_version)
+        && wanted.procedure.is_none_or(|n| n == procedure)
 }
 
 /// VLAN identifiers, outermost first.

@@ -65,6 +65,8 @@ pub struct Detector<T = ()> {
     pub(super) app_candidates: Vec<u32>,
     pub(super) buffer_scratch: BufferScratch,
     pub(super) carried: Carried,
+    /// What expressions captured for the packet at hand.
+    pub(super) packet_captures: Vec<(Arc<str>, Box<[u8]>)>,
 }
 
 impl<T: Tracer> Detector<T> {
@@ -100,6 +102,7 @@ impl<T: Tracer> Detector<T> {
             app_candidates: vec![],
             buffer_scratch: BufferScratch::default(),
             carried: Carried::default(),
+            packet_captures: vec![],
         })
     }
 
@@ -127,6 +130,7 @@ impl<T: Tracer> Detector<T> {
         self.alerts.clear();
         self.logs.clear();
         self.ruling = Ruling::default();
+        self.packet_captures.clear();
         self.headers_judged = false;
         let class = class_of(packet);
         let find = |addr: Option<(Addr, u8)>| addr.map_or_else(Default::default, |(a, v)| engine.addresses.find(a, v));

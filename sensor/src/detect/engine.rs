@@ -112,6 +112,7 @@ pub struct Engine {
     /// Some rule asks something of the raw stream beside a transaction's buffers.
     pub(super) looks_back: bool,
     asks_checksums: bool,
+    looks_below_ip: bool,
     /// What rules keep between packets, and what lists say.
     pub kept: Kept,
     flowbit_names: Vec<Box<str>>,
@@ -194,6 +195,7 @@ impl Engine {
         let groups = groups.into_iter().map(|group| group.build(&sets)).collect::<Result<_, _>>()?;
         let apps = build_apps(&ruleset, apps, &sets)?;
         let asks_checksums = rules.iter().flatten().any(Rule::wants_odd_checksum);
+        let looks_below_ip = rules.iter().flatten().any(Rule::looks_below_ip);
         Ok(Self {
             ruleset,
             rules,
@@ -203,6 +205,7 @@ impl Engine {
             apps,
             looks_back,
             asks_checksums,
+            looks_below_ip,
             kept,
             flowbit_names,
             refused,
@@ -237,6 +240,12 @@ impl Engine {
     #[must_use]
     pub fn asks_checksums(&self) -> bool {
         self.asks_checksums
+    }
+
+    /// Some rule wants packets without IP, whether something was odd about them or not.
+    #[must_use]
+    pub fn looks_below_ip(&self) -> bool {
+        self.looks_below_ip
     }
 
     pub(super) fn group(&self, index: u16) -> Option<&GroupEngine> {

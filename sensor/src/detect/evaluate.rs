@@ -7,12 +7,14 @@
 //! A buffer may be the part of a stream that is there so far. The answer then tells whether more bytes could change it,
 //! which is how a rule means the same however a stream is cut into segments.
 
+use super::asn1::{self, Found};
 use super::program::{Base64Op, ContentOp, MAX_CONDITIONS, MAX_VARIABLES, Op, PcreOp, Program, SetOp, SetTest};
 use super::trace::Steps;
+use crate::packet::Addr;
 use pcre2::bytes::Regex;
 use sekisho_signatures::kept::{Entropy, SetCommand};
 use sekisho_signatures::model::{
-    ByteExtract, ByteJump, ByteMath, ByteTest, CaptureOn, Comparison, IsDataAt, MathOperator, NumberFormat, Value,
+    Asn1, ByteExtract, ByteJump, ByteMath, ByteTest, CaptureOn, Comparison, IsDataAt, MathOperator, NumberFormat, Value,
 };
 use sekisho_signatures::transform::{Base64Mode, Workspace, apply_all, decode_base64};
 use std::sync::Arc;
@@ -32,6 +34,17 @@ pub struct Buffer<'a> {
     pub start: u64,
     /// What is behind the last byte.
     pub end: End,
+}
+
+/// The address of a PORT command's parameter, its first four numbers.
+fn port_address(parameter: &[u8]) -> Option<Addr> {
+    let mut numbers = parameter.trim_ascii_start().split(|b| *b == b',');
+    let mut octets = [0_u8; 4];
+    for octet in &mut octets {
+        let digits = std::str::from_utf8(numbers.next()?).ok()?;
+        *octet = digits.trim().parse().ok()?;
+    }
+    Some(Addr::v4(octets))
 }
 
 /// What is behind a buffer's last byte.
@@ -64,6 +77,8 @@ pub struct Carried {
     variables: [u64; MAX_VARIABLES],
     /// The message at hand says that its integers begin with their lowest byte: what `dce` asks.
     pub(super) little: bool,
+    /// The address of who sent the bytes, if they came by IP.
+    pub source: Option<Addr>,
     decoded: Vec<u8>,
     workspace: Workspace,
     /// Groups of regular expressions that are kept: on what, name, value.
@@ -209,6 +224,14 @@ impl<'a, S: Steps> Run<'a, S> {
                 let yes = self.entropy(entropy);
                 holds(yes)
             }
+            Op::Asn1(asn1) => {
+                let yes = self.asn1(asn1, previous);
+                holds(yes)
+            }
+            Op::FtpBounce => {
+                let yes = self.ftp_bounce();
+                holds(yes)
+            }
             Op::Base64(base64) => {
                 let yes = self.base64(base64, previous);
                 holds(yes)
@@ -245,6 +268,36 @@ impl<'a, S: Steps> Run<'a, S> {
         let Some(value) = entropy.measure(self.buffer.data) else { return false };
         self.carried.entropies.push((entropy.of, value));
         entropy.holds(value)
+    }
+
+    fn asn1(&mut self, asked: &Asn1, previous: usize) -> bool {
+        let Some(at) = self.place(i64::from(asked.offset), asked.relative, previous) else { return false };
+        let found = asn1::walk(asked, self.buffer.data.get(at..).unwrap_or_default());
+        // As many steps as it looks at elements would be too dear: it is one walk over headers.
+        self.steps = self.steps.saturating_sub((asn1::MAX_ELEMENTS / 8) as u32);
+        self.starved |= found == Found::Starved && self.open();
+        found == Found::Yes
+    }
+
+    /// A line with a PORT command (RFC 959 §4.1.2) whose address is not the sender's.
+    fn ftp_bounce(&mut self) -> bool {
+        let data = self.buffer.data;
+        self.steps = self.steps.saturating_sub((data.len() / BYTES_PER_STEP) as u32);
+        let Some(source) = self.carried.source else { return false };
+        for line in data.split_inclusive(|b| *b == b'\n') {
+            let Some(rest) = line.split_at_checked(5).filter(|(verb, _)| verb.eq_ignore_ascii_case(b"PORT ")) else {
+                continue;
+            };
+            if !line.ends_with(b"\n") && self.open() {
+                self.starved = true;
+                return false;
+            }
+            if port_address(rest.1).is_some_and(|address| address != source) {
+                return true;
+            }
+        }
+        self.starved |= self.open();
+        false
     }
 
     fn base64(&mut self, op: &Base64Op, previous: usize) -> bool {

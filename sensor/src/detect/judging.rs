@@ -34,6 +34,7 @@ impl<T: Tracer> Detector<T> {
         candidates: &[Candidate],
         stretch: Stretch<'_>,
     ) {
+        self.carried.source = cx.packet.ip.map(|ip| ip.src);
         let mut i = 0;
         while i < candidates.len() {
             let index = candidates[i].rule;
@@ -184,6 +185,8 @@ impl<T: Tracer> Detector<T> {
         stretch: Stretch<'_>,
         last: bool,
     ) {
+        let along = cx.direction == Some(direction);
+        self.carried.source = cx.packet.ip.map(|ip| if along { ip.src } else { ip.dst });
         let state = direction.index();
         let mut i = 0;
         while let Some(parked) = self.pending.parked(flow.streams[state].pending, i) {
@@ -242,6 +245,9 @@ impl<T: Tracer> Detector<T> {
         found: Found<'_>,
         reversed: bool,
     ) -> bool {
+        if !rule.kept.packet_variables_hold(&self.packet_captures) {
+            return false;
+        }
         self.counters.matches += 1;
         self.costs.matched(index);
         let in_stream = !matches!(found, Found::Packet);
@@ -333,7 +339,10 @@ impl<T: Tracer> Detector<T> {
         for (on, name, value) in carried.captures.drain(..) {
             match on {
                 CaptureOn::Flow => of_flow.push((name, value)),
-                CaptureOn::Packet => finding.packet.push((name, value)),
+                CaptureOn::Packet => {
+                    keep(&mut self.packet_captures, Arc::clone(&name), value.clone());
+                    finding.packet.push((name, value));
+                }
                 CaptureOn::Alert => finding.captures.push((name, value)),
             }
         }

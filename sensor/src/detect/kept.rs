@@ -217,6 +217,10 @@ pub struct KeptOps {
     measures: Box<[FlowMeasure]>,
     reputations: Box<[(Side, Category, ScoreTest)]>,
     countries: Box<[GeoIp]>,
+    /// `flowvar`: name, and bytes that the value must hold.
+    flow_variables: Box<[(Box<str>, Box<[u8]>)]>,
+    /// `pktvar`.
+    packet_variables: Box<[(Box<str>, Box<[u8]>)]>,
     flow_ints: FlowIntOps,
     host_bits: Box<[(u32, HostBit)]>,
     tags: Box<[Tag]>,
@@ -250,11 +254,18 @@ impl KeptOps {
         let ints: HashMap<&str, u16> = ints.iter().map(|(name, number)| (&**name, *number)).collect();
         let flow_ints = FlowIntOps::new(&conditions.flow_ints, &ints);
         let host_bits: Box<[_]> = conditions.host_bits.iter().map(|bit| (kept.bit(&bit.name), bit.clone())).collect();
+        let variables = |of_packet| {
+            let wanted = conditions.variables.iter().filter(move |v| v.of_packet == of_packet);
+            wanted.map(|v| (v.name.clone(), v.content.clone())).collect::<Box<[_]>>()
+        };
+        let (flow_variables, packet_variables) = (variables(false), variables(true));
         Ok(Self {
             measures: conditions.measures.clone().into(),
             reputations,
             countries: conditions.countries.clone().into(),
-            tests: !flow_ints.is_empty() || !host_bits.is_empty(),
+            tests: !flow_ints.is_empty() || !host_bits.is_empty() || !conditions.variables.is_empty(),
+            flow_variables,
+            packet_variables,
             flow_ints,
             host_bits,
             tags: conditions.tags.clone().into(),
@@ -308,19 +319,31 @@ impl KeptOps {
                 Some(kept) => self.flow_ints.hold(&kept.ints),
                 None => self.flow_ints.hold(&FlowInts::default()),
             });
-        ints && self.host_bits.iter().all(|(number, bit)| {
-            if bit.owner == BitOwner::Transaction {
-                let set = transaction.is_some_and(|t| t.bits.contains(number));
-                return match bit.command {
-                    BitCommand::IsSet => set,
-                    BitCommand::IsNotSet => transaction.is_some() && !set,
-                    BitCommand::Set | BitCommand::Unset | BitCommand::Toggle => transaction.is_some(),
-                };
-            }
-            let Some(ip) = &cx.packet.ip else { return false };
-            let bits = &cx.engine.kept.lasting.host_bits;
-            bits.holds(bit.command, *number, bit.owner, (ip.src, ip.dst), cx.packet.ts)
-        })
+        let variables = self.flow_variables.is_empty()
+            || flow
+                .and_then(|flow| flow.kept.as_ref())
+                .is_some_and(|kept| hold_all(&self.flow_variables, &kept.captures));
+        ints && variables
+            && self.host_bits.iter().all(|(number, bit)| {
+                if bit.owner == BitOwner::Transaction {
+                    let set = transaction.is_some_and(|t| t.bits.contains(number));
+                    return match bit.command {
+                        BitCommand::IsSet => set,
+                        BitCommand::IsNotSet => transaction.is_some() && !set,
+                        BitCommand::Set | BitCommand::Unset | BitCommand::Toggle => transaction.is_some(),
+                    };
+                }
+                let Some(ip) = &cx.packet.ip else { return false };
+                let bits = &cx.engine.kept.lasting.host_bits;
+                bits.holds(bit.command, *number, bit.owner, (ip.src, ip.dst), cx.packet.ts)
+            })
+    }
+
+    /// Whether what was captured for the packet at hand is as the rule wants it.
+    #[inline]
+    #[must_use]
+    pub(super) fn packet_variables_hold(&self, captured: &[(Arc<str>, Box<[u8]>)]) -> bool {
+        self.packet_variables.is_empty() || hold_all(&self.packet_variables, captured)
     }
 
     /// Does what the rule does when it matches.
@@ -366,6 +389,14 @@ impl KeptOps {
             }
         }
     }
+}
+
+/// Whether each variable is set, and has its bytes in it.
+fn hold_all(wanted: &[(Box<str>, Box<[u8]>)], captured: &[(Arc<str>, Box<[u8]>)]) -> bool {
+    wanted.iter().all(|(name, content)| {
+        let value = captured.iter().find(|(known, _)| **known == **name);
+        value.is_some_and(|(_, value)| memchr::memmem::find(value, content).is_some())
+    })
 }
 
 fn measure_holds(measure: &FlowMeasure, cx: &PacketContext<'_>) -> bool {

@@ -14,6 +14,7 @@
 
 pub mod address;
 mod app_engine;
+pub mod asn1;
 pub mod buffer;
 pub mod cache;
 mod candidate;

@@ -6,7 +6,7 @@ use memchr::memmem;
 use pcre2::bytes::{Regex, RegexBuilder};
 use sekisho_signatures::kept::{Base64Decode, Entropy, Order, SetCommand};
 use sekisho_signatures::model::{
-    BufferCondition, ByteExtract, ByteJump, ByteMath, ByteTest, CaptureOn, Content, IsDataAt, NumberTest, Pcre,
+    Asn1, BufferCondition, ByteExtract, ByteJump, ByteMath, ByteTest, CaptureOn, Content, IsDataAt, NumberTest, Pcre,
     Signature, Value,
 };
 use sekisho_signatures::transform::Transform;
@@ -303,6 +303,8 @@ pub(super) enum Op {
     Size(NumberTest),
     Set(SetOp),
     Entropy(Entropy),
+    Asn1(Asn1),
+    FtpBounce,
     Base64(Base64Op),
 }
 
@@ -318,7 +320,8 @@ impl Op {
             Self::ByteMath(m) => m.relative,
             Self::IsDataAt(d) => d.relative,
             Self::Base64(b) => b.decode.relative,
-            Self::Size(_) | Self::Set(_) | Self::Entropy(_) => false,
+            Self::Asn1(a) => a.relative,
+            Self::Size(_) | Self::Set(_) | Self::Entropy(_) | Self::FtpBounce => false,
         }
     }
 
@@ -334,7 +337,7 @@ impl Op {
             Self::Pcre(p) => !p.negated,
             Self::ByteJump(_) | Self::ByteExtract(_) | Self::ByteMath(_) => true,
             Self::ByteTest(_) | Self::IsDataAt(_) | Self::Size(_) => false,
-            Self::Set(_) | Self::Entropy(_) | Self::Base64(_) => false,
+            Self::Set(_) | Self::Entropy(_) | Self::Base64(_) | Self::Asn1(_) | Self::FtpBounce => false,
         }
     }
 
@@ -385,6 +388,8 @@ impl Program {
                     Op::Set(SetOp::new(&d.name, SetTest::Reputation(d.order, d.reputation), kept)?)
                 }
                 BufferCondition::Entropy(e) => Op::Entropy(*e),
+                BufferCondition::Asn1(a) => Op::Asn1(*a),
+                BufferCondition::FtpBounce => Op::FtpBounce,
                 BufferCondition::Base64 { decode, transforms, conditions } => Op::Base64(Base64Op {
                     decode: *decode,
                     transforms: transforms.clone().into(),

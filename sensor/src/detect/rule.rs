@@ -217,6 +217,8 @@ impl AppGate {
 #[derive(Debug)]
 pub struct Rule {
     gate: Gate,
+    /// The only direction of messages in which it can hold.
+    to_server: Option<bool>,
     app: AppGate,
     /// `app-layer-event`, by Suricata's names without the protocol.
     app_events: Box<[Box<str>]>,
@@ -310,6 +312,7 @@ impl Rule {
         });
         Ok(Self {
             gate,
+            to_server: signature.to_server(),
             app: AppGate::new(signature),
             app_events: app_events.collect(),
             buffers: buffers.into(),
@@ -342,6 +345,7 @@ impl Rule {
     #[must_use]
     pub fn admits(&self, cx: &PacketContext<'_>, index: &AddressIndex) -> bool {
         self.gate.admits(cx, index)
+            && cx.direction.is_none_or(|direction| self.own_direction(direction) == direction)
             && self.app.admits(cx)
             && self.headers.iter().all(|c| holds(c, cx.packet))
             && self.events.iter().all(|e| e.holds(cx))
@@ -386,6 +390,16 @@ impl Rule {
         here.map(|b| b.progress).max().unwrap_or(Progress::Line)
     }
 
+    /// The direction in which it is judged, for a transaction that goes on in `direction`.
+    #[must_use]
+    pub fn own_direction(&self, direction: Direction) -> Direction {
+        match self.to_server {
+            None => direction,
+            Some(true) => Direction::ToServer,
+            Some(false) => Direction::ToClient,
+        }
+    }
+
     /// Whether the transaction got so far that all buffers can be judged, for a rule that is judged in `direction`.
     #[must_use]
     pub fn is_due(&self, direction: Direction, progress: [Progress; 2]) -> bool {
@@ -409,6 +423,12 @@ impl Rule {
     #[must_use]
     pub fn wants_odd_checksum(&self) -> bool {
         self.odd_checksum
+    }
+
+    /// Wants packets without IP as well.
+    #[must_use]
+    pub fn looks_below_ip(&self) -> bool {
+        !self.gate.needs_ip && !self.wants_event()
     }
 
     /// The lists of the header's two sides.

@@ -285,6 +285,7 @@ impl<T: Tracer> Detector<T> {
         let (Some(rule), Some(direction)) = (cx.engine.rule(index), cx.direction) else { return };
         let key = cx.engine.key(index).number;
         self.counters.candidates += 1;
+        self.carried.source = cx.packet.ip.map(|ip| ip.src);
         if T::LOOKS {
             let state = &flow.streams[direction.index()];
             let tail = (self.history.get(state.history), state.next);
@@ -292,7 +293,8 @@ impl<T: Tracer> Detector<T> {
         }
         if !rule.admits(cx, &cx.engine.addresses) {
             // A rule for the other direction waits for it.
-            if !rule.buffers.is_empty() && !rule.is_due(direction, transaction.state_ref().inspected) {
+            let own = rule.own_direction(direction);
+            if !rule.buffers.is_empty() && !rule.is_due(own, transaction.state_ref().inspected) {
                 wait(transaction, key);
             }
             return;

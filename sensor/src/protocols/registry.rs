@@ -133,6 +133,13 @@ static ENTRIES: &[Entry] = &[
     Entry {
         protocol: Protocol::Dns,
         transport: Transport::Datagram,
+        ports: &[53],
+        probe: |_, bytes| message(dns::probe_service(bytes)),
+        parser: || Box::new(DnsParser::new(dns::Family::Dns, dns::Transport::Datagram)),
+    },
+    Entry {
+        protocol: Protocol::Dns,
+        transport: Transport::Datagram,
         ports: &[],
         probe: |_, bytes| message(dns::probe_datagram(bytes)),
         parser: || Box::new(DnsParser::new(dns::Family::Dns, dns::Transport::Datagram)),

@@ -1,12 +1,12 @@
-//! Keywords that look at what bytes are made of: base64, and how random they are.
+//! Keywords that look at what bytes are made of: base64, how random they are, ASN.1, and FTP's PORT.
 
 use super::kept::order;
 use super::meta::{invalid, text};
-use super::{ANYTHING, Keyword, PLAIN, number};
+use super::{ANYTHING, Keyword, NO_VALUE, PLAIN, number};
 use crate::check::Checker;
 use crate::error::{RuleError, RuleErrorKind as Kind};
 use crate::kept::{Base64Decode, Decimal, Entropy, EntropyTest};
-use crate::model::BufferCondition;
+use crate::model::{Asn1, BufferCondition};
 use crate::syntax::{RuleOption, Text};
 
 pub(super) const KEYWORDS: &[Keyword] = &[
@@ -22,6 +22,13 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         entropy,
         "`entropy:[bytes N,][offset N,]value [op]X`: how random the buffer is, 0 to 8 bits a byte; `X-Y` for between.",
     ),
+    Keyword::new(
+        "asn1",
+        PLAIN,
+        asn1,
+        "`asn1:[bitstring_overflow][,double_overflow][,oversize_length N][,relative_offset N|,absolute_offset N]`: such an encoding is there.",
+    ),
+    Keyword::new("ftpbounce", NO_VALUE, ftpbounce, "`ftpbounce`: a PORT command names another host than its sender."),
 ];
 
 type Outcome = Result<(), RuleError>;
@@ -43,6 +50,52 @@ fn base64_decode(checker: &mut Checker<'_>, name: &'static str, option: &RuleOpt
         }
     }
     checker.buffer(BufferCondition::Base64 { decode, transforms: Vec::new(), conditions: Vec::new() });
+    Ok(())
+}
+
+fn asn1(checker: &mut Checker<'_>, name: &'static str, option: &RuleOption<'_>) -> Outcome {
+    let expected = "bitstring_overflow, double_overflow, oversize_length N, relative_offset N or absolute_offset N";
+    let value = text(option);
+    let mut asn1 = Asn1::default();
+    let place = |text| number::signed(name, text, i64::from(i16::MIN), i64::from(u16::MAX));
+    for part in value.split(b',') {
+        // Words may stand side by side without a comma.
+        let mut rest = part;
+        while !rest.bytes.is_empty() {
+            let (word, after) = rest.split_word();
+            let (operand, behind) = after.split_word();
+            rest = match word.bytes {
+                b"bitstring_overflow" => {
+                    asn1.bitstring_overflow = true;
+                    after
+                }
+                b"double_overflow" => {
+                    asn1.double_overflow = true;
+                    after
+                }
+                b"oversize_length" => {
+                    let most = number::unsigned(name, operand, u64::from(u32::MAX))?;
+                    asn1.oversize_length = u32::try_from(most).ok();
+                    behind
+                }
+                b"relative_offset" | b"absolute_offset" => {
+                    asn1.relative = word.bytes == b"relative_offset";
+                    asn1.offset = i32::try_from(place(operand)?).unwrap_or_default();
+                    behind
+                }
+                _ => return Err(invalid(name, word, expected)),
+            };
+        }
+    }
+    if !asn1.bitstring_overflow && !asn1.double_overflow && asn1.oversize_length.is_none() {
+        return Err(invalid(name, value, expected));
+    }
+    checker.buffer(BufferCondition::Asn1(asn1));
+    Ok(())
+}
+
+fn ftpbounce(checker: &mut Checker<'_>, _: &'static str, _: &RuleOption<'_>) -> Outcome {
+    checker.buffer(BufferCondition::FtpBounce);
     Ok(())
 }
 
@@ -130,6 +183,21 @@ mod tests {
 
     fn first(options: &str) -> BufferCondition {
         good(options).payload[0].clone()
+    }
+
+    #[test]
+    fn asn1_and_its_places() {
+        let BufferCondition::Asn1(asn1) = first("asn1:double_overflow, oversize_length 2048 relative_offset -1;")
+        else {
+            panic!()
+        };
+        let expected =
+            Asn1 { double_overflow: true, oversize_length: Some(2048), offset: -1, relative: true, ..Asn1::default() };
+        assert_eq!(asn1, expected);
+        assert!(matches!(bad("asn1:relative_offset 1;").0, Kind::Invalid { .. }));
+        assert!(matches!(bad("asn1:overflow;").0, Kind::Invalid { .. }));
+        assert!(bad("asn1:oversize_length x;").1.contains('x'));
+        assert_eq!(first("ftpbounce;"), BufferCondition::FtpBounce);
     }
 
     #[test]

@@ -2,12 +2,12 @@
 //! reputations, countries.
 
 use super::meta::{invalid, text};
-use super::{Keyword, PLAIN, number};
+use super::{ANYTHING, Keyword, PLAIN, number};
 use crate::check::Checker;
 use crate::error::{RuleError, RuleErrorKind as Kind};
 use crate::kept::{
     BitCommand, BitOwner, FlowInt, FlowIntOp, FlowIntOperand, GeoIp, HostBit, IpRep, Order, ScoreTest, Side, Tag,
-    TagLength, TagScope,
+    TagLength, TagScope, VariableTest,
 };
 use crate::syntax::{RuleOption, Text};
 
@@ -17,6 +17,18 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         PLAIN,
         flowint,
         "`flowint:name,op,value`: a number kept on the flow; `+` `-` `=` change it, `<` `<=` `==` `!=` `>=` `>`, `isset` and `notset` test it.",
+    ),
+    Keyword::new(
+        "flowvar",
+        ANYTHING,
+        flowvar,
+        "`flowvar:name,\"…\"`: what an expression captured for the flow (`pcre:\"/…/, flow:name\"`) has these bytes in it.",
+    ),
+    Keyword::new(
+        "pktvar",
+        ANYTHING,
+        pktvar,
+        "`pktvar:name,\"…\"`: what an expression of another rule captured for this packet has these bytes in it.",
     ),
     Keyword::new(
         "xbits",
@@ -82,6 +94,31 @@ pub(super) fn order(sign: &[u8]) -> Option<Order> {
         b">" => Order::Greater,
         _ => return None,
     })
+}
+
+fn variable(checker: &mut Checker<'_>, name: &'static str, option: &RuleOption<'_>, of_packet: bool) -> Outcome {
+    let expected = "a variable's name and a content between quotes";
+    let value = text(option);
+    let Some((variable, content)) = value.split_once(b',') else { return Err(invalid(name, value, expected)) };
+    let inner = content.bytes.strip_prefix(b"\"").and_then(|c| c.strip_suffix(b"\""));
+    let content = match inner {
+        Some(inner) => content.from(1).to(inner.len()),
+        None => return Err(invalid(name, content, expected)),
+    };
+    if variable.bytes.is_empty() {
+        return Err(invalid(name, value, expected));
+    }
+    let test = VariableTest { of_packet, name: variable.to_lossy(), content: super::content::bytes(content)? };
+    checker.signature.kept.variables.push(test);
+    Ok(())
+}
+
+fn flowvar(checker: &mut Checker<'_>, name: &'static str, option: &RuleOption<'_>) -> Outcome {
+    variable(checker, name, option, false)
+}
+
+fn pktvar(checker: &mut Checker<'_>, name: &'static str, option: &RuleOption<'_>) -> Outcome {
+    variable(checker, name, option, true)
 }
 
 fn flowint(checker: &mut Checker<'_>, name: &'static str, option: &RuleOption<'_>) -> Outcome {
@@ -335,6 +372,20 @@ mod tests {
             assert!(matches!(bad(&format!("{option};")).0, Kind::Invalid { .. }), "{option}");
         }
         assert!(matches!(bad("flowint:a,+,4294967296;").0, Kind::OutOfRange { .. }));
+    }
+
+    #[test]
+    fn what_was_captured() {
+        let tests = good("flowvar:ua,\"Moz|69|lla\"; pktvar:id,\"a b\";").kept.variables;
+        let expected = [
+            VariableTest { of_packet: false, name: "ua".into(), content: b"Mozilla"[..].into() },
+            VariableTest { of_packet: true, name: "id".into(), content: b"a b"[..].into() },
+        ];
+        assert_eq!(tests, expected);
+        for option in ["flowvar:ua", "flowvar:ua,Mozilla", "pktvar:,\"x\"", "flowvar:ua,!\"x\""] {
+            assert!(matches!(bad(&format!("{option};")).0, Kind::Invalid { .. }), "{option}");
+        }
+        assert!(matches!(bad("flowvar:ua,\"\";").0, Kind::EmptyContent));
     }
 
     #[test]

@@ -14,17 +14,18 @@ const fn looks(name: &'static str, doc: &'static str) -> Keyword {
 }
 
 pub(super) const KEYWORDS: &[Keyword] = &[
-    looks("lua", "`lua`: a script decides."),
-    looks("luajit", "`luajit`: a script decides."),
-    looks("asn1", "`asn1`: looks into ASN.1 for overflows."),
-    looks("rpc", "`rpc`: looks into a SunRPC call."),
-    looks("ftpbounce", "`ftpbounce`: a PORT command that names another host."),
+    looks("lua", "`lua`: a script decides. Scripts are not run on the packet path."),
+    looks("luajit", "`luajit`: a script decides. Scripts are not run on the packet path."),
     later("filestore", "`filestore`: keeps files."),
     later("tls.store", "`tls.store`: keeps certificates.").or(&["tls_store"]),
-    later("flowvar", "`flowvar`: a value kept on the flow."),
-    later("pktvar", "`pktvar`: a value kept on the packet."),
-    later("flow.elephant", "`flow.elephant`: the flow is large."),
-    later("app-layer-state", "`app-layer-state`: how far a transaction is."),
+    later(
+        "flow.elephant",
+        "`flow.elephant`: the flow takes much of the line. Rates of flows are not measured: `flow.bytes` and `flow.age` tell of large ones.",
+    ),
+    later(
+        "app-layer-state",
+        "`app-layer-state`: how far a parser is, for Suricata's firewall mode; that mode is none of ours.",
+    ),
     later("frame", "`frame`: a part of a protocol's message."),
     later("filemagic", "`filemagic`: what libmagic says of a file."),
     later("filemd5", "`filemd5`: a file's MD5 is in a list."),

@@ -4,7 +4,7 @@ use super::meta::{invalid, text};
 use super::{Keyword, PLAIN, QUOTED_OR_NOT, number};
 use crate::check::Checker;
 use crate::error::{RuleError, RuleErrorKind as Kind};
-use crate::model::{ChecksumOf, NumberTest, PacketCondition};
+use crate::model::{ChecksumOf, NumberTest, PacketCondition, RpcCall};
 use crate::syntax::RuleOption;
 
 pub(super) const KEYWORDS: &[Keyword] = &[
@@ -17,6 +17,12 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     Keyword::new("icmpv6-csum", QUOTED_OR_NOT, icmpv6, "`icmpv6-csum:valid|invalid`: the ICMPv6 checksum."),
     Keyword::new("icmpv6.mtu", PLAIN, mtu, "`icmpv6.mtu:[op]N`: the MTU of a packet too big message."),
     Keyword::new("igmp.type", PLAIN, igmp, "`igmp.type:[op]N`: the type of an IGMP message."),
+    Keyword::new(
+        "rpc",
+        PLAIN,
+        rpc,
+        "`rpc:PROGRAM,VERSION|*,PROCEDURE|*`: the packet begins with such a call of ONC RPC.",
+    ),
     Keyword::new("l3_proto", PLAIN, l3_proto, "`l3_proto:ipv4|ipv6`: the network protocol."),
     Keyword::new(
         "vxlan_vni",
@@ -67,6 +73,21 @@ fn icmpv6(checker: &mut Checker<'_>, name: &'static str, option: &RuleOption<'_>
     checksum(checker, name, ChecksumOf::Icmpv6, option)
 }
 
+fn rpc(checker: &mut Checker<'_>, name: &'static str, option: &RuleOption<'_>) -> Outcome {
+    let mut parts = text(option).split(b',');
+    let mut part = || parts.next().filter(|part| part.bytes != b"*");
+    let one = |text| number::unsigned(name, text, u64::from(u32::MAX)).map(|n| u32::try_from(n).unwrap_or(u32::MAX));
+    let Some(program) = part() else {
+        return Err(invalid(name, text(option), "a program's number, as in 100000,2,3"));
+    };
+    let (program, version, procedure) = (one(program)?, part().map(one).transpose()?, part().map(one).transpose()?);
+    if let Some(more) = parts.next() {
+        return Err(invalid(name, more, "program, version and procedure, and no more"));
+    }
+    checker.packet(PacketCondition::Rpc(RpcCall { program, version, procedure }));
+    Ok(())
+}
+
 fn number(
     checker: &mut Checker<'_>,
     name: &'static str,
@@ -113,6 +134,21 @@ fn l3_proto(checker: &mut Checker<'_>, name: &'static str, option: &RuleOption<'
 mod tests {
     use super::super::testing::{bad, good};
     use super::*;
+
+    #[test]
+    fn calls() {
+        let call = |option| match &good(option).packet[..] {
+            [PacketCondition::Rpc(call)] => *call,
+            other => panic!("{other:?}"),
+        };
+        let any = RpcCall { program: 100_000, version: None, procedure: None };
+        assert_eq!((call("rpc:100000,*,*;"), call("rpc:100000;")), (any, any));
+        assert_eq!(call("rpc:100000, 2, *;"), RpcCall { version: Some(2), ..any });
+        assert_eq!(call("rpc:100000,*,3;"), RpcCall { procedure: Some(3), ..any });
+        assert!(matches!(bad("rpc:*,1,2;").0, Kind::Invalid { .. }));
+        assert!(matches!(bad("rpc:1,2,3,4;"), (Kind::Invalid { .. }, at) if at == "4"));
+        assert!(matches!(bad("rpc:portmap;").0, Kind::Invalid { .. }));
+    }
 
     #[test]
     fn checksums_and_fields() {

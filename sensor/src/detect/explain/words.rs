@@ -133,6 +133,8 @@ pub(super) fn buffer(condition: &BufferCondition, names: &[Box<str>]) -> String 
             format!("dataset:{command},{}", set.name)
         }
         BufferCondition::Datarep(set) => format!("datarep:{},{:?},{}", set.name, set.order, set.reputation),
+        BufferCondition::Asn1(asn1) => format!("asn1: {asn1:?}"),
+        BufferCondition::FtpBounce => "ftpbounce".to_owned(),
         BufferCondition::Entropy(entropy) => format!("entropy: {:?}", entropy.test),
         BufferCondition::Base64 { conditions, .. } => {
             let inner: Vec<String> = conditions.iter().map(|c| buffer(c, names)).collect();

@@ -122,6 +122,11 @@ impl Rule {
         let exchanged = gate.bidirectional.then(|| gate.ends(words, cx, 1));
         steps.extend(exchanged.filter(|e| held(e) > held(&straight)).unwrap_or(straight));
         gate.flow(cx, &mut steps);
+        if let (Some(to_server), None, Some(direction)) = (self.to_server, gate.flow.to_server, cx.direction) {
+            let way = |to_server| if to_server { "to the server" } else { "to the client" };
+            let is = direction == Direction::ToServer;
+            steps.push(Step::new(format!("messages {}", way(to_server)), to_server == is, way(is)));
+        }
         self.app.steps(&words.protocol, cx, &mut steps);
         steps
     }

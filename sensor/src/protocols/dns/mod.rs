@@ -28,7 +28,7 @@ mod tests;
 pub use message::{Header, Message, Question, Resource};
 pub use name::{LABEL_LIMIT, NAME_LIMIT, NAMES_LIMIT, Name, POINTER_LIMIT, STEP_LIMIT};
 pub use parser::{DnsParser, Family, Transport};
-pub use probe::{Guess, probe_datagram, probe_stream};
+pub use probe::{Guess, probe_datagram, probe_service, probe_stream};
 pub use rdata::{OptOption, Rdata, Soa, Span, Srv};
 pub use record::DnsRecord;
 pub use transaction::DnsTransaction;

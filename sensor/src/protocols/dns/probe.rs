@@ -22,6 +22,23 @@ pub fn probe_datagram(bytes: &[u8]) -> Guess {
     guess(&header, bytes.len(), bytes)
 }
 
+/// One datagram from or to port 53, where more is forgiven: false counts of the last two sections, which may be left out, and a
+/// response that is nothing but a header.
+#[must_use]
+pub fn probe_service(bytes: &[u8]) -> Guess {
+    let Some(header) = Header::read(bytes) else { return Guess::No };
+    let counts = header.records.iter().chain([&header.questions]).map(|&n| usize::from(n));
+    let most = bytes.len() / 2;
+    if counts.sum::<usize>() > most {
+        return Guess::No;
+    }
+    if header.is_response() && header.questions == 0 && header.records == [0; 3] {
+        return Guess::Response;
+    }
+    let [answers, ..] = header.records;
+    guess(&Header { records: [answers, 0, 0], ..header }, bytes.len(), bytes)
+}
+
 /// The first bytes of a stream, of any number.
 #[must_use]
 pub fn probe_stream(bytes: &[u8]) -> Guess {

@@ -90,6 +90,11 @@ impl Events {
         new
     }
 
+    /// Whether it is among them.
+    pub(super) fn has(self, event: Event) -> bool {
+        self.0 & 1 << event as u64 != 0
+    }
+
     /// Adds those of another set.
     pub(super) fn extend(&mut self, other: Self) {
         self.0 |= other.0;

@@ -224,7 +224,12 @@ impl HttpParser {
         let line = input.get(..len).unwrap_or_default();
         let start = line.iter().position(|b| !is_space(*b)).unwrap_or(line.len());
         let rest = line.get(start..).unwrap_or_default();
+        // Empty lines may stand between requests; within what goes on unexpectedly they belong to it.
+        let goes_on = self.current(HERE).is_some_and(|t| t.events.has(Event::RequestBodyUnexpected));
         if rest.is_empty() && line.ends_with(b"\n") {
+            if goes_on {
+                self.body(HERE, line, observer);
+            }
             return len;
         }
         let word = rest.split(|b| is_space(*b)).next().unwrap_or_default();

@@ -122,11 +122,11 @@ impl Hello {
 
     /// The first name of the list (RFC 6066, 3).
     fn server_name(&mut self, body: &[u8], mut extension: Reader<'_>, odd: &mut Oddities) {
-        let Some(list) = extension.vector(2) else {
-            odd.add(Oddities::INVALID_SNI_LENGTH);
-            return;
-        };
-        let mut list = Reader::within(body, list);
+        // The list's own length says nothing that the extension's does not: where it is false, the name is there all the same.
+        if extension.u16().is_none() {
+            return odd.add(Oddities::INVALID_SNI_LENGTH);
+        }
+        let mut list = extension;
         match list.u8() {
             Some(0) => {}
             Some(_) => return odd.add(Oddities::INVALID_SNI_TYPE),

@@ -1,4 +1,4 @@
-use super::super::{Guess, probe_datagram, probe_stream};
+use super::super::{Guess, probe_datagram, probe_service, probe_stream};
 use super::*;
 use crate::packet::Direction::{ToClient, ToServer};
 use serde_json::json;
@@ -170,6 +170,13 @@ fn what_begins_like_dns() {
     assert_eq!(probe_datagram(&response(1, &[1, 2, 3, 4])), Guess::Response);
     assert_eq!(probe_datagram(b"0*\x02\x01\x00\x04\x06public\xa0\x1d\x02\x04\x30\x10\x7c\x8a\x02\x01\x00"), Guess::No);
     assert_eq!(probe_datagram(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"), Guess::No);
+    // On its own port more is forgiven, but nothing is taken for DNS that cannot be.
+    let odd = message(0x0100, [1, 0, 8, 0], QUESTION);
+    assert_eq!((probe_service(&odd), probe_datagram(&odd)), (Guess::Request, Guess::No));
+    assert_eq!(probe_service(&message(0x0100, [1, 0, 0, 99], QUESTION)), Guess::No);
+    assert_eq!(probe_service(&message(0x0100, [1, 16, 0, 0], QUESTION)), Guess::No);
+    assert_eq!(probe_service(&message(0x8081, [0; 4], b"")), Guess::Response);
+    assert_eq!(probe_service(&message(0x0100, [0; 4], b"")), Guess::No);
     let framed = [&(request.len() as u16).to_be_bytes()[..], &request].concat();
     assert_eq!(probe_stream(&framed), Guess::Request);
     for cut in 0..14 {

@@ -205,6 +205,8 @@ fn odd_names_of_servers_are_events() {
     assert_eq!(events(&[extension(0, &[0, 4, 1, 0, 1, b'a'])]).0, ["invalid_sni_type"]);
     assert_eq!(events(&[extension(0, &[0, 4, 0, 0, 9, b'a'])]).0, ["invalid_sni_length"]);
     assert_eq!(events(&[extension(0, &[])]).0, ["invalid_sni_length"]);
+    // The list's own length does not matter: 9 instead of 4.
+    assert_eq!(events(&[extension(0, &[0, 9, 0, 0, 1, b'a'])]), (vec![], "a".to_owned()));
 }
 
 #[test]
