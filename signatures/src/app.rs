@@ -84,6 +84,7 @@ pub const BUILT: Protocols = Protocols::of(&[
     Protocol::Ssh,
     Protocol::Sip,
     Protocol::Quic,
+    Protocol::Ldap,
 ]);
 
 /// A set of application protocols.

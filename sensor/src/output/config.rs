@@ -49,6 +49,7 @@ event_types! {
     Dcerpc "dcerpc" "A DCE/RPC call.",
     Sip "sip" "A SIP message.",
     Quic "quic" "A packet of a QUIC handshake.",
+    Ldap "ldap" "An LDAP request with its responses.",
     Fileinfo "fileinfo" "A file that a protocol carried.",
 }
 
