@@ -85,6 +85,7 @@ pub const BUILT: Protocols = Protocols::of(&[
     Protocol::Sip,
     Protocol::Quic,
     Protocol::Smtp,
+    Protocol::Ldap,
 ]);
 
 /// A set of application protocols.

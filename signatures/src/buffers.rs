@@ -258,7 +258,6 @@ buffers! {
     IkeVendor: "ike.vendor", &[], &[], Protocols::IKE, Both, Many, Complete, "each vendor id.";
     IkeNoncePayload: "ike.nonce_payload", &[], &[], Protocols::IKE, Both, Bytes, Complete, "the nonce.";
     IkeKeyExchangePayload: "ike.key_exchange_payload", &[], &[], Protocols::IKE, Both, Bytes, Complete, "the public key.";
-    MqttProtocolVersionString: "mqtt.protocol_version_string", &[], &[], Protocols::MQTT, Both, Bytes, Complete, "the protocol's name as text.";
     MqttConnectClientid: "mqtt.connect.clientid", &[], &[], Protocols::MQTT, ToServer, Bytes, Complete, "the client's id.";
     MqttConnectUsername: "mqtt.connect.username", &[], &[], Protocols::MQTT, ToServer, Bytes, Complete, "the user's name.";
     MqttConnectPassword: "mqtt.connect.password", &[], &[], Protocols::MQTT, ToServer, Bytes, Complete, "the password.";
@@ -276,10 +275,10 @@ buffers! {
     QuicCyuString: "quic.cyu.string", &[], &[], Protocols::QUIC, Both, Many, Complete, "the CYU string.";
     WebsocketPayload: "websocket.payload", &[], &[], Protocols::WEBSOCKET, Both, Bytes, Complete, "the payload, unmasked.";
     LdapRequestDn: "ldap.request.dn", &[], &[], Protocols::LDAP, ToServer, Bytes, Complete, "the request's distinguished name.";
-    LdapResponsesDn: "ldap.responses.dn", &[], &[], Protocols::LDAP, ToClient, Many, Complete, "each response's distinguished name.";
-    LdapResponsesMessage: "ldap.responses.message", &[], &[], Protocols::LDAP, ToClient, Many, Complete, "each response's diagnostic message.";
+    LdapResponsesDn: "ldap.responses.dn", &[], &[], Protocols::LDAP, ToClient, Many, Body, "each response's distinguished name.";
+    LdapResponsesMessage: "ldap.responses.message", &[], &[], Protocols::LDAP, ToClient, Many, Body, "each response's diagnostic message.";
     LdapRequestAttributeType: "ldap.request.attribute_type", &[], &[], Protocols::LDAP, ToServer, Many, Complete, "each attribute of the request.";
-    LdapResponsesAttributeType: "ldap.responses.attribute_type", &[], &[], Protocols::LDAP, ToClient, Many, Complete, "each attribute of the responses.";
+    LdapResponsesAttributeType: "ldap.responses.attribute_type", &[], &[], Protocols::LDAP, ToClient, Many, Body, "each attribute of the responses.";
     PgsqlQuery: "pgsql.query", &[], &[], Protocols::PGSQL, Both, Bytes, Complete, "the query.";
     NfsFilename: "nfs.filename", &[], &[], Protocols::NFS, Both, Bytes, Complete, "the file's name.";
     DhcpHostname: "dhcp.hostname", &[], &[], Protocols::DHCP, Both, Bytes, Complete, "the host name option.";
@@ -300,6 +299,10 @@ buffers! {
     IpDst: "ip.dst", &[], &[], Protocols::NONE, Both, Bytes, Packet, "the destination address, 4 or 16 bytes.";
     Base64Data: "base64_data", &[], &[], Protocols::NONE, Both, Bytes, Rule, "what base64_decode made.";
     Filesize: "filesize", &[], &[], Protocols::FILES, Both, Number, Complete, "a file's size in bytes.";
+    LdapRequestOperation: "ldap.request.operation", &[], &[], Protocols::LDAP, ToServer, Number, Complete, "the request's operation.";
+    LdapResponsesOperation: "ldap.responses.operation", &[], &[], Protocols::LDAP, ToClient, Number, Body, "each response's operation.";
+    LdapResponsesResultCode: "ldap.responses.result_code", &[], &[], Protocols::LDAP, ToClient, Number, Body, "each response's result.";
+    LdapResponsesCount: "ldap.responses.count", &[], &[], Protocols::LDAP, ToClient, Number, Complete, "how many responses there were.";
     DnsOpcode: "dns.opcode", &[], &[], Protocols::DNS, Both, Number, Complete, "the operation of a message.";
     DnsRcode: "dns.rcode", &[], &[], Protocols::DNS, Both, Number, Complete, "the response code of a message.";
     DnsRrtype: "dns.rrtype", &[], &[], Protocols::DNS, Both, Number, Complete, "the type of each question and record.";

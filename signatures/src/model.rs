@@ -414,6 +414,81 @@ pub struct RpcCall {
     pub procedure: Option<u32>,
 }
 
+/// Which of the integers of a buffer must be accepted ("multi-integers" in Suricata's user guide, "Integer Keywords").
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// One at least, or there is none at all.
+    OrAbsent,
+    /// All, and there is one.
+    All,
+    /// All there are.
+    AllOrAbsent,
+    /// So many.
+    Times(NumberTest),
+    /// The one at this place, counted from the end where it is negative; `or_outside`: or there is no such place.
+    At {
+        /// The place.
+        index: i64,
+        /// Accepted where there is no such place.
+        or_outside: bool,
+    },
+    /// One at least.
+    Any,
+}
+
+/// A test of some of the integers of a buffer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NumberAmong {
+    /// What is accepted.
+    pub test: NumberTest,
+    /// Which must be.
+    pub which: Which,
+    /// Only those from the first place to before the second, counted from the end where negative.
+    pub slice: Option<(i64, i64)>,
+}
+
+impl NumberAmong {
+    /// Whether the answer may change as long as more integers may come.
+    #[must_use]
+    pub fn needs_all(&self) -> bool {
+        let settled = match self.which {
+            Which::Any => true,
+            Which::At { index, or_outside } => index >= 0 && !or_outside,
+            Which::OrAbsent | Which::All | Which::AllOrAbsent | Which::Times(_) => false,
+        };
+        !settled || self.slice.is_some()
+    }
+
+    /// Whether these `len` integers are as wanted.
+    #[must_use]
+    pub fn holds(&self, len: usize, get: impl Fn(usize) -> Option<u64>) -> bool {
+        let place = |at: i64| if at < 0 { (len as i64).saturating_add(at) } else { at };
+        let (from, to) = match self.slice {
+            None => (0, len),
+            Some((from, to)) => {
+                let inside = |at: i64| usize::try_from(place(at)).ok().filter(|at| *at <= len);
+                inside(from).zip(inside(to)).filter(|(from, to)| from <= to).unwrap_or((0, 0))
+            }
+        };
+        let accepted = |at: usize| get(at).is_some_and(|n| self.test.holds(n));
+        let count = to - from;
+        match &self.which {
+            Which::Any => (from..to).any(accepted),
+            Which::OrAbsent => count == 0 || (from..to).any(accepted),
+            Which::All => count > 0 && (from..to).all(accepted),
+            Which::AllOrAbsent => (from..to).all(accepted),
+            Which::Times(times) => times.holds((from..to).filter(|at| accepted(*at)).count() as u64),
+            Which::At { index, or_outside } => {
+                let at = if *index < 0 { (count as i64).saturating_add(*index) } else { *index };
+                match usize::try_from(at).ok().filter(|at| *at < count) {
+                    Some(at) => accepted(from + at),
+                    None => *or_outside,
+                }
+            }
+        }
+    }
+}
+
 /// One condition on a buffer; their order is the rule's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the keywords' names")]
@@ -428,6 +503,8 @@ pub enum BufferCondition {
     Size(NumberTest),
     /// On a buffer of integers: one of them is accepted.
     Number(NumberTest),
+    /// On a buffer of integers: which of them, or how many, are accepted.
+    NumberAmong(NumberAmong),
     /// What the transaction is asked; its answer must be yes.
     Ask(Question),
     /// `absent`: the buffer is not there at all; with `or_else`, or the conditions behind it hold.

@@ -8,7 +8,7 @@ use super::trace::Steps;
 use crate::packet::{Direction, Packet};
 use crate::protocols::Transaction;
 use sekisho_signatures::buffers::{Buffer, Kind, Progress, Side, Source};
-use sekisho_signatures::model::{BufferCondition, BufferConditions, NumberTest};
+use sekisho_signatures::model::{BufferCondition, BufferConditions, NumberAmong, NumberTest};
 use sekisho_signatures::question::Question;
 use sekisho_signatures::transform::{Transform, Workspace, apply_all};
 
@@ -34,6 +34,7 @@ pub struct BufferProgram {
     kind: Kind,
     transforms: Box<[Transform]>,
     numbers: Box<[NumberTest]>,
+    among: Box<[NumberAmong]>,
     questions: Box<[Question]>,
     absent: Option<bool>,
     pub(super) program: Program,
@@ -51,12 +52,13 @@ impl BufferProgram {
             Source::Packet => (Progress::Start, true),
             Source::Rule => return Err(ProgramError::NotAboutBytes),
         };
-        let (mut numbers, mut questions) = (vec![], vec![]);
+        let (mut numbers, mut among, mut questions) = (vec![], vec![], vec![]);
         let mut absent = None;
         let mut bytes = vec![];
         for condition in &conditions.conditions {
             match condition {
                 BufferCondition::Number(test) => numbers.push(test.clone()),
+                BufferCondition::NumberAmong(condition) => among.push(condition.clone()),
                 BufferCondition::Ask(question) => questions.push(question.clone()),
                 BufferCondition::Absent { or_else } => absent = Some(*or_else),
                 other => bytes.push(other.clone()),
@@ -70,6 +72,7 @@ impl BufferProgram {
             kind: declaration.kind,
             transforms: conditions.transforms.clone().into(),
             numbers: numbers.into(),
+            among: among.into(),
             questions: questions.into(),
             absent,
             program: Program::of(&bytes, kept)?,
@@ -183,6 +186,21 @@ impl BufferProgram {
     }
 
     fn judge_numbers(&self, transaction: &dyn Transaction, direction: Direction) -> Judgement {
+        if !self.among.is_empty() {
+            let number = |index| transaction.number(self.buffer, direction, index);
+            let len = (0..MAX_RUNS).take_while(|index| number(*index).is_some()).count();
+            let whole = transaction.state_ref().inspected[direction.index()] == Progress::Complete;
+            let is_settled = |among: &&NumberAmong| whole || !among.needs_all();
+            if !self.among.iter().filter(is_settled).all(|among| among.holds(len, number)) {
+                return Judgement::NoMatch;
+            }
+            if !self.among.iter().all(|among| is_settled(&among)) {
+                return Judgement::NeedMore;
+            }
+            if self.numbers.is_empty() && self.absent.is_none() {
+                return Judgement::Match;
+            }
+        }
         let numbers = (0..MAX_RUNS).map_while(|i| transaction.number(self.buffer, direction, i));
         for (index, number) in numbers.enumerate() {
             if self.absent == Some(false) && index == 0 {

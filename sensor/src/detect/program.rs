@@ -396,7 +396,10 @@ impl Program {
                     then: Self::of(conditions, kept)?,
                 }),
                 // Asked of a buffer, not of its bytes: see `buffer`.
-                BufferCondition::Number(_) | BufferCondition::Ask(_) | BufferCondition::Absent { .. } => {
+                BufferCondition::Number(_)
+                | BufferCondition::NumberAmong(_)
+                | BufferCondition::Ask(_)
+                | BufferCondition::Absent { .. } => {
                     return Err(ProgramError::NotAboutBytes);
                 }
             })

@@ -13,6 +13,7 @@
 //! A parser takes the bytes of both directions in order, cut anywhere, and tells an [`Observer`] what it made of them. It knows
 //! nothing of rules, flows or outputs; it never panics, and what it keeps per flow is bounded.
 
+mod ber;
 mod cursor;
 pub mod dcerpc;
 pub mod dns;
@@ -20,6 +21,7 @@ pub mod file;
 mod flow;
 mod framing;
 pub mod http;
+pub mod ldap;
 mod line;
 pub mod mime;
 pub mod quic;

@@ -4,6 +4,7 @@ use super::Parser;
 use super::dcerpc::{self, DcerpcDatagramParser, DcerpcParser};
 use super::dns::{self, DnsParser};
 use super::http::{self, HttpConfig, HttpParser};
+use super::ldap::{self, LdapParser};
 use super::quic::{self, QuicParser};
 use super::sip::{self, SipParser};
 use super::smtp::{self, SmtpParser};
@@ -122,6 +123,20 @@ static ENTRIES: &[Entry] = &[
         ports: &[],
         probe: smtp::probe,
         parser: || Box::new(SmtpParser::new()),
+    },
+    Entry {
+        protocol: Protocol::Ldap,
+        transport: Transport::Stream,
+        ports: &[],
+        probe: ldap::probe,
+        parser: || Box::new(LdapParser::new(ldap::Transport::Stream)),
+    },
+    Entry {
+        protocol: Protocol::Ldap,
+        transport: Transport::Datagram,
+        ports: &[],
+        probe: ldap::probe,
+        parser: || Box::new(LdapParser::new(ldap::Transport::Datagram)),
     },
     Entry {
         protocol: Protocol::Mdns,

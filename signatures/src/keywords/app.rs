@@ -7,8 +7,8 @@ use crate::app::{Protocol, Protocols};
 use crate::buffers::{Buffer, Side};
 use crate::check::Checker;
 use crate::error::{RuleError, RuleErrorKind as Kind};
-use crate::model::{AppCondition, BufferCondition, HeaderProto, NumberTest, ProtocolMode};
-use crate::syntax::RuleOption;
+use crate::model::{AppCondition, BufferCondition, HeaderProto, NumberAmong, NumberTest, ProtocolMode, Which};
+use crate::syntax::{RuleOption, Text};
 use crate::variables::nearest;
 
 pub(super) const KEYWORDS: &[Keyword] = &[
@@ -138,22 +138,80 @@ pub(crate) fn integer(
         return Ok(());
     }
     let value = text(option);
+    if values::is_list(buffer)
+        && let Some(condition) = among(name, buffer, value)?
+    {
+        checker.beside(buffer, BufferCondition::NumberAmong(condition), option.name.span());
+        return Ok(());
+    }
+    match value_test(name, buffer, value)? {
+        Some(test) => checker.beside(buffer, BufferCondition::Number(test), option.name.span()),
+        None => checker.skip(format!("{name} with a bit mask"), option.name.span()),
+    }
+    Ok(())
+}
+
+/// A test by number or by name.
+fn value_test(name: &'static str, buffer: Buffer, value: Text<'_>) -> Result<Option<NumberTest>, RuleError> {
     let (negated, word) = match value.strip(b"!") {
         Some(rest) => (true, rest.trim()),
         None => (false, value.trim()),
     };
     let named = values::names(buffer).iter().find(|(known, _)| known.as_bytes().eq_ignore_ascii_case(word.bytes));
-    let test = match named {
+    Ok(match named {
         Some(&(_, n)) if negated && n > 0 => Some(NumberTest { ranges: vec![0..=n - 1, n + 1..=u64::MAX] }),
         Some(_) if negated => Some(NumberTest { ranges: vec![1..=u64::MAX] }),
         Some(&(_, n)) => Some(NumberTest { ranges: vec![n..=n] }),
         None => number::test(name, value, values::widest(buffer))?,
-    };
-    match test {
-        Some(test) => checker.beside(buffer, BufferCondition::Number(test), option.name.span()),
-        None => checker.skip(format!("{name} with a bit mask"), option.name.span()),
+    })
+}
+
+/// `test[,which[,slice]]` and `count test[,slice]`; None if it says nothing of which.
+fn among(name: &'static str, buffer: Buffer, value: Text<'_>) -> Result<Option<NumberAmong>, RuleError> {
+    let mut parts = value.split(b',');
+    let first = parts.next().unwrap_or(value).trim();
+    let (second, third) = (parts.next(), parts.next());
+    let expected = "any, all, all_or_absent, or_absent, nb and a test, oob_or and a place, or a place such as 0 or -1";
+    if let Some(more) = parts.next() {
+        return Err(invalid(name, more, "no more than a test, which of them, and a slice"));
     }
-    Ok(())
+    let times = |text: Text<'_>| {
+        number::test(name, text, u64::from(u32::MAX))?.ok_or_else(|| invalid(name, text, "a test with no bit mask"))
+    };
+    if let Some(rest) = first.strip(b"count") {
+        if let Some(more) = third {
+            return Err(invalid(name, more, "no more than a count and a slice"));
+        }
+        let slice = second.map(|text| slice(name, text)).transpose()?;
+        let test = NumberTest { ranges: vec![0..=u64::MAX] };
+        return Ok(Some(NumberAmong { test, which: Which::Times(times(rest.trim())?), slice }));
+    }
+    let Some(which) = second.map(|text| text.trim()) else { return Ok(None) };
+    let place = |text: Text<'_>| number::signed(name, text, i64::from(i32::MIN), i64::from(i32::MAX));
+    let which = match which.bytes {
+        b"any" => Which::Any,
+        b"all" => Which::All,
+        b"all_or_absent" => Which::AllOrAbsent,
+        b"or_absent" => Which::OrAbsent,
+        [b'n', b'b', ..] => Which::Times(times(which.from(2).trim())?),
+        [b'o', b'o', b'b', b'_', b'o', b'r', ..] => Which::At { index: place(which.from(6))?, or_outside: true },
+        [b'-' | b'0'..=b'9', ..] => Which::At { index: place(which)?, or_outside: false },
+        _ => return Err(invalid(name, which, expected)),
+    };
+    let Some(test) = value_test(name, buffer, first)? else {
+        return Err(invalid(name, first, "a test with no bit mask, where some of several are picked"));
+    };
+    let slice = third.map(|text| slice(name, text)).transpose()?;
+    Ok(Some(NumberAmong { test, which, slice }))
+}
+
+/// `from:to`.
+fn slice(name: &'static str, text: Text<'_>) -> Result<(i64, i64), RuleError> {
+    let place = |text: Text<'_>| number::signed(name, text.trim(), i64::from(i32::MIN), i64::from(i32::MAX));
+    match text.split_once(b':') {
+        Some((from, to)) => Ok((place(from)?, place(to)?)),
+        None => Err(invalid(name, text, "two places with a colon between them, as in 1:-1")),
+    }
 }
 
 /// What a rule looks at and the protocol that its header names must go together; without a name in the header the buffers
@@ -246,6 +304,44 @@ mod tests {
         }
         assert!(matches!(bad("dns.rcode:none;").0, Kind::Invalid { .. }));
         assert!(matches!(bad("urilen:5,both;"), (Kind::Invalid { .. }, at) if at == "both"));
+    }
+
+    #[test]
+    fn some_of_several_integers() {
+        let among = |text: &str| {
+            let value = Text::new(text.as_bytes(), 0);
+            super::among("k", Buffer::LdapResponsesOperation, value).unwrap_or_else(|e| panic!("{text}: {e}"))
+        };
+        let holds = |text: &str, numbers: &[u64]| {
+            among(text).unwrap_or_else(|| panic!("{text}")).holds(numbers.len(), |at| numbers.get(at).copied())
+        };
+        assert_eq!(among("search_result_done"), None);
+        for (text, numbers, expected) in [
+            ("5,any", &[4, 5][..], true),
+            ("5,all", &[4, 5], false),
+            ("5,all", &[], false),
+            ("5,all_or_absent", &[], true),
+            ("5,or_absent", &[], true),
+            ("5,or_absent", &[4], false),
+            ("search_result_done,1", &[4, 5], true),
+            ("search_result_done,0", &[4, 5], false),
+            ("!4,-1", &[4, 5], true),
+            ("5,-3", &[4, 5], false),
+            ("5,oob_or 2", &[4, 5], true),
+            ("4,nb>1", &[4, 5, 4], true),
+            ("4,nb 1", &[4, 5, 4], false),
+            ("4,all,0:-1", &[4, 4, 5], true),
+            ("4,any,2:3", &[4, 4, 5], false),
+            ("4,any,2:9", &[4, 4, 4], false),
+            ("count >2", &[4, 5, 4], true),
+            ("count >2,1:3", &[4, 5, 4], false),
+        ] {
+            assert_eq!(holds(text, numbers), expected, "{text} of {numbers:?}");
+        }
+        assert!(checked("ldap.responses.operation:search_result_done,-1;").is_ok());
+        assert!(matches!(bad("ldap.responses.operation:5,most;"), (Kind::Invalid { .. }, at) if at == "most"));
+        assert!(matches!(bad("ldap.responses.operation:5,any,1;").0, Kind::Invalid { .. }));
+        assert!(matches!(bad("ldap.request.operation:5,1;").0, Kind::Invalid { .. }));
     }
 
     #[test]

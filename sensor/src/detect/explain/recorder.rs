@@ -118,7 +118,13 @@ pub(super) struct Telling<'a> {
 
 /// Whether a condition is about the buffer as a whole, and not about its bytes.
 pub(super) fn is_about_buffer(condition: &&BufferCondition) -> bool {
-    matches!(condition, BufferCondition::Number(_) | BufferCondition::Ask(_) | BufferCondition::Absent { .. })
+    matches!(
+        condition,
+        BufferCondition::Number(_)
+            | BufferCondition::NumberAmong(_)
+            | BufferCondition::Ask(_)
+            | BufferCondition::Absent { .. }
+    )
 }
 
 impl<'a> Telling<'a> {

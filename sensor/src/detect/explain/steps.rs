@@ -116,6 +116,11 @@ impl Explainer {
                     let found = if all.is_empty() { format!("there is no {name}") } else { all.join(", ") };
                     Step::new(told, numbers.iter().any(|n| test.holds(*n)), found)
                 }
+                BufferCondition::NumberAmong(among) => {
+                    let all: Vec<String> = numbers.iter().map(ToString::to_string).collect();
+                    let found = if all.is_empty() { format!("there is no {name}") } else { all.join(", ") };
+                    Step::new(told, among.holds(numbers.len(), |at| numbers.get(at).copied()), found)
+                }
                 BufferCondition::Ask(question) => {
                     let yes = transaction.answer(question, side);
                     Step::new(

@@ -5,8 +5,8 @@ use sekisho_signatures::app::Protocols;
 use sekisho_signatures::kept::SetCommand;
 use sekisho_signatures::model::{
     BufferCondition, ByteExtract, ByteJump, ByteMath, ByteTest, Comparison, Content, FlagsMode, FlagsTest, Flowbits,
-    IsDataAt, MathOperator, NumberFormat, NumberTest, PacketCondition, Pcre, ProtocolMode, Signature, Threshold,
-    ThresholdKind, TrackBy, Value,
+    IsDataAt, MathOperator, NumberAmong, NumberFormat, NumberTest, PacketCondition, Pcre, ProtocolMode, Signature,
+    Threshold, ThresholdKind, TrackBy, Value, Which,
 };
 use sekisho_signatures::syntax::{Group, parse};
 use std::fmt::Write;
@@ -120,6 +120,7 @@ pub(super) fn buffer(condition: &BufferCondition, names: &[Box<str>]) -> String 
         BufferCondition::IsDataAt(d) => is_data_at(d, names),
         BufferCondition::Size(test) => format!("bsize:{}", number(test)),
         BufferCondition::Number(test) => number(test),
+        BufferCondition::NumberAmong(among) => number_among(among),
         BufferCondition::Ask(question) => question.to_string(),
         BufferCondition::Absent { or_else: false } => "absent".to_owned(),
         BufferCondition::Absent { or_else: true } => "absent:or_else".to_owned(),
@@ -141,6 +142,26 @@ pub(super) fn buffer(condition: &BufferCondition, names: &[Box<str>]) -> String 
             format!("base64_decode; base64_data; {}", inner.join("; "))
         }
     }
+}
+
+fn number_among(among: &NumberAmong) -> String {
+    let mut out = number(&among.test);
+    match &among.which {
+        Which::Any => out.push_str(",any"),
+        Which::All => out.push_str(",all"),
+        Which::AllOrAbsent => out.push_str(",all_or_absent"),
+        Which::OrAbsent => out.push_str(",or_absent"),
+        Which::Times(times) => {
+            let _ = write!(out, ",nb {}", number(times));
+        }
+        Which::At { index, or_outside } => {
+            let _ = write!(out, ",{}{index}", if *or_outside { "oob_or " } else { "" });
+        }
+    }
+    if let Some((from, to)) = among.slice {
+        let _ = write!(out, ",{from}:{to}");
+    }
+    out
 }
 
 fn content(c: &Content, names: &[Box<str>]) -> String {
