@@ -67,6 +67,8 @@ pub enum Source {
     Rule,
     /// A transaction, from this progress on.
     Transaction(Progress),
+    /// A frame: a part of a protocol's message as it comes, whatever the transaction.
+    Frame,
 }
 
 /// What the table says of a buffer.
@@ -96,6 +98,9 @@ macro_rules! source {
     };
     (Rule) => {
         Source::Rule
+    };
+    (Frame) => {
+        Source::Frame
     };
     ($progress:ident) => {
         Source::Transaction(Progress::$progress)
@@ -288,6 +293,38 @@ buffers! {
     ModbusData: "modbus.data", &[], &[], Protocols::MODBUS, Both, Bytes, Complete, "the data.";
     TftpFile: "tftp.file", &[], &[], Protocols::TFTP, ToServer, Bytes, Complete, "the file's name.";
     TftpMode: "tftp.mode", &[], &[], Protocols::TFTP, ToServer, Bytes, Complete, "the mode.";
+    SipFramePdu: "sip.pdu", &[], &[], Protocols::SIP, Both, Bytes, Frame, "frame: a message.";
+    SipFrameRequestLine: "sip.request.line", &[], &[], Protocols::SIP, Both, Bytes, Frame, "frame: the first line of a request.";
+    SipFrameRequestHeaders: "sip.request.headers", &[], &[], Protocols::SIP, Both, Bytes, Frame, "frame: the headers of a request.";
+    SipFrameRequestBody: "sip.request.body", &[], &[], Protocols::SIP, Both, Bytes, Frame, "frame: the body of a request.";
+    SipFrameResponseLine: "sip.response.line", &[], &[], Protocols::SIP, Both, Bytes, Frame, "frame: the first line of a response.";
+    SipFrameResponseHeaders: "sip.response.headers", &[], &[], Protocols::SIP, Both, Bytes, Frame, "frame: the headers of a response.";
+    SipFrameResponseBody: "sip.response.body", &[], &[], Protocols::SIP, Both, Bytes, Frame, "frame: the body of a response.";
+    SmbFrameNbssPdu: "smb.nbss.pdu", &[], &[], Protocols::SMB, Both, Bytes, Frame, "frame: a NetBIOS session message.";
+    SmbFrameNbssHdr: "smb.nbss.hdr", &[], &[], Protocols::SMB, Both, Bytes, Frame, "frame: the header of a NetBIOS session message.";
+    SmbFrameNbssData: "smb.nbss.data", &[], &[], Protocols::SMB, Both, Bytes, Frame, "frame: the data of a NetBIOS session message.";
+    SmbFrameSmb1Pdu: "smb.smb1.pdu", &[], &[], Protocols::SMB, Both, Bytes, Frame, "frame: an SMB 1 message.";
+    SmbFrameSmb1Hdr: "smb.smb1.hdr", &[], &[], Protocols::SMB, Both, Bytes, Frame, "frame: the header of an SMB 1 message.";
+    SmbFrameSmb1Data: "smb.smb1.data", &[], &[], Protocols::SMB, Both, Bytes, Frame, "frame: what follows the header of an SMB 1 message.";
+    SmbFrameSmb2Pdu: "smb.smb2.pdu", &[], &[], Protocols::SMB, Both, Bytes, Frame, "frame: an SMB 2 message.";
+    SmbFrameSmb2Hdr: "smb.smb2.hdr", &[], &[], Protocols::SMB, Both, Bytes, Frame, "frame: the header of an SMB 2 message.";
+    SmbFrameSmb2Data: "smb.smb2.data", &[], &[], Protocols::SMB, Both, Bytes, Frame, "frame: what follows the header of an SMB 2 message.";
+    SmbFrameSmb3Pdu: "smb.smb3.pdu", &[], &[], Protocols::SMB, Both, Bytes, Frame, "frame: an encrypted SMB 3 message.";
+    SmbFrameSmb3Hdr: "smb.smb3.hdr", &[], &[], Protocols::SMB, Both, Bytes, Frame, "frame: the header of an encrypted SMB 3 message.";
+    SmbFrameSmb3Data: "smb.smb3.data", &[], &[], Protocols::SMB, Both, Bytes, Frame, "frame: the data of an encrypted SMB 3 message.";
+    SmtpFrameCommandLine: "smtp.command_line", &[], &[], Protocols::SMTP, Both, Bytes, Frame, "frame: a command.";
+    SmtpFrameResponseLine: "smtp.response_line", &[], &[], Protocols::SMTP, Both, Bytes, Frame, "frame: a line of a reply.";
+    SmtpFrameData: "smtp.data", &[], &[], Protocols::SMTP, Both, Bytes, Frame, "frame: the data of a mail.";
+    SmtpFrameEmail: "smtp.email", &[], &[], Protocols::SMTP, Both, Bytes, Frame, "frame: a mail, decoded.";
+    Http2FramePdu: "http2.pdu", &[], &[], Protocols::HTTP2, Both, Bytes, Frame, "frame: a frame of HTTP/2.";
+    Http2FrameHdr: "http2.hdr", &[], &[], Protocols::HTTP2, Both, Bytes, Frame, "frame: the header of a frame of HTTP/2.";
+    Http2FrameData: "http2.data", &[], &[], Protocols::HTTP2, Both, Bytes, Frame, "frame: what follows the header of a frame of HTTP/2.";
+    WebsocketFramePdu: "websocket.pdu", &[], &[], Protocols::WEBSOCKET, Both, Bytes, Frame, "frame: a message.";
+    WebsocketFrameHeader: "websocket.header", &[], &[], Protocols::WEBSOCKET, Both, Bytes, Frame, "frame: the header of a message.";
+    WebsocketFrameData: "websocket.data", &[], &[], Protocols::WEBSOCKET, Both, Bytes, Frame, "frame: the payload of a message.";
+    MqttFramePdu: "mqtt.pdu", &[], &[], Protocols::MQTT, Both, Bytes, Frame, "frame: a control packet.";
+    MqttFrameHeader: "mqtt.header", &[], &[], Protocols::MQTT, Both, Bytes, Frame, "frame: the fixed header of a control packet.";
+    MqttFrameData: "mqtt.data", &[], &[], Protocols::MQTT, Both, Bytes, Frame, "frame: what follows the fixed header of a control packet.";
     TcpHdr: "tcp.hdr", &[], &[], Protocols::NONE, Both, Bytes, Packet, "the TCP header, options included.";
     UdpHdr: "udp.hdr", &[], &[], Protocols::NONE, Both, Bytes, Packet, "the UDP header.";
     Ipv4Hdr: "ipv4.hdr", &[], &[], Protocols::NONE, Both, Bytes, Packet, "the IPv4 header, options included.";
@@ -325,7 +362,9 @@ impl Buffer {
     #[must_use]
     pub fn is_built(self) -> bool {
         match self.declaration().source {
-            Source::Transaction(_) => self.declaration().protocols.intersects(BUILT) && !NOT_BUILT.contains(&self),
+            Source::Transaction(_) | Source::Frame => {
+                self.declaration().protocols.intersects(BUILT) && !NOT_BUILT.contains(&self)
+            }
             Source::Packet | Source::Rule => !NOT_BUILT.contains(&self),
         }
     }
@@ -340,7 +379,29 @@ impl Buffer {
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         let named = |b: &&Self| b.name() == name || b.declaration().aliases.contains(&name);
-        Self::ALL.iter().find(named).copied()
+        Self::ALL.iter().filter(|b| !b.is_frame()).find(named).copied()
+    }
+
+    /// It is a frame, which rules choose by `frame`.
+    #[must_use]
+    pub fn is_frame(self) -> bool {
+        self.declaration().source == Source::Frame
+    }
+
+    /// The frame of a protocol, by its name without the protocol's.
+    #[must_use]
+    pub fn frame(protocols: Protocols, name: &str) -> Option<Self> {
+        let of = |b: &&Self| b.is_frame() && b.declaration().protocols.intersects(protocols);
+        Self::ALL.iter().filter(of).find(|b| b.frame_name() == Some(name)).copied()
+    }
+
+    /// A frame's name without the protocol's.
+    #[must_use]
+    pub fn frame_name(self) -> Option<&'static str> {
+        if !self.is_frame() {
+            return None;
+        }
+        self.name().split_once('.').map(|(_, name)| name)
     }
 }
 
@@ -355,8 +416,13 @@ mod tests {
             let declaration = buffer.declaration();
             assert_eq!(*buffer as usize, i);
             assert!(declaration.doc.ends_with('.'), "{}", declaration.name);
-            assert_eq!(Buffer::from_name(declaration.name), Some(*buffer));
-            let of_transaction = matches!(declaration.source, Source::Transaction(_));
+            if buffer.is_frame() {
+                let name = buffer.frame_name().unwrap();
+                assert_eq!(Buffer::frame(declaration.protocols, name), Some(*buffer));
+            } else {
+                assert_eq!(Buffer::from_name(declaration.name), Some(*buffer));
+            }
+            let of_transaction = matches!(declaration.source, Source::Transaction(_) | Source::Frame);
             assert_eq!(of_transaction, !declaration.protocols.is_empty(), "{}", declaration.name);
         }
     }

@@ -104,14 +104,19 @@ impl<'a> Choice<'a> {
 /// Chooses for one signature: of the raw payload's contents, or of the transactions' if it looks at these.
 #[must_use]
 pub fn choose(signature: &Signature) -> Option<FastPattern> {
-    let transactions = signature.inspects_transactions();
+    let (transactions, frames) = (signature.inspects_transactions(), signature.inspects_frames());
     let mut choices: Vec<Choice<'_>> = vec![];
     if !transactions {
         choices.extend(Choice::all(&signature.payload, None, false));
     }
     for (i, buffer) in signature.buffers.iter().enumerate() {
         let optional = matches!(buffer.conditions.first(), Some(BufferCondition::Absent { .. }));
-        if !optional && matches!(buffer.buffer.declaration().source, Source::Transaction(_)) {
+        let guards = match buffer.buffer.declaration().source {
+            Source::Transaction(_) => !frames,
+            Source::Frame => true,
+            Source::Packet | Source::Rule => false,
+        };
+        if !optional && guards {
             let body = buffer.buffer.declaration().kind == Kind::Grows;
             choices.extend(Choice::all(&buffer.conditions, Some(i), body));
         }

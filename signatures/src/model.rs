@@ -909,10 +909,16 @@ impl Signature {
         self.flowbits.shrink_to_fit();
     }
 
+    /// Some condition is about a frame: the rule is judged on frames as they come.
+    #[must_use]
+    pub fn inspects_frames(&self) -> bool {
+        self.buffers.iter().any(|b| b.buffer.is_frame())
+    }
+
     /// Some condition is about a transaction of an application protocol: the rule is judged on these, not on packets.
     #[must_use]
     pub fn inspects_transactions(&self) -> bool {
-        self.buffers.iter().any(|b| matches!(b.buffer.declaration().source, Source::Transaction(_)))
+        self.buffers.iter().any(|b| matches!(b.buffer.declaration().source, Source::Transaction(_) | Source::Frame))
             || self.app_conditions.iter().any(|c| matches!(c, AppCondition::Event { .. }))
     }
 }

@@ -43,6 +43,10 @@ pub(super) struct AppEngine {
     pub(super) unguarded: Vec<(Progress, u32)>,
     /// Rules that ask for an event.
     pub(super) events: Box<[u32]>,
+    /// The literals of frames.
+    pub(super) frames: Vec<BufferSet>,
+    /// Rules without a literal in the frame that they look at first.
+    pub(super) unguarded_frames: Vec<(Buffer, u32)>,
 }
 
 /// A buffer, and what is done to it before it is searched.
@@ -61,6 +65,8 @@ pub(super) struct AppPlan {
     sets: Vec<SetPlan>,
     unguarded: Vec<(Progress, u32)>,
     events: Box<[u32]>,
+    frames: Vec<SetPlan>,
+    unguarded_frames: Vec<(Buffer, u32)>,
 }
 
 /// A buffer's set, its literals still to be compiled.
@@ -76,7 +82,8 @@ impl AppPlan {
     /// For the rules of `group`; what it wants compiled is added to `plan`.
     pub(super) fn new(ruleset: &Ruleset, rules: &[Option<Rule>], group: &AppGroup, plan: &mut Plan) -> Self {
         let mut sets: Vec<(Key, Collecting)> = vec![];
-        let (mut unguarded, mut events) = (vec![], vec![]);
+        let mut frames: Vec<(Key, Collecting)> = vec![];
+        let (mut unguarded, mut events, mut unguarded_frames) = (vec![], vec![], vec![]);
         for &i in &group.rules {
             let Some(rule) = &rules[i as usize] else { continue };
             let signature = &ruleset.signatures[i as usize];
@@ -91,11 +98,17 @@ impl AppPlan {
             if guard.is_none() && signature.header.transactional && pattern.is_some() {
                 continue;
             }
+            let frame = signature.buffers.iter().find(|b| b.buffer.is_frame());
             let Some((pattern, buffer)) = guard else {
+                if let Some(frame) = frame {
+                    unguarded_frames.push((frame.buffer, i));
+                    continue;
+                }
                 unguarded.push((rule.progress_in(group.to_server), i));
                 continue;
             };
             let same = |((b, t), _): &(Key, Collecting)| *b == buffer.buffer && **t == *buffer.transforms;
+            let sets = if frame.is_some() { &mut frames } else { &mut sets };
             let at = sets.iter().position(same).unwrap_or_else(|| {
                 sets.push(((buffer.buffer, buffer.transforms.clone().into()), Collecting::default()));
                 sets.len() - 1
@@ -113,7 +126,8 @@ impl AppPlan {
         }
         unguarded.sort_unstable();
         let sets = sets.into_iter().map(|(key, set)| set.plan(key, plan)).collect();
-        Self { sets, unguarded, events: events.into() }
+        let frames = frames.into_iter().map(|(key, set)| set.plan(key, plan)).collect();
+        Self { sets, unguarded, events: events.into(), frames, unguarded_frames }
     }
 
     /// With its literals, compiled.
@@ -122,14 +136,26 @@ impl AppPlan {
     /// They are not there.
     pub(super) fn build(self, sets: &Sets) -> Result<AppEngine, HyperscanError> {
         let own = self.sets.into_iter().map(|set| set.build(sets)).collect::<Result<_, _>>()?;
-        Ok(AppEngine { sets: own, unguarded: self.unguarded, events: self.events })
+        let frames = self.frames.into_iter().map(|set| set.build(sets)).collect::<Result<_, _>>()?;
+        Ok(AppEngine {
+            sets: own,
+            unguarded: self.unguarded,
+            events: self.events,
+            frames,
+            unguarded_frames: self.unguarded_frames,
+        })
     }
 }
 
 impl AppEngine {
     /// Nothing is asked of these transactions.
     pub(super) fn is_empty(&self) -> bool {
-        self.sets.is_empty() && self.unguarded.is_empty() && self.events.is_empty()
+        self.sets.is_empty() && self.unguarded.is_empty() && self.events.is_empty() && !self.looks_at_frames()
+    }
+
+    /// Some rule looks at frames.
+    pub(super) fn looks_at_frames(&self) -> bool {
+        !self.frames.is_empty() || !self.unguarded_frames.is_empty()
     }
 }
 
@@ -153,7 +179,7 @@ impl SetPlan {
         let declaration = self.buffer.declaration();
         let progress = match declaration.source {
             Source::Transaction(progress) => progress,
-            Source::Packet | Source::Rule => Progress::Complete,
+            Source::Packet | Source::Rule | Source::Frame => Progress::Complete,
         };
         Ok(BufferSet {
             buffer: self.buffer,

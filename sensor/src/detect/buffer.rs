@@ -49,6 +49,7 @@ impl BufferProgram {
         let declaration = conditions.buffer.declaration();
         let (progress, of_packet) = match declaration.source {
             Source::Transaction(progress) => (progress, false),
+            Source::Frame => (Progress::Start, false),
             Source::Packet => (Progress::Start, true),
             Source::Rule => return Err(ProgramError::NotAboutBytes),
         };

@@ -16,9 +16,11 @@ use super::state::FlowDetect;
 use super::trace::Tracer;
 use crate::packet::Direction;
 use crate::protocols::file::FileRecord;
+use crate::protocols::file::FileTracker;
 use crate::protocols::{Observer, Part, Record, Transaction, TransactionState};
-use sekisho_signatures::app::Protocol;
+use sekisho_signatures::app::{Protocol, Protocols};
 use sekisho_signatures::buffers::{Buffer, Kind, Progress};
+use sekisho_signatures::question::Question;
 use sekisho_signatures::transform::apply_all;
 use std::sync::Arc;
 
@@ -109,6 +111,30 @@ impl<T: Tracer> Observer for Judge<'_, '_, T> {
         });
     }
 
+    fn frame(
+        &mut self,
+        transaction: Option<&mut dyn Transaction>,
+        direction: Direction,
+        name: &'static str,
+        bytes: &[u8],
+    ) {
+        let app = self.cx.engine.app(self.protocol, direction);
+        if self.flow.passed || !app.is_some_and(AppEngine::looks_at_frames) {
+            return;
+        }
+        let Some(buffer) = Buffer::frame(Protocols::of(&[self.protocol]), name) else { return };
+        self.facing(direction, |detector, cx, flow, protocol| match transaction {
+            Some(transaction) => {
+                let mut framed = Framed { transaction, buffer, bytes };
+                detector.frame(cx, flow, protocol, &mut framed);
+            }
+            None => {
+                let mut stand_in = NoTransaction(TransactionState::default());
+                detector.frame(cx, flow, protocol, &mut Framed { transaction: &mut stand_in, buffer, bytes });
+            }
+        });
+    }
+
     fn file(&mut self, transaction: &mut dyn Transaction, direction: Direction, index: usize) {
         self.detector.log_file(self.protocol, transaction, direction, index);
     }
@@ -117,6 +143,52 @@ impl<T: Tracer> Observer for Judge<'_, '_, T> {
         if !self.flow.quiet {
             self.detector.log(self.protocol, transaction, direction);
         }
+    }
+}
+
+/// A transaction with the frame of it that is at hand.
+struct Framed<'a> {
+    transaction: &'a mut dyn Transaction,
+    buffer: Buffer,
+    bytes: &'a [u8],
+}
+
+impl Transaction for Framed<'_> {
+    fn state(&mut self) -> &mut TransactionState {
+        self.transaction.state()
+    }
+    fn state_ref(&self) -> &TransactionState {
+        self.transaction.state_ref()
+    }
+    fn bytes<'a>(
+        &'a self,
+        buffer: Buffer,
+        direction: Direction,
+        index: usize,
+        scratch: &'a mut Vec<u8>,
+    ) -> Option<Part<'a>> {
+        if buffer == self.buffer {
+            return (index == 0).then_some(Part::whole(self.bytes));
+        }
+        self.transaction.bytes(buffer, direction, index, scratch)
+    }
+    fn number(&self, buffer: Buffer, direction: Direction, index: usize) -> Option<u64> {
+        self.transaction.number(buffer, direction, index)
+    }
+    fn answer(&self, question: &Question, direction: Direction) -> bool {
+        self.transaction.answer(question, direction)
+    }
+    fn is_little_endian(&self, direction: Direction) -> bool {
+        self.transaction.is_little_endian(direction)
+    }
+    fn tracker(&self, direction: Direction, index: usize) -> Option<&FileTracker> {
+        self.transaction.tracker(direction, index)
+    }
+    fn tracker_mut(&mut self, direction: Direction, index: usize) -> Option<&mut FileTracker> {
+        self.transaction.tracker_mut(direction, index)
+    }
+    fn record(&self, direction: Direction, alert: bool) -> Option<Box<dyn Record>> {
+        self.transaction.record(direction, alert)
     }
 }
 
@@ -182,6 +254,40 @@ impl<T: Tracer> Detector<T> {
             if !transaction.state_ref().matched[i].contains(&cx.engine.key(index).number) {
                 self.judge_transaction(cx, flow, transaction, index, progress);
             }
+            if flow.passed {
+                break;
+            }
+        }
+        self.app_candidates = candidates;
+    }
+
+    /// A frame came, in the direction of `cx`: a rule that looks at it is judged there and then, and may match on each.
+    fn frame(&mut self, cx: &PacketContext<'_>, flow: &mut FlowDetect, protocol: Protocol, framed: &mut Framed<'_>) {
+        let Some(direction) = cx.direction else { return };
+        let Some(app) = cx.engine.app(protocol, direction) else { return };
+        let mut candidates = std::mem::take(&mut self.app_candidates);
+        candidates.clear();
+        let unguarded = app.unguarded_frames.iter().filter(|(buffer, _)| *buffer == framed.buffer);
+        candidates.extend(unguarded.map(|(_, rule)| *rule));
+        for set in app.frames.iter().filter(|set| set.buffer == framed.buffer) {
+            self.search(set, framed, direction, &mut candidates);
+        }
+        candidates.sort_unstable();
+        candidates.dedup();
+        for &index in &candidates {
+            let Some(rule) = cx.engine.rule(index) else { continue };
+            self.counters.candidates += 1;
+            let Some(judging) = self.costs.begin(index) else {
+                self.counters.paused += 1;
+                continue;
+            };
+            if rule.admits(cx, &cx.engine.addresses)
+                && rule.state_holds(cx, Some(flow), Some(framed.state_ref()))
+                && self.judge_buffers(rule, cx, flow, framed, direction) == Judgement::Match
+            {
+                self.matched(rule, index, cx, Some(flow), Found::Transaction(framed), cx.reversed);
+            }
+            self.costs.end(index, judging);
             if flow.passed {
                 break;
             }

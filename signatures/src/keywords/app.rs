@@ -24,6 +24,12 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         event,
         "`app-layer-event:PROTOCOL.NAME`: something was odd about the protocol, `http.request_field_too_long` for instance.",
     ),
+    Keyword::new(
+        "frame",
+        PLAIN,
+        frame,
+        "`frame:[PROTOCOL.]NAME`: a part of a protocol's message, as it comes; what follows looks at it.",
+    ),
     Keyword::new("uricontent", PATTERN, uricontent, "`uricontent:[!]\"…\"`: a content in `http.uri`."),
     Keyword::new("urilen", PLAIN, urilen, "`urilen:[op]N[,norm|raw]`: the length of the URI; normalised unless said."),
     Keyword::new(
@@ -88,6 +94,25 @@ fn event(checker: &mut Checker<'_>, keyword: &'static str, option: &RuleOption<'
     let name = name.to_lossy().to_ascii_lowercase().into();
     checker.signature.app_conditions.push(AppCondition::Event { protocols, name });
     Ok(())
+}
+
+fn frame(checker: &mut Checker<'_>, keyword: &'static str, option: &RuleOption<'_>) -> Outcome {
+    let value = text(option).trim();
+    let own = checker.signature.app;
+    let whole = value.to_lossy();
+    let found = Some(own).filter(|own| !own.is_empty()).and_then(|own| Buffer::frame(own, &whole));
+    let found = found.or_else(|| {
+        let (protocol, name) = whole.split_once('.')?;
+        Buffer::frame(Protocols::from_name(protocol.as_bytes())?, name)
+    });
+    match found {
+        Some(buffer) => checker.choose(Some(buffer), buffer.name(), option.name.span()),
+        None => {
+            // Protocols have frames that are not shown yet; one of a name that none has would be no different.
+            checker.skip(format!("{keyword}:{whole}"), option.name.span());
+            checker.choose(None, keyword, option.name.span())
+        }
+    }
 }
 
 fn uricontent(checker: &mut Checker<'_>, name: &'static str, option: &RuleOption<'_>) -> Outcome {

@@ -11,7 +11,7 @@ use crate::transform::Transform;
 /// The keywords of all buffers.
 pub(super) fn keywords() -> &'static [Keyword] {
     let mut all = vec![];
-    for &buffer in Buffer::ALL {
+    for &buffer in Buffer::ALL.iter().filter(|b| !b.is_frame()) {
         let declaration = buffer.declaration();
         let name = declaration.name;
         let (support, value, form) = match declaration.kind {

@@ -26,7 +26,6 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         "app-layer-state",
         "`app-layer-state`: how far a parser is, for Suricata's firewall mode; that mode is none of ours.",
     ),
-    later("frame", "`frame`: a part of a protocol's message."),
     later("filemagic", "`filemagic`: what libmagic says of a file."),
     later("filemd5", "`filemd5`: a file's MD5 is in a list."),
     later("filesha1", "`filesha1`: a file's SHA-1 is in a list."),
