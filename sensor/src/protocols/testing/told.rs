@@ -21,7 +21,7 @@ pub(in crate::protocols) enum Told {
 
 /// All that was told.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(in crate::protocols) struct Log(pub(super) Vec<Told>);
+pub(in crate::protocols) struct Log(pub(in crate::protocols) Vec<Told>);
 
 impl Log {
     /// The names of the events.
