@@ -302,9 +302,10 @@ impl<T: Tracer> Path<T> {
         if let Some(tcp) = packet.tcp().filter(|_| packet.checksum_ok) {
             self.segment(&mut cx, packet, tcp, index, direction);
         } else if packet.tcp().is_some() {
-            // Its receiver throws it away: it is a packet by itself, and no part of the stream.
+            // Its receiver throws it away: it is a packet by itself, and no part of the stream. Rules see it all the same: as likely
+            // as a decoy is a capture on a host that leaves checksums to its NIC.
             cx.established = flow.established();
-            self.detector.payload(&cx, Some(&mut flow.user), false);
+            self.detector.payload(&cx, Some(&mut flow.user), true);
         } else {
             cx.established = flow.established();
             Inspect { detector: &mut self.detector, cx: &mut cx, flow: &mut flow.user }.datagram();
@@ -369,7 +370,7 @@ impl<T: Tracer> Path<T> {
         self.verdict.inspected();
         self.tagged = self.tells_packets && is_host_tagged(engine, packet);
         let cx = self.detector.begin(engine, packet, None);
-        self.detector.payload(&cx, None, packet.checksum_ok || packet.tcp().is_none());
+        self.detector.payload(&cx, None, true);
         if !packet.events.is_empty() || odd_checksum(engine, packet) {
             self.detector.events(&cx, None);
         }

@@ -23,7 +23,7 @@ const RULES: &[&str] = &[
     "pass icmp any any -> any any (itype:>3; icode:0<>9; icmp_id:1; icmp_seq:2; detection_filter:track by_dst, count 3, seconds 9; sid:4;)",
     "alert http any any -> any any (http.uri; dotprefix; content:\"a\"; endswith; bsize:>1; http.method; content:\"GET\"; \
      file_data; pcre:\"/x/\"; pkt_data; content:\"b\"; http_uri; flowbits:isset,a|b; flowbits:noalert; sid:5;)",
-    "alert http any any => any any (http.uri:to_server; content:\"a\"; file.data:to_client; content:\"b\"; flags:S,12; seq:1; ack:2; window:!3; tcp.mss:1-9; metadata:a b, c; target:src_ip; gid:9; priority:2; \
+    "alert tcp any any => any any (http.uri:to_server; content:\"a\"; file.data:to_client; content:\"b\"; flags:S,12; seq:1; ack:2; window:!3; tcp.mss:1-9; metadata:a b, c; target:src_ip; gid:9; priority:2; \
      requires:version >= 8 < 9 | > 99, keyword sid; prefilter; noalert; sid:6;)",
 ];
 

@@ -129,7 +129,7 @@ impl Decoder {
             }
         };
         packet.payload = header.payload;
-        let (mut key, mut data) = (u64::from(header.key) | 4 << 32, header.payload);
+        let (mut key, data) = (u64::from(header.key) | 4 << 32, header.payload);
         let inner = match header.protocol {
             // A pure acknowledgement of PPTP carries nothing.
             ethertype::PPP if data.is_empty() => return,
@@ -138,8 +138,7 @@ impl Decoder {
                 Ok(mirrored) => {
                     self.counters.erspan = self.counters.erspan.wrapping_add(1);
                     key = u64::from(mirrored.session) | 5 << 32;
-                    data = mirrored.frame;
-                    Inner::Mirrored(mirrored.vlan)
+                    Inner::Mirrored { vlan: mirrored.vlan, header: data.len().saturating_sub(mirrored.frame.len()) }
                 }
                 Err(event) => {
                     packet.events.insert(event);

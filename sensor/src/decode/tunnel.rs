@@ -12,15 +12,15 @@ pub(super) enum Inner {
     EtherType(u16),
     /// PPP, from the protocol field or HDLC's bytes on.
     Ppp,
-    /// An Ethernet frame that a switch saw on this VLAN, 0 if on none.
-    Mirrored(u16),
+    /// An Ethernet frame that a switch saw on this VLAN, 0 if on none, behind so many bytes of a header of its own.
+    Mirrored { vlan: u16, header: usize },
 }
 
 impl Inner {
     /// The tags that the tunnel itself tells of: those outside are the carrying network's own.
     fn vlans(self) -> Vlans {
         let mut vlans = Vlans::default();
-        if let (Self::Mirrored(vlan @ 1..), [first, ..]) = (self, &mut vlans.ids) {
+        if let (Self::Mirrored { vlan: vlan @ 1.., .. }, [first, ..]) = (self, &mut vlans.ids) {
             *first = vlan;
             vlans.count = 1;
         }
@@ -99,7 +99,10 @@ impl Decoder {
         let layers = std::mem::take(&mut self.layers);
         match inner {
             Inner::EtherType(ethertype) => self.network(ethertype, &mut packet, data, sink),
-            Inner::Mirrored(_) => self.network(ethertype::TRANSPARENT_BRIDGING, &mut packet, data, sink),
+            Inner::Mirrored { header, .. } => {
+                let frame = data.get(header..).unwrap_or_default();
+                self.network(ethertype::TRANSPARENT_BRIDGING, &mut packet, frame, sink)
+            }
             Inner::Ppp => self.ppp(&mut packet, data, sink),
         };
         self.layers = layers;

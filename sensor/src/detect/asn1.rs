@@ -81,10 +81,10 @@ pub fn walk(asked: &Asn1, mut data: &[u8]) -> Found {
             }
             let first = contents.first().filter(|_| len > 0);
             match (element.primitive, first) {
-                (Some(BIT_STRING), Some(unused)) if asked.bitstring_overflow => {
-                    if u64::from(*unused) > (len - 1).saturating_mul(8) {
-                        return Found::Yes;
-                    }
+                (Some(BIT_STRING), Some(unused))
+                    if asked.bitstring_overflow && u64::from(*unused) > (len - 1).saturating_mul(8) =>
+                {
+                    return Found::Yes;
                 }
                 // The two top bits say that digits follow (X.690 §8.5.6).
                 (Some(REAL), Some(form)) if asked.double_overflow && form & 0xc0 == 0 && len > DOUBLE_BYTES => {

@@ -53,7 +53,7 @@ impl<T: Tracer> Detector<T> {
                 same.iter().for_each(|&c| self.tracer.candidate(cx, flow.as_deref(), c, stretch));
             }
             self.costs.end(index, judging);
-            self.keep_entropies(flow.as_deref_mut());
+            self.keep_entropies(flow.as_deref_mut(), true);
             if flow.as_deref().is_some_and(|f| f.passed) || self.ruling.pass {
                 return;
             }
@@ -321,12 +321,17 @@ impl<T: Tracer> Detector<T> {
         self.ruling.bypass |= rule.kept.bypass;
     }
 
-    /// What was measured is kept on the flow, whatever came of the rule that asked.
+    /// What was measured is kept on the flow also where the rule that asked did not match; of a transaction, which may be judged
+    /// several times, only if nothing else is (`replace`: false).
     #[inline]
-    pub(super) fn keep_entropies(&mut self, flow: Option<&mut FlowDetect>) {
+    pub(super) fn keep_entropies(&mut self, flow: Option<&mut FlowDetect>, replace: bool) {
         if let Some(flow) = flow.filter(|_| !self.carried.entropies.is_empty()) {
             let kept = flow.kept.get_or_insert_default();
-            self.carried.entropies.drain(..).for_each(|(of, value)| keep(&mut kept.entropies, of, value));
+            for (of, value) in self.carried.entropies.drain(..) {
+                if replace || kept.entropies.iter().all(|(known, _)| *known != of) {
+                    keep(&mut kept.entropies, of, value);
+                }
+            }
         }
     }
 

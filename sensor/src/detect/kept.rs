@@ -211,6 +211,9 @@ impl Kept {
     }
 }
 
+/// The name of a captured value, and bytes that must be in it.
+type WantedValue = (Box<str>, Box<[u8]>);
+
 /// What a rule asks of what is kept, and what it does to it, names resolved.
 #[derive(Debug)]
 pub struct KeptOps {
@@ -218,9 +221,9 @@ pub struct KeptOps {
     reputations: Box<[(Side, Category, ScoreTest)]>,
     countries: Box<[GeoIp]>,
     /// `flowvar`: name, and bytes that the value must hold.
-    flow_variables: Box<[(Box<str>, Box<[u8]>)]>,
+    flow_variables: Box<[WantedValue]>,
     /// `pktvar`.
-    packet_variables: Box<[(Box<str>, Box<[u8]>)]>,
+    packet_variables: Box<[WantedValue]>,
     flow_ints: FlowIntOps,
     host_bits: Box<[(u32, HostBit)]>,
     tags: Box<[Tag]>,
@@ -392,7 +395,7 @@ impl KeptOps {
 }
 
 /// Whether each variable is set, and has its bytes in it.
-fn hold_all(wanted: &[(Box<str>, Box<[u8]>)], captured: &[(Arc<str>, Box<[u8]>)]) -> bool {
+fn hold_all(wanted: &[WantedValue], captured: &[(Arc<str>, Box<[u8]>)]) -> bool {
     wanted.iter().all(|(name, content)| {
         let value = captured.iter().find(|(known, _)| **known == **name);
         value.is_some_and(|(_, value)| memchr::memmem::find(value, content).is_some())

@@ -317,6 +317,7 @@ impl Rule {
             app_events: app_events.collect(),
             buffers: buffers.into(),
             matches_each_way: signature.flow.to_server.is_none()
+                && !signature.header.transactional
                 && !signature.buffers.is_empty()
                 && signature.buffers.iter().all(|b| b.buffer.declaration().side == Side::Both),
             packet_buffers: packet_buffers.into(),

@@ -130,6 +130,7 @@ impl FlowDetect {
         self.epoch = 0;
         self.addresses_judged.swap(0, 1);
         self.drop_told.swap(0, 1);
+        self.app.starts_unseen();
     }
 
     /// What rules keep on the flow, for its records; None if nothing.

@@ -377,7 +377,7 @@ impl<T: Tracer> Detector<T> {
         };
         self.judge_on_transaction(cx, flow, transaction, index, progress);
         self.costs.end(index, judging);
-        self.keep_entropies(Some(flow));
+        self.keep_entropies(Some(flow), false);
     }
 
     fn judge_on_transaction(

@@ -105,6 +105,11 @@ impl FlowApp {
         self.parser.is_some()
     }
 
+    /// The flow's start was not seen, and the server's bytes are the first: who spoke first is not known.
+    pub fn starts_unseen(&mut self) {
+        self.first = Some(Direction::ToServer);
+    }
+
     /// Nothing more is to be learnt from this direction: bytes need not be shown.
     #[must_use]
     pub fn is_idle(&self, direction: Direction) -> bool {

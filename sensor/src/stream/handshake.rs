@@ -44,7 +44,7 @@ impl StreamEngine {
             return false;
         }
         // One that carries data may be all that there is of a connection.
-        if flags.any(TcpFlags::FIN) && !(self.config.midstream && !segment.payload.is_empty()) {
+        if flags.any(TcpFlags::FIN) && (!self.config.midstream || segment.payload.is_empty()) {
             segment.event(StreamEvent::FinButNoSession);
             return false;
         }

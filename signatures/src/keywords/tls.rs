@@ -71,7 +71,9 @@ pub(super) fn names(name: &'static str, buffer: Buffer, option: &RuleOption<'_>)
         list.push(found.ok_or_else(|| invalid(name, word, expected))?.1);
     }
     let ranges = known.iter().map(|(_, n)| *n);
-    let ranges = ranges.filter(|n| (wanted.is_empty() || wanted.contains(n)) && !unwanted.contains(n));
+    // A list of versions holds where one of its members does: each that is not the negated one.
+    let any = wanted.is_empty() || buffer == Buffer::TlsVersion && !unwanted.is_empty();
+    let ranges = ranges.filter(|n| (any || wanted.contains(n)) && !unwanted.contains(n));
     Ok(NumberTest { ranges: ranges.map(|n| n..=n).collect() })
 }
 
@@ -136,8 +138,21 @@ fn content(option: &RuleOption<'_>, value: Text<'_>) -> Result<Content, RuleErro
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{bad, checked};
+    use super::super::testing::{bad, checked, good};
     use crate::error::RuleErrorKind as Kind;
+    use crate::model::BufferCondition;
+
+    #[test]
+    fn a_list_of_versions() {
+        let versions = |option: &str| {
+            let buffers = good(option).buffers;
+            let [BufferCondition::Number(test)] = &buffers[0].conditions[..] else { panic!("{buffers:?}") };
+            [0x0300, 0x0301, 0x0303, 0x0304].map(|version| test.holds(version))
+        };
+        assert_eq!(versions("ssl_version:!sslv3;"), [false, true, true, true]);
+        assert_eq!(versions("ssl_version:tls1.0,tls1.2;"), [false, true, true, false]);
+        assert_eq!(versions("ssl_version:!tls1.3,tls1.2;"), [true, true, true, false]);
+    }
 
     #[test]
     fn names_and_fingerprints() {

@@ -76,7 +76,7 @@ fn what_comes_at_once_behind_a_message_is_of_its_body() {
     let (told, _) =
         run(&[(ToServer, b"POST / HTTP/1.1\r\nHost: a\r\n\r\nx=y\r\n\r\n GET / HTTP/1.1\r\nHost: b\r\n\r\n")]);
     told.expect(&[
-        r"0 ToServer http.request_body x=y\r\n",
+        r"0 ToServer http.request_body x=y\r\n\r\n",
         "0 ToServer event request_body_unexpected",
         "1 ToServer http.host b",
     ]);
