@@ -18,6 +18,7 @@ use crate::detect::handover::Handover;
 use crate::detect::hyperscan::HyperscanError;
 use crate::detect::rule::{FlowFacts, PacketContext};
 use crate::detect::state::{DetectCounters, FlowDetect};
+use crate::detect::storing::FileHandling;
 use crate::detect::threshold::Thresholds;
 use crate::detect::trace::Tracer;
 use crate::detect::transaction::{AppLog, AppLogEntry, Judge};
@@ -27,6 +28,8 @@ use crate::event::{
 };
 use crate::flow::{Flow, FlowConfig, FlowCounters, FlowIndex, FlowTable, Lookup};
 use crate::ledger::{DropReason, Ledger, Outcome};
+use crate::output::files_config::FilesConfig;
+use crate::output::filestore::FileStore;
 use crate::output::sources::Block;
 use crate::output::{EventSender, EventType};
 use crate::packet::{Direction, Ip, IpProto, Packet, Tcp, TcpFlags, Transport};
@@ -52,6 +55,10 @@ pub struct WorkerConfig {
     pub stream: StreamConfig,
     /// Detection.
     pub detect: DetectConfig,
+    /// Files that protocols carry.
+    pub files: FilesConfig,
+    /// Where files are kept, if they are.
+    pub store: Option<FileStore>,
     /// Rules that drop, drop.
     pub inline: bool,
     /// Unguessable, the same for all workers of a process.
@@ -143,6 +150,7 @@ impl<T: Tracer> Worker<T> {
         detector.logs_records = of_protocols.into_iter().any(|kind| sender.wants(*kind));
         let tells_packets = sender.wants(EventType::Packet);
         detector.logs_anomalies = sender.wants(EventType::Anomaly);
+        detector.handle_files(&engine, FileHandling::new(&config.files, config.store.clone()));
         Ok(Self {
             decoder: Decoder::new(config.decode.clone()),
             path: Path {

@@ -335,11 +335,11 @@ buffers! {
     IpSrc: "ip.src", &[], &[], Protocols::NONE, Both, Bytes, Packet, "the source address, 4 or 16 bytes.";
     IpDst: "ip.dst", &[], &[], Protocols::NONE, Both, Bytes, Packet, "the destination address, 4 or 16 bytes.";
     Base64Data: "base64_data", &[], &[], Protocols::NONE, Both, Bytes, Rule, "what base64_decode made.";
-    Filesize: "filesize", &[], &[], Protocols::FILES, Both, Number, Complete, "a file's size in bytes.";
     LdapRequestOperation: "ldap.request.operation", &[], &[], Protocols::LDAP, ToServer, Number, Complete, "the request's operation.";
     LdapResponsesOperation: "ldap.responses.operation", &[], &[], Protocols::LDAP, ToClient, Number, Body, "each response's operation.";
     LdapResponsesResultCode: "ldap.responses.result_code", &[], &[], Protocols::LDAP, ToClient, Number, Body, "each response's result.";
     LdapResponsesCount: "ldap.responses.count", &[], &[], Protocols::LDAP, ToClient, Number, Complete, "how many responses there were.";
+    Files: "files", &[], &[], Protocols::FILES, Both, Asked, Body, "a file in transfer, as a whole.";
     DnsOpcode: "dns.opcode", &[], &[], Protocols::DNS, Both, Number, Complete, "the operation of a message.";
     DnsRcode: "dns.rcode", &[], &[], Protocols::DNS, Both, Number, Complete, "the response code of a message.";
     DnsRrtype: "dns.rrtype", &[], &[], Protocols::DNS, Both, Number, Complete, "the type of each question and record.";
@@ -349,7 +349,7 @@ buffers! {
 }
 
 /// Buffers of protocols that are read, or of packets, which the engine does not hand out yet.
-const NOT_BUILT: &[Buffer] = &[Buffer::FileMagic];
+const NOT_BUILT: &[Buffer] = &[];
 
 impl Buffer {
     /// What the table says of it.

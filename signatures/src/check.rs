@@ -529,7 +529,9 @@ fn is_relative_test(condition: &BufferCondition) -> bool {
 fn split_side(option: RuleOption<'_>) -> (Option<bool>, RuleOption<'_>) {
     let Some(value) = option.value.filter(|v| !v.quoted) else { return (None, option) };
     let (side, rest) = value.text.split_once(b',').unwrap_or((value.text, value.text.from(value.text.bytes.len())));
-    if !matches!(side.bytes, b"to_server" | b"to_client") || option.name.bytes.eq_ignore_ascii_case(b"flow") {
+    // These have sides of their own.
+    let own = [&b"flow"[..], b"filestore"].iter().any(|name| option.name.bytes.eq_ignore_ascii_case(name));
+    if own || !matches!(side.bytes, b"to_server" | b"to_client") {
         return (None, option);
     }
     let (to_server, rest) = (side.bytes == b"to_server", rest.trim());

@@ -10,6 +10,7 @@ pub mod check;
 pub mod classification;
 pub mod error;
 pub mod fast_pattern;
+pub mod file;
 pub mod group;
 pub mod header;
 pub mod kept;

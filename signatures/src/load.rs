@@ -272,7 +272,8 @@ impl<'a> Loader<'a> {
         }
         match outcome {
             Err(error) => self.problem(path, line, error.span, Severity::Error, sid, error.to_string()),
-            Ok(Checked::Signature(signature)) => {
+            Ok(Checked::Signature(mut signature)) => {
+                signature.resolve_lists(path.parent());
                 let kept = Kept::Signature(self.signatures.len());
                 if self.take(path, line, &rule, (signature.gid, signature.sid), signature.rev, kept) {
                     self.lint(path, line, &rule, &signature);

@@ -5,11 +5,13 @@
 
 use crate::app::Protocols;
 use crate::buffers::{Buffer, Side, Source};
+use crate::file::{FileTest, Filestore};
 use crate::kept::{Base64Decode, Datarep, Dataset, Entropy, KeptConditions, Quiet};
 use crate::question::Question;
 use crate::transform::Transform;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
+use std::path::Path;
 use std::sync::Arc;
 
 /// What a rule does when it matches, in the order in which rules are judged.
@@ -505,6 +507,8 @@ pub enum BufferCondition {
     Number(NumberTest),
     /// On a buffer of integers: which of them, or how many, are accepted.
     NumberAmong(NumberAmong),
+    /// On a file as a whole; all such conditions of a rule hold of the same one.
+    File(FileTest),
     /// What the transaction is asked; its answer must be yes.
     Ask(Question),
     /// `absent`: the buffer is not there at all; with `or_else`, or the conditions behind it hold.
@@ -796,6 +800,8 @@ pub struct Signature {
     pub bypass: bool,
     /// `config`: what is not logged any more.
     pub quiet: Option<Quiet>,
+    /// `filestore`.
+    pub filestore: Option<Filestore>,
     pub threshold: Option<Threshold>,
     pub detection_filter: Option<Threshold>,
     /// Names of `byte_extract` and `byte_math` variables, in order of definition.
@@ -846,6 +852,7 @@ impl Signature {
             kept: KeptConditions::default(),
             bypass: false,
             quiet: None,
+            filestore: None,
             threshold: None,
             detection_filter: None,
             variables: Vec::new(),
@@ -893,6 +900,15 @@ impl Signature {
         self.app_conditions = Vec::new();
         self.flowbits = Vec::new();
         self.kept = KeptConditions::default();
+    }
+
+    /// Lists of hashes are relative to the folder of the rule's file.
+    pub(crate) fn resolve_lists(&mut self, folder: Option<&Path>) {
+        for condition in self.buffers.iter_mut().flat_map(|b| &mut b.conditions) {
+            if let (BufferCondition::File(FileTest::Hash { list, .. }), Some(folder)) = (condition, folder) {
+                *list = folder.join(&*list);
+            }
+        }
     }
 
     /// Gives back the room that its lists grew beyond what is in them: a ruleset has tens of thousands of signatures.

@@ -15,7 +15,7 @@ use crate::control::interface::AttachConfig;
 use crate::decode::DecodeConfig;
 use crate::detect::DetectConfig;
 use crate::flow::FlowConfig;
-use crate::output::{ControlConfig, EveConfig, MetricsConfig};
+use crate::output::{ControlConfig, EveConfig, FilesConfig, MetricsConfig};
 use crate::stream::StreamConfig;
 use sekisho_signatures::variables::Variables;
 use serde::Deserialize;
@@ -40,6 +40,7 @@ pub struct Config {
     pub flow: FlowConfig,
     pub stream: StreamConfig,
     pub detect: DetectConfig,
+    pub files: FilesConfig,
     pub eve: EveConfig,
     pub metrics: MetricsConfig,
     pub control: ControlConfig,
@@ -190,6 +191,7 @@ impl Config {
 
     fn resolve_paths(&mut self, folder: &Path) {
         self.rules.resolve_paths(folder);
+        self.files.resolve_paths(folder);
     }
 }
 
@@ -235,6 +237,8 @@ mod tests {
             "flow",
             "stream",
             "detect",
+            "files",
+            "files.store",
             "eve",
             "metrics",
             "control",

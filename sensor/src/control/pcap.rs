@@ -12,6 +12,7 @@ use crate::decode::Frame;
 use crate::detect::hyperscan::HyperscanError;
 use crate::detect::threshold::Thresholds;
 use crate::ledger::LedgerReading;
+use crate::output::filestore::{StoreError, StoreThread};
 use crate::output::sources::{Sources, WorkerSource};
 use crate::output::{AlertCatalog, EventType, OutputContext, OutputError, Outputs, WhenFull};
 use crate::time::Timestamp;
@@ -89,6 +90,8 @@ pub enum PcapError {
     #[error(transparent)]
     Output(#[from] OutputError),
     #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
     Worker(#[from] HyperscanError),
     #[error("cannot start a worker's thread: {0}")]
     Thread(std::io::Error),
@@ -139,10 +142,12 @@ pub fn read_files(arguments: &PcapArguments) -> Result<PcapReport, PcapError> {
         std::fs::create_dir_all(folder).map_err(|source| PcapError::Folder { path: folder.clone(), source })?;
     }
     let outputs = Outputs::start(&config.eve, context)?;
+    let store = config.files.store.enabled.then(|| StoreThread::start(&config.files.store, true)).transpose()?;
     let thresholds = Arc::new(Thresholds::default());
     let mut workers = Vec::new();
     for number in 0..arguments.workers.get() {
-        let worker_config = worker_config(&config, arguments.inline, SEED, number);
+        let mut worker_config = worker_config(&config, arguments.inline, SEED, number);
+        worker_config.store = store.as_ref().map(StoreThread::store);
         workers.push(Worker::new(
             &worker_config,
             Arc::clone(&rules.engine),
@@ -169,6 +174,9 @@ pub fn read_files(arguments: &PcapArguments) -> Result<PcapReport, PcapError> {
     match <[Worker; 1]>::try_from(workers) {
         Ok([worker]) => read_alone(&mut reading, worker),
         Err(workers) => read_shared(&mut reading, workers)?,
+    }
+    if let Some(store) = store {
+        store.finish();
     }
     let alerts = outputs.handle().alerts();
     let written = outputs.finish();
@@ -221,7 +229,9 @@ fn effective_config(arguments: &PcapArguments) -> Result<Config, PcapError> {
     config.eve.enabled = arguments.output.is_some();
     if let Some(folder) = &arguments.output {
         config.eve.path = folder.join("eve.json");
+        config.files.store.folder = folder.join("files");
     }
+    config.files.store.enabled &= arguments.output.is_some();
     config.eve.append = false;
     config.eve.when_full = WhenFull::Wait;
     Ok(config)
@@ -235,6 +245,8 @@ pub fn worker_config(config: &Config, inline: bool, seed: u64, number: u16) -> W
         flow: config.flow.clone(),
         stream: config.stream.clone(),
         detect: config.detect,
+        files: config.files.clone(),
+        store: None,
         inline,
         seed,
         number,

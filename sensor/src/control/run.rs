@@ -20,6 +20,7 @@ use crate::config::{Config, ConfigError, InterfaceConfig};
 use crate::detect::hyperscan::{HyperscanError, give_memory_back};
 use crate::detect::lasting::Lasting;
 use crate::detect::threshold::Thresholds;
+use crate::output::filestore::{FileStore, StoreError, StoreThread};
 use crate::output::metrics::{Metrics, MetricsError};
 use crate::output::ruleset::{COST_SERIES, cost_samples};
 use crate::output::sources::{Sample, Sources};
@@ -83,6 +84,8 @@ pub enum RunError {
     Worker(#[from] HyperscanError),
     #[error(transparent)]
     Output(#[from] OutputError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
     #[error(transparent)]
     Metrics(#[from] MetricsError),
     #[error(transparent)]
@@ -158,6 +161,7 @@ struct Sensor {
     threads: Vec<Thread>,
     stop: Arc<AtomicBool>,
     outputs: Outputs,
+    store: Option<StoreThread>,
     sources: Arc<Sources>,
     live: Arc<LiveRules>,
     reloader: Reloader,
@@ -187,7 +191,10 @@ impl Sensor {
             alerts: AlertCatalog::choose(&rules.engine.ruleset.signatures, config.metrics.alert_sids_max),
         };
         let outputs = Outputs::start(&config.eve, context)?;
-        let (interfaces, ready) = set_up_queues(config, rules, &outputs)?;
+        let stores = &config.files.store;
+        let store = stores.enabled.then(|| StoreThread::start(stores, false)).transpose()?;
+        let own = store.as_ref().map(StoreThread::store);
+        let (interfaces, ready) = set_up_queues(config, rules, &outputs, own.as_ref())?;
         let queues: Vec<Arc<Queue>> = ready.iter().map(|r| Arc::clone(&r.queue)).collect();
         let costs = ready.iter().map(|r| Arc::clone(r.worker.costs())).collect();
         let live = Arc::new(LiveRules::new(rules, costs, &config.rules));
@@ -213,6 +220,7 @@ impl Sensor {
             extra: vec![
                 Box::new(move || this_sides_samples(&queues)),
                 Box::new(move || cost_samples(&series.costs(COST_SERIES))),
+                Box::new(move || own.as_ref().map_or_else(Vec::new, FileStore::samples)),
             ],
         });
         let weak = Arc::downgrade(&sources);
@@ -237,6 +245,7 @@ impl Sensor {
             threads: Vec::new(),
             stop: Arc::default(),
             outputs,
+            store,
             sources,
             live,
             reloader,
@@ -361,7 +370,7 @@ impl Sensor {
 
     /// Takes everything down and tells the accounts.
     fn stop(self) -> ExitCode {
-        let Self { interfaces, threads, stop, outputs, sources, http, control, ended_by, sets, .. } = self;
+        let Self { interfaces, threads, stop, outputs, store, sources, http, control, ended_by, sets, .. } = self;
         for thread in &threads {
             let queue = &thread.queue;
             let mut attachment = queue.interface.attachment.lock().unwrap_or_else(PoisonError::into_inner);
@@ -385,6 +394,9 @@ impl Sensor {
         }
         drop((http, control));
         sets.finish();
+        if let Some(store) = store {
+            store.finish();
+        }
         let report = outputs.finish();
         let status = sources.status();
 
@@ -418,6 +430,7 @@ fn set_up_queues(
     config: &Config,
     rules: &Rules,
     outputs: &Outputs,
+    store: Option<&FileStore>,
 ) -> Result<(Vec<Arc<Interface>>, Vec<Ready>), RunError> {
     let thresholds = Arc::new(Thresholds::default());
     let seed = random_seed();
@@ -437,7 +450,8 @@ fn set_up_queues(
         for number in queues {
             let socket = Socket::open(&wanted.name, number, &config.capture.afxdp)?;
             let at = ready.len();
-            let settings = worker_config(config, false, seed, u16::try_from(at).unwrap_or(u16::MAX));
+            let mut settings = worker_config(config, false, seed, u16::try_from(at).unwrap_or(u16::MAX));
+            settings.store = store.cloned();
             let worker = Worker::new(&settings, Arc::clone(&rules.engine), Arc::clone(&thresholds), outputs.sender())?;
             let queue = Arc::new(Queue {
                 interface: Arc::clone(&interface),

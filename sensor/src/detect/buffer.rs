@@ -2,11 +2,13 @@
 
 use super::condition::header;
 use super::evaluate::{Buffer as Bytes, Carried, End, Judgement, judge_seen, judge_with};
+use super::explain::account::Step;
+use super::file::{self, FileNeeds, FileOp};
 use super::kept::Kept;
 use super::program::{Program, ProgramError};
 use super::trace::Steps;
 use crate::packet::{Direction, Packet};
-use crate::protocols::Transaction;
+use crate::protocols::{Part, Transaction};
 use sekisho_signatures::buffers::{Buffer, Kind, Progress, Side, Source};
 use sekisho_signatures::model::{BufferCondition, BufferConditions, NumberAmong, NumberTest};
 use sekisho_signatures::question::Question;
@@ -20,6 +22,20 @@ pub(super) const MAX_RUNS: usize = 1024;
 pub struct BufferScratch {
     pub(super) bytes: Vec<u8>,
     pub(super) workspace: Workspace,
+}
+
+/// Run number `index` of a buffer: the transaction's, or that of the file that it carries.
+pub(super) fn run_of<'a>(
+    buffer: Buffer,
+    transaction: &'a dyn Transaction,
+    direction: Direction,
+    index: usize,
+    scratch: &'a mut Vec<u8>,
+) -> Option<Part<'a>> {
+    if buffer == Buffer::FileMagic {
+        return transaction.tracker(direction, index)?.magic().map(|magic| Part::whole(magic.as_bytes()));
+    }
+    transaction.bytes(buffer, direction, index, scratch)
 }
 
 /// Conditions on one buffer.
@@ -36,6 +52,7 @@ pub struct BufferProgram {
     numbers: Box<[NumberTest]>,
     among: Box<[NumberAmong]>,
     questions: Box<[Question]>,
+    files: Box<[FileOp]>,
     absent: Option<bool>,
     pub(super) program: Program,
 }
@@ -55,12 +72,14 @@ impl BufferProgram {
         };
         let (mut numbers, mut among, mut questions) = (vec![], vec![], vec![]);
         let mut absent = None;
+        let mut files = vec![];
         let mut bytes = vec![];
         for condition in &conditions.conditions {
             match condition {
                 BufferCondition::Number(test) => numbers.push(test.clone()),
                 BufferCondition::NumberAmong(condition) => among.push(condition.clone()),
                 BufferCondition::Ask(question) => questions.push(question.clone()),
+                BufferCondition::File(test) => files.push(FileOp::new(test, &kept.hash_lists)?),
                 BufferCondition::Absent { or_else } => absent = Some(*or_else),
                 other => bytes.push(other.clone()),
             }
@@ -75,6 +94,7 @@ impl BufferProgram {
             numbers: numbers.into(),
             among: among.into(),
             questions: questions.into(),
+            files: files.into(),
             absent,
             program: Program::of(&bytes, kept)?,
         })
@@ -138,6 +158,7 @@ impl BufferProgram {
         let direction = self.direction(direction);
         match self.kind {
             Kind::Number => return self.judge_numbers(transaction, direction),
+            Kind::Asked if !self.files.is_empty() => return file::judge(&self.files, transaction, direction),
             Kind::Asked => {
                 let yes = self.questions.iter().all(|q| transaction.answer(q, direction));
                 return if yes { Judgement::Match } else { Judgement::NoMatch };
@@ -161,7 +182,7 @@ impl BufferProgram {
         let mut more = false;
         for index in 0..MAX_RUNS {
             scratch.bytes.clear();
-            let Some(part) = transaction.bytes(self.buffer, direction, index, &mut scratch.bytes) else {
+            let Some(part) = run_of(self.buffer, transaction, direction, index, &mut scratch.bytes) else {
                 if index == 0 {
                     return if self.absent.is_some() { Judgement::Match } else { Judgement::NoMatch };
                 }
@@ -184,6 +205,27 @@ impl BufferProgram {
             }
         }
         if more { Judgement::NeedMore } else { Judgement::NoMatch }
+    }
+
+    /// What it asks of files as a whole.
+    pub(super) fn files(&self) -> &[FileOp] {
+        &self.files
+    }
+
+    /// What files must have ready for it.
+    pub(super) fn file_needs(&self, needs: &mut FileNeeds) {
+        needs.magic |= self.buffer == Buffer::FileMagic;
+        self.files.iter().for_each(|op| op.needs(needs));
+    }
+
+    /// Each condition on files, told by its words.
+    pub(super) fn file_steps(
+        &self,
+        conditions: impl Iterator<Item = String>,
+        transaction: &dyn Transaction,
+        direction: Direction,
+    ) -> Vec<Step> {
+        file::steps(&self.files, conditions, transaction, direction)
     }
 
     fn judge_numbers(&self, transaction: &dyn Transaction, direction: Direction) -> Judgement {

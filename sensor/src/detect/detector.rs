@@ -25,6 +25,7 @@ use super::pending::{NO_PENDING, PendingPool};
 use super::rule::{FlowFacts, PacketContext};
 use super::scans::Scans;
 use super::state::{Alert, DetectCounters, FlowDetect, NO_STREAM, Ruling, StreamState};
+use super::storing::FileHandling;
 use super::threshold::Thresholds;
 use super::trace::Tracer;
 use super::transaction::AppLog;
@@ -67,6 +68,8 @@ pub struct Detector<T = ()> {
     pub(super) carried: Carried,
     /// What expressions captured for the packet at hand.
     pub(super) packet_captures: Vec<(Arc<str>, Box<[u8]>)>,
+    /// What is done with files.
+    pub(super) files: FileHandling,
 }
 
 impl<T: Tracer> Detector<T> {
@@ -103,6 +106,7 @@ impl<T: Tracer> Detector<T> {
             buffer_scratch: BufferScratch::default(),
             carried: Carried::default(),
             packet_captures: vec![],
+            files: FileHandling::default(),
         })
     }
 
@@ -110,6 +114,7 @@ impl<T: Tracer> Detector<T> {
     /// packets.
     pub fn switch(&mut self, equipment: &mut Equipment) {
         self.epoch = equipment.engine.epoch;
+        self.files.turn_to(equipment.engine.file_needs, self.logs_files);
         std::mem::swap(&mut self.scans, &mut equipment.scans);
         self.costs.switch(&mut equipment.costs);
     }

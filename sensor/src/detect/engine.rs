@@ -5,6 +5,7 @@ use super::address::{AddressIndex, AddressLists, RowId};
 use super::app_engine::{AppEngine, AppPlan};
 use super::cache::DatabaseCache;
 use super::compile::{Plan, Sets, Wanted};
+use super::file::FileNeeds;
 use super::hyperscan::{BlockSet, HyperscanError, Literal, StreamSet, give_memory_back};
 use super::kept::Kept;
 use super::lasting::{Lasting, RuleKey};
@@ -113,6 +114,8 @@ pub struct Engine {
     pub(super) looks_back: bool,
     asks_checksums: bool,
     looks_below_ip: bool,
+    /// What rules ask of files.
+    pub file_needs: FileNeeds,
     /// What rules keep between packets, and what lists say.
     pub kept: Kept,
     flowbit_names: Vec<Box<str>>,
@@ -196,9 +199,12 @@ impl Engine {
         let apps = build_apps(&ruleset, apps, &sets)?;
         let asks_checksums = rules.iter().flatten().any(Rule::wants_odd_checksum);
         let looks_below_ip = rules.iter().flatten().any(Rule::looks_below_ip);
+        let mut file_needs = FileNeeds::default();
+        rules.iter().flatten().for_each(|rule| rule.file_needs(&mut file_needs));
         Ok(Self {
             ruleset,
             rules,
+            file_needs,
             addresses,
             groups,
             by_row,

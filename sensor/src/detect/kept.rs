@@ -6,6 +6,7 @@
 use super::dataset::{BadLine, DatasetError, Datasets, Wants};
 use super::flowint::{FlowIntOps, FlowInts};
 use super::geoip::Countries;
+use super::hashlist::HashLists;
 use super::hostbits::HostBits;
 use super::program::ProgramError;
 use super::reputation::{Category, Reputation};
@@ -59,6 +60,8 @@ pub struct Kept {
     pub countries: Option<Arc<Countries>>,
     /// What the operator says about how often rules may speak.
     pub thresholds: Arc<ThresholdConfig>,
+    /// Lists of files' hashes.
+    pub hash_lists: HashLists,
     /// Sets that could not be had: rules that name them are left out.
     set_errors: Arc<FxHashMap<Box<str>, String>>,
     /// By gid and sid: rules that say something else of a set than those before them; they are left out.
@@ -79,6 +82,7 @@ impl Default for Kept {
             reputation: None,
             countries: None,
             thresholds: Arc::default(),
+            hash_lists: HashLists::default(),
             set_errors: Arc::default(),
             rule_errors: Arc::default(),
             ints: Arc::default(),
@@ -93,7 +97,7 @@ impl Kept {
         Self { lasting: Arc::clone(&running.lasting), ..Self::default() }
     }
 
-    /// Loads the sets that the rules name. `files` are those that the rules came from: paths in a rule are relative to its
+    /// Loads the sets and the lists of hashes that the rules name. `files` are those that the rules came from: paths in a rule are relative to its
     /// file. Sets of `running` that rules change are taken over. What is wrong is returned; rules that name a set that cannot be had
     /// are refused when they are compiled.
     #[must_use]
@@ -136,8 +140,11 @@ impl Kept {
                 }
             }
         }
-        let (sets, failed, bad) = wants.load(running.map(|kept| &kept.datasets));
+        let (sets, failed, mut bad) = wants.load(running.map(|kept| &kept.datasets));
         self.datasets = sets;
+        let (lists, of_lists) = HashLists::load(ruleset);
+        self.hash_lists = lists;
+        bad.extend(of_lists);
         for error in &failed {
             Arc::make_mut(&mut self.set_errors).insert(error.name().into(), error.to_string());
         }

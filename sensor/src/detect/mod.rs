@@ -4,7 +4,8 @@
 //! literal set built for each group of rules ([`hyperscan`], `compile`), or taken from where it was kept ([`cache`]).
 //! [`detector`] is a worker's part: it scans, finds candidates and has them judged (`judging`, [`evaluate`]), with the help of each stream's last bytes ([`history`]), of what waits for more
 //! of a stream ([`pending`]), of the flow's bits ([`flowbits`]) and of the counts by which rules are held back
-//! ([`threshold`]). What application protocols' parsers take apart is judged by transaction (`app_engine`, [`buffer`], `transaction`).
+//! ([`threshold`]). What application protocols' parsers take apart is judged by transaction (`app_engine`, [`buffer`], `transaction`),
+//! files that transactions carry by [`file`] and [`storing`].
 //!
 //! Rulesets change while flows live. What a flow holds is good under the next one by its [`lasting`] numbers, or is
 //! renewed at its next packet; a worker is handed the next engine by [`handover`]. What each rule costs is in [`cost`].
@@ -26,10 +27,12 @@ pub mod detector;
 pub mod engine;
 pub mod evaluate;
 pub mod explain;
+pub mod file;
 pub mod flowbits;
 pub mod flowint;
 pub mod geoip;
 pub mod handover;
+pub mod hashlist;
 pub mod history;
 pub mod hostbits;
 pub mod hyperscan;
@@ -42,6 +45,7 @@ pub mod reputation;
 pub mod rule;
 pub mod scans;
 pub mod state;
+pub mod storing;
 pub mod tag;
 pub mod threshold;
 pub mod trace;

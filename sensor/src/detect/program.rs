@@ -49,6 +49,9 @@ pub enum ProgramError {
     /// `dataset` or `datarep` of a set that could not be loaded.
     #[error("{0}")]
     NoSet(String),
+    /// `filemd5` and its kin with a list that could not be loaded.
+    #[error("{0}")]
+    NoHashes(String),
     /// `decode-event` or `stream-event` names none that there is.
     #[error("there is no event \"{0}\"")]
     UnknownEvent(String),
@@ -64,7 +67,7 @@ pub(super) enum Needle {
 }
 
 impl Needle {
-    fn new(pattern: &[u8], nocase: bool) -> Self {
+    pub(super) fn new(pattern: &[u8], nocase: bool) -> Self {
         if nocase && pattern.iter().any(u8::is_ascii_alphabetic) {
             let pattern: Box<[u8]> = pattern.to_ascii_lowercase().into();
             // A byte with one case only is found twice as fast; a rare one has fewer false starts.
@@ -399,6 +402,7 @@ impl Program {
                 BufferCondition::Number(_)
                 | BufferCondition::NumberAmong(_)
                 | BufferCondition::Ask(_)
+                | BufferCondition::File(_)
                 | BufferCondition::Absent { .. } => {
                     return Err(ProgramError::NotAboutBytes);
                 }

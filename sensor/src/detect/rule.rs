@@ -8,6 +8,7 @@ use super::address::{AddressIndex, AddressLists, ListId, RowId};
 use super::buffer::BufferProgram;
 use super::condition::holds;
 use super::engine::Engine;
+use super::file::{FileNeeds, FileOp};
 use super::flowbits::FlowbitOps;
 use super::kept::{Kept, KeptOps};
 use super::program::{Program, ProgramError};
@@ -20,6 +21,7 @@ use crate::stream::{StreamEvent, StreamEventSet};
 use crate::time::Timestamp;
 use sekisho_signatures::app::Protocols;
 use sekisho_signatures::buffers::{Progress, Side};
+use sekisho_signatures::file::Filestore;
 use sekisho_signatures::group::PacketClass;
 use sekisho_signatures::model::{
     Action, AppCondition, BufferCondition, FlowCondition, HeaderProto, PacketCondition, PortSet, ProtocolMode,
@@ -247,6 +249,8 @@ pub struct Rule {
     pub headers_last: bool,
     /// Where they are judged.
     pub inspection: Inspection,
+    /// Files that a match has stored.
+    pub filestore: Option<Filestore>,
     /// What a match does.
     pub action: Action,
     /// A match is not told.
@@ -331,6 +335,7 @@ impl Rule {
             only_stream: header.proto == HeaderProto::TcpStream || signature.flow.stream == Some(true),
             headers_last,
             inspection,
+            filestore: signature.filestore,
             action: signature.action,
             noalert: signature.noalert || signature.action == Action::Config && !signature.alert,
             alert: signature.alert,
@@ -412,6 +417,18 @@ impl Rule {
     pub fn is_of_either_side(&self) -> bool {
         !self.buffers.is_empty()
             && self.buffers.iter().all(|b| b.direction(Direction::ToServer) != b.direction(Direction::ToClient))
+    }
+
+    /// What it asks of files as a whole, and of those in which direction, when it is judged in `direction`.
+    pub(super) fn files(&self, direction: Direction) -> impl Iterator<Item = (Direction, &[FileOp])> {
+        let of_files = self.buffers.iter().filter(|b| !b.files().is_empty());
+        of_files.map(move |b| (b.direction(direction), b.files()))
+    }
+
+    /// What files must have ready for it.
+    pub(super) fn file_needs(&self, needs: &mut FileNeeds) {
+        self.buffers.iter().for_each(|buffer| buffer.file_needs(needs));
+        needs.store |= self.filestore.is_some();
     }
 
     /// Asks for an event: judged only where there was one.

@@ -6,6 +6,7 @@ use super::flowbits::BitSet;
 use super::flowint::FlowInts;
 use super::history::Handle;
 use super::pending::NO_PENDING;
+use super::storing::Wish;
 use super::tag::FlowTag;
 use crate::event::{FlowAction, FlowNote};
 use crate::protocols::{FlowApp, Record};
@@ -44,6 +45,8 @@ crate::counters! {
         history_taken => "detect_history_taken_total",
         /// Streams not scanned because Hyperscan had no memory for them.
         streams_refused => "detect_streams_refused_total",
+        /// Files to be stored that were not, since the worker had no room for more.
+        files_not_held => "detect_files_not_held_total",
     }
 }
 
@@ -112,6 +115,8 @@ pub(crate) struct FlowKept {
     pub(super) captures: Vec<(Arc<str>, Box<[u8]>)>,
     /// Entropies that were measured: of which buffer, and bits a byte.
     pub(super) entropies: Vec<(&'static str, f64)>,
+    /// Files of the flow that are to be stored.
+    pub(super) wishes: Vec<Wish>,
 }
 
 impl FlowDetect {

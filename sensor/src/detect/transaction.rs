@@ -6,7 +6,7 @@
 //! transaction; once each way, if it names no direction and looks only at what messages of both have.
 
 use super::app_engine::{AppEngine, BufferSet};
-use super::buffer::MAX_RUNS;
+use super::buffer::{MAX_RUNS, run_of};
 use super::candidate::{in_range, take_hit};
 use super::detector::Detector;
 use super::evaluate::{Buffer as Bytes, End, Judgement};
@@ -15,8 +15,7 @@ use super::rule::{PacketContext, Rule};
 use super::state::FlowDetect;
 use super::trace::Tracer;
 use crate::packet::Direction;
-use crate::protocols::file::FileRecord;
-use crate::protocols::file::FileTracker;
+use crate::protocols::file::{FilePolicy, FileTracker};
 use crate::protocols::{Observer, Part, Record, Transaction, TransactionState};
 use sekisho_signatures::app::{Protocol, Protocols};
 use sekisho_signatures::buffers::{Buffer, Kind, Progress};
@@ -136,7 +135,13 @@ impl<T: Tracer> Observer for Judge<'_, '_, T> {
     }
 
     fn file(&mut self, transaction: &mut dyn Transaction, direction: Direction, index: usize) {
-        self.detector.log_file(self.protocol, transaction, direction, index);
+        self.facing(direction, |detector, cx, flow, protocol| {
+            detector.file_over(cx, flow, protocol, transaction, index);
+        });
+    }
+
+    fn file_policy(&self) -> FilePolicy {
+        self.detector.files.policy
     }
 
     fn log(&mut self, transaction: &mut dyn Transaction, direction: Direction) {
@@ -341,7 +346,7 @@ impl<T: Tracer> Detector<T> {
     ) {
         for index in 0..MAX_RUNS {
             self.buffer_scratch.bytes.clear();
-            let Some(part) = transaction.bytes(set.buffer, direction, index, &mut self.buffer_scratch.bytes) else {
+            let Some(part) = run_of(set.buffer, transaction, direction, index, &mut self.buffer_scratch.bytes) else {
                 return;
             };
             let data = apply_all(&set.transforms, part.data, &mut self.buffer_scratch.workspace);
@@ -363,7 +368,7 @@ impl<T: Tracer> Detector<T> {
         }
     }
 
-    fn judge_transaction(
+    pub(super) fn judge_transaction(
         &mut self,
         cx: &PacketContext<'_>,
         flow: &mut FlowDetect,
@@ -421,6 +426,9 @@ impl<T: Tracer> Detector<T> {
                 }
                 if self.matched(rule, index, cx, Some(flow), Found::Transaction(transaction), cx.reversed) {
                     rule.kept.apply_to(transaction.state());
+                    if let Some(store) = rule.filestore {
+                        self.want_files(cx, flow, transaction, rule, (key, store));
+                    }
                 }
             }
             Judgement::NeedMore if !complete => wait(transaction, key),
@@ -557,18 +565,6 @@ impl<T: Tracer> Detector<T> {
         if let Some(record) = transaction.record(direction, false) {
             let tx_id = Some(transaction.state_ref().id);
             self.logs.push(AppLog { protocol, tx_id, direction, entry: AppLogEntry::Record(record.into()) });
-        }
-    }
-
-    fn log_file(&mut self, protocol: Protocol, transaction: &mut dyn Transaction, direction: Direction, index: usize) {
-        if !self.logs_files {
-            return;
-        }
-        if let Some(file) = transaction.file(direction, index) {
-            let id = transaction.state_ref().id;
-            let record = FileRecord::new(file, id, protocol, transaction.record(direction, true));
-            let entry = AppLogEntry::Record(Arc::new(record));
-            self.logs.push(AppLog { protocol, tx_id: Some(id), direction, entry });
         }
     }
 }

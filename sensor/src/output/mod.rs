@@ -14,6 +14,8 @@
 pub mod alerts;
 pub mod config;
 pub mod eve;
+pub mod files_config;
+pub mod filestore;
 pub mod metrics;
 pub mod queue;
 pub mod ruleset;
@@ -25,6 +27,7 @@ mod writer;
 
 pub use alerts::{AlertCatalog, AlertReading};
 pub use config::{ControlConfig, EveConfig, EventType, MetricsConfig, WhenFull};
+pub use files_config::FilesConfig;
 pub use queue::{EventSender, PerType};
 
 use eve::EveEncoder;

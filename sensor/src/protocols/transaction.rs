@@ -1,6 +1,7 @@
 //! One exchange of a protocol (a request and its answer, a handshake): what rules may look at, and what is logged.
 
 use super::file::{FileInfo, FileTracker};
+use crate::detect::storing::Wish;
 use crate::packet::Direction;
 use sekisho_signatures::buffers::{Buffer, Progress};
 use sekisho_signatures::question::Question;
@@ -111,6 +112,8 @@ pub struct TransactionState {
     pub(crate) matched: [Vec<u32>; 2],
     /// Bits that rules set on it (`xbits`).
     pub(crate) bits: Vec<u32>,
+    /// Files of it that are to be stored.
+    pub(crate) wishes: Vec<Wish>,
     /// A rule says that it is not logged.
     pub(crate) quiet: bool,
 }

@@ -11,7 +11,8 @@ use crate::transform::Transform;
 /// The keywords of all buffers.
 pub(super) fn keywords() -> &'static [Keyword] {
     let mut all = vec![];
-    for &buffer in Buffer::ALL.iter().filter(|b| !b.is_frame()) {
+    // Frames, and what is asked of a file, have keywords of their own: see `frame` and `file`.
+    for &buffer in Buffer::ALL.iter().filter(|b| !b.is_frame() && **b != Buffer::Files) {
         let declaration = buffer.declaration();
         let name = declaration.name;
         let (support, value, form) = match declaration.kind {

@@ -2,7 +2,6 @@
 
 use super::meta::text;
 use super::{Keyword, NO_VALUE, OPTIONAL, PATTERN, PLAIN, number};
-use crate::buffers::Buffer;
 use crate::check::Checker;
 use crate::error::{RuleError, RuleErrorKind as Kind};
 use crate::model::{BufferCondition, Content, FastPattern, PacketCondition, Value};
@@ -21,18 +20,6 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     ),
     Keyword::new("within", PLAIN, within, "`within:N`: the content ends within N bytes after the previous match."),
     Keyword::new("startswith", NO_VALUE, startswith, "`startswith`: the buffer starts with the content."),
-    Keyword::new(
-        "filename",
-        PATTERN,
-        filename,
-        "`filename:[!]\"text\"`: the name of a file in transfer has it, in any case.",
-    ),
-    Keyword::new(
-        "fileext",
-        PATTERN,
-        fileext,
-        "`fileext:[!]\"ext\"`: the name of a file in transfer ends in a dot and this.",
-    ),
     Keyword::new("endswith", NO_VALUE, endswith, "`endswith`: the buffer ends with the content."),
     Keyword::new("rawbytes", NO_VALUE, rawbytes, "`rawbytes`: has no effect; older rules have it."),
     Keyword::new(
@@ -51,15 +38,8 @@ const LONGEST: usize = 65_535;
 const FARTHEST: i64 = 1_048_576;
 
 pub(crate) fn content(checker: &mut Checker<'_>, _: &'static str, option: &RuleOption<'_>) -> Outcome {
-    let content = plain(bytes(text(option))?, option);
-    checker.buffer(BufferCondition::Content(content));
-    Ok(())
-}
-
-/// A content with no option yet.
-fn plain(pattern: Box<[u8]>, option: &RuleOption<'_>) -> Content {
-    Content {
-        pattern,
+    checker.buffer(BufferCondition::Content(Content {
+        pattern: bytes(text(option))?,
         nocase: false,
         negated: option.value.is_some_and(|v| v.negated),
         offset: None,
@@ -69,19 +49,7 @@ fn plain(pattern: Box<[u8]>, option: &RuleOption<'_>) -> Content {
         startswith: false,
         endswith: false,
         fast_pattern: FastPattern::Unspecified,
-    }
-}
-
-fn filename(checker: &mut Checker<'_>, _: &'static str, option: &RuleOption<'_>) -> Outcome {
-    let content = Content { nocase: true, ..plain(bytes(text(option))?, option) };
-    checker.beside(Buffer::FileName, BufferCondition::Content(content), option.name.span());
-    Ok(())
-}
-
-fn fileext(checker: &mut Checker<'_>, _: &'static str, option: &RuleOption<'_>) -> Outcome {
-    let pattern = [b".", &*bytes(text(option))?].concat();
-    let content = Content { nocase: true, endswith: true, ..plain(pattern.into(), option) };
-    checker.beside(Buffer::FileName, BufferCondition::Content(content), option.name.span());
+    }));
     Ok(())
 }
 
@@ -368,17 +336,6 @@ mod tests {
             _ => None,
         };
         good(options).payload.into_iter().filter_map(only).collect()
-    }
-
-    #[test]
-    fn names_of_files() {
-        let s = good("filename:!\"a|2e|b\"; fileext:\"exe\";");
-        assert_eq!(s.buffers[0].buffer, Buffer::FileName);
-        let [BufferCondition::Content(name), BufferCondition::Content(ext)] = &s.buffers[0].conditions[..] else {
-            panic!()
-        };
-        assert!(name.negated && name.nocase && !name.endswith && &*name.pattern == b"a.b");
-        assert!(!ext.negated && ext.nocase && ext.endswith && &*ext.pattern == b".exe");
     }
 
     #[test]

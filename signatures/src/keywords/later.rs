@@ -16,7 +16,6 @@ const fn looks(name: &'static str, doc: &'static str) -> Keyword {
 pub(super) const KEYWORDS: &[Keyword] = &[
     looks("lua", "`lua`: a script decides. Scripts are not run on the packet path."),
     looks("luajit", "`luajit`: a script decides. Scripts are not run on the packet path."),
-    later("filestore", "`filestore`: keeps files."),
     later("tls.store", "`tls.store`: keeps certificates.").or(&["tls_store"]),
     later(
         "flow.elephant",
@@ -26,10 +25,6 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         "app-layer-state",
         "`app-layer-state`: how far a parser is, for Suricata's firewall mode; that mode is none of ours.",
     ),
-    later("filemagic", "`filemagic`: what libmagic says of a file."),
-    later("filemd5", "`filemd5`: a file's MD5 is in a list."),
-    later("filesha1", "`filesha1`: a file's SHA-1 is in a list."),
-    later("filesha256", "`filesha256`: a file's SHA-256 is in a list."),
     later("http2.errorcode", "`http2.errorcode`: the error of a reset."),
     later("http2.frametype", "`http2.frametype`: the frame's type."),
     later("http2.priority", "`http2.priority`: the priority."),

@@ -15,6 +15,7 @@ pub(crate) mod content;
 mod effect;
 mod encoded;
 mod event;
+mod file;
 mod flow;
 mod ip;
 mod kept;
@@ -159,6 +160,7 @@ pub fn families() -> &'static [Family] {
             family("Kept between packets, and lists of addresses", kept::KEYWORDS),
             family("Sets of values", sets::KEYWORDS),
             family("Application protocols", app::KEYWORDS),
+            family("Files", file::KEYWORDS),
             family("TLS", tls::KEYWORDS),
             family("SSH", ssh::KEYWORDS),
             family("How often", threshold::KEYWORDS),

@@ -123,6 +123,7 @@ pub(super) fn is_about_buffer(condition: &&BufferCondition) -> bool {
         BufferCondition::Number(_)
             | BufferCondition::NumberAmong(_)
             | BufferCondition::Ask(_)
+            | BufferCondition::File(_)
             | BufferCondition::Absent { .. }
     )
 }

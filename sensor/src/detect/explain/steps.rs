@@ -11,7 +11,7 @@ use crate::detect::state::FlowDetect;
 use crate::detect::trace::Steps;
 use crate::packet::Direction;
 use crate::protocols::Transaction;
-use sekisho_signatures::buffers::Kind;
+use sekisho_signatures::buffers::{Buffer, Kind};
 use sekisho_signatures::model::{BufferCondition, BufferConditions, Signature};
 use sekisho_signatures::transform::apply_all;
 use std::collections::BTreeSet;
@@ -107,6 +107,16 @@ impl Explainer {
         } else {
             vec![]
         };
+        if program.buffer == Buffer::Files {
+            let conditions = wanted.conditions.iter().map(|c| words::buffer(c, names));
+            let mut steps = program.file_steps(conditions, transaction, side);
+            if !due {
+                for step in &mut steps {
+                    (step.outcome, step.detail) = (Outcome::Open, "it has not come yet".to_owned());
+                }
+            }
+            return steps;
+        }
         for condition in wanted.conditions.iter().filter(recorder::is_about_buffer) {
             let there = run.is_some() || !numbers.is_empty();
             let told = format!("{name}: {}", words::buffer(condition, names));

@@ -122,6 +122,7 @@ pub(super) fn buffer(condition: &BufferCondition, names: &[Box<str>]) -> String 
         BufferCondition::Number(test) => number(test),
         BufferCondition::NumberAmong(among) => number_among(among),
         BufferCondition::Ask(question) => question.to_string(),
+        BufferCondition::File(test) => test.to_string(),
         BufferCondition::Absent { or_else: false } => "absent".to_owned(),
         BufferCondition::Absent { or_else: true } => "absent:or_else".to_owned(),
         BufferCondition::Dataset(set) => {

@@ -423,9 +423,8 @@ impl Transaction for HttpTransaction {
         Some(Part::whole(scratch))
     }
 
-    fn number(&self, buffer: Buffer, direction: Direction, index: usize) -> Option<u64> {
-        let file = Some(buffer).filter(|b| *b == Buffer::Filesize).and_then(|_| self.file(direction, index))?;
-        Some(file.size)
+    fn number(&self, _: Buffer, _: Direction, _: usize) -> Option<u64> {
+        None
     }
 
     fn tracker(&self, direction: Direction, index: usize) -> Option<&FileTracker> {

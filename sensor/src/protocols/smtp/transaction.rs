@@ -71,11 +71,8 @@ impl Transaction for SmtpTransaction {
         whole.map(Part::whole)
     }
 
-    fn number(&self, buffer: Buffer, direction: Direction, index: usize) -> Option<u64> {
-        match buffer {
-            Buffer::Filesize if direction == Direction::ToServer => self.files().get(index).map(FileTracker::size),
-            _ => None,
-        }
+    fn number(&self, _: Buffer, _: Direction, _: usize) -> Option<u64> {
+        None
     }
 
     fn tracker(&self, direction: Direction, index: usize) -> Option<&FileTracker> {

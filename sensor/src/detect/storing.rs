@@ -1,0 +1,229 @@
+//! What is done with files as they end: rules that waited for that are judged, files that rules want are handed to the store, and
+//! each is logged.
+
+use super::detector::Detector;
+use super::engine::Engine;
+use super::file::{FileNeeds, all_hold};
+use super::rule::{PacketContext, Rule};
+use super::state::FlowDetect;
+use super::trace::Tracer;
+use super::transaction::{AppLog, AppLogEntry};
+use crate::output::files_config::FilesConfig;
+use crate::output::filestore::FileStore;
+use crate::packet::Direction;
+use crate::protocols::Transaction;
+use crate::protocols::file::{FilePolicy, FileRecord, FileTracker, StorePolicy};
+use sekisho_signatures::app::Protocol;
+use sekisho_signatures::file::{Filestore, StoreScope, StoreSide};
+use std::sync::Arc;
+
+/// Wishes to have files stored that one transaction, or one flow, may carry.
+const MAX_WISHES: usize = 16;
+
+/// That a rule wants files stored, also those that come later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Wish {
+    sid: u32,
+    /// Files in these directions.
+    sides: [bool; 2],
+    /// Only those of which the conditions of this rule hold, which was judged in this direction.
+    only: Option<(u32, Direction)>,
+}
+
+impl Wish {
+    /// Whether it is about a file.
+    fn holds(&self, engine: &Engine, direction: Direction, file: &FileTracker) -> bool {
+        let is_asked = |rule: &Rule, judged| {
+            rule.files(judged).all(|(of, ops)| of != direction || all_hold(ops, file) == Some(true))
+        };
+        self.sides[direction.index()]
+            && self
+                .only
+                .is_none_or(|(key, judged)| engine.rule_of_key(key).is_some_and(|(_, rule)| is_asked(rule, judged)))
+    }
+}
+
+/// What a worker does with files.
+#[derive(Debug, Default)]
+pub struct FileHandling {
+    config: FilesConfig,
+    store: Option<FileStore>,
+    /// What parsers are told.
+    pub(super) policy: FilePolicy,
+}
+
+impl FileHandling {
+    /// By the configuration; with a store if there is one.
+    #[must_use]
+    pub fn new(config: &FilesConfig, store: Option<FileStore>) -> Self {
+        Self { config: config.clone(), store, policy: FilePolicy::default() }
+    }
+
+    /// Turns to what rules ask of files. `logged`: files are logged.
+    pub(super) fn turn_to(&mut self, needs: FileNeeds, logged: bool) {
+        let hashes = if logged { needs.hashes.or(self.config.hashes()) } else { needs.hashes };
+        let store = &self.config.store;
+        let wanted = self.store.is_some() && (needs.store || store.all);
+        self.policy = FilePolicy {
+            hashes,
+            magic: needs.magic || logged && self.config.magic,
+            store: wanted.then_some(StorePolicy { file: store.file_bytes, all: store.held_bytes }),
+            ..FilePolicy::default()
+        };
+    }
+}
+
+impl<T: Tracer> Detector<T> {
+    /// What is done with files from here on, by rules of `engine`; to be called once [`Self::logs_files`] is set.
+    pub fn handle_files(&mut self, engine: &Engine, handling: FileHandling) {
+        self.files = handling;
+        self.files.turn_to(engine.file_needs, self.logs_files);
+    }
+
+    /// A file of the transaction is over in the direction of `cx`.
+    pub(super) fn file_over(
+        &mut self,
+        cx: &PacketContext<'_>,
+        flow: &mut FlowDetect,
+        protocol: Protocol,
+        transaction: &mut dyn Transaction,
+        index: usize,
+    ) {
+        let Some(direction) = cx.direction else { return };
+        if cx.engine.file_needs.any && !flow.passed {
+            self.judge_waiting_for_files(cx, flow, transaction, direction);
+        }
+        if self.files.policy.store.is_some() {
+            self.grant(cx.engine, flow, transaction, direction, index);
+            self.store_file(transaction, direction, index);
+        }
+        self.log_file(protocol, transaction, direction, index);
+    }
+
+    /// Rules that ask something of files that may be known only now.
+    fn judge_waiting_for_files(
+        &mut self,
+        cx: &PacketContext<'_>,
+        flow: &mut FlowDetect,
+        transaction: &mut dyn Transaction,
+        direction: Direction,
+    ) {
+        let mut candidates = std::mem::take(&mut self.app_candidates);
+        candidates.clear();
+        transaction.state().waiting.retain(|key| match cx.engine.rule_of_key(*key) {
+            Some((index, rule)) if rule.files(direction).next().is_some() => {
+                candidates.push(index);
+                false
+            }
+            Some(_) => true,
+            None => false,
+        });
+        candidates.sort_unstable();
+        let progress = transaction.state_ref().inspected[direction.index()];
+        for &index in &candidates {
+            if !transaction.state_ref().matched[direction.index()].contains(&cx.engine.key(index).number) {
+                self.judge_transaction(cx, flow, transaction, index, progress);
+            }
+            if flow.passed {
+                break;
+            }
+        }
+        self.app_candidates = candidates;
+    }
+
+    /// A rule with `filestore` matched in `direction`.
+    pub(super) fn want_files(
+        &mut self,
+        cx: &PacketContext<'_>,
+        flow: &mut FlowDetect,
+        transaction: &mut dyn Transaction,
+        rule: &Rule,
+        (key, Filestore { side, scope }): (u32, Filestore),
+    ) {
+        let Some(direction) = cx.direction else { return };
+        if self.files.policy.store.is_none() {
+            return;
+        }
+        let sides = match side {
+            StoreSide::Matched => {
+                [Direction::ToServer, Direction::ToClient].map(|side| rule.files(direction).any(|(of, _)| of == side))
+            }
+            StoreSide::ToServer => [true, false],
+            StoreSide::ToClient => [false, true],
+            StoreSide::Both => [true, true],
+        };
+        let only = (scope == StoreScope::File).then_some((key, direction));
+        let wish = Wish { sid: rule.id.1, sides, only };
+        let wishes = match scope {
+            StoreScope::Flow => &mut flow.kept.get_or_insert_default().wishes,
+            StoreScope::File | StoreScope::Transaction => &mut transaction.state().wishes,
+        };
+        if wishes.len() < MAX_WISHES && !wishes.contains(&wish) {
+            wishes.push(wish);
+        }
+        // Those that are over already will not be told again.
+        for direction in [Direction::ToServer, Direction::ToClient] {
+            for index in 0..super::file::MAX_FILES {
+                match transaction.tracker(direction, index) {
+                    None => break,
+                    Some(file) if !file.is_over() => {}
+                    Some(_) => {
+                        self.grant(cx.engine, flow, transaction, direction, index);
+                        self.store_file(transaction, direction, index);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Has a file stored if the transaction, the flow or the configuration wants that.
+    fn grant(
+        &self,
+        engine: &Engine,
+        flow: &FlowDetect,
+        transaction: &mut dyn Transaction,
+        direction: Direction,
+        index: usize,
+    ) {
+        let of_flow = flow.kept.as_ref().map_or(&[][..], |kept| &kept.wishes);
+        let mut sids = arrayvec::ArrayVec::<u32, { 2 * MAX_WISHES }>::new();
+        {
+            let Some(file) = transaction.tracker(direction, index) else { return };
+            let wishes = transaction.state_ref().wishes.iter().chain(of_flow);
+            let held = wishes.filter(|wish| wish.holds(engine, direction, file)).map(|wish| wish.sid);
+            sids.extend(held.take(2 * MAX_WISHES));
+        }
+        let Some(file) = transaction.tracker_mut(direction, index) else { return };
+        if self.files.config.store.all {
+            file.want_stored(None);
+        }
+        for sid in sids {
+            file.want_stored(Some(sid));
+        }
+    }
+
+    /// Hands a file to the store if it is wanted there.
+    fn store_file(&mut self, transaction: &mut dyn Transaction, direction: Direction, index: usize) {
+        let Some(store) = &self.files.store else { return };
+        let Some(file) = transaction.tracker_mut(direction, index) else { return };
+        let (wanted, no_room) = file.take_wanted();
+        self.counters.files_not_held += u64::from(no_room);
+        if let Some((bytes, sha256)) = wanted
+            && let Some(id) = store.store(bytes, sha256)
+        {
+            file.set_stored(id);
+        }
+    }
+
+    fn log_file(&mut self, protocol: Protocol, transaction: &mut dyn Transaction, direction: Direction, index: usize) {
+        if !self.logs_files {
+            return;
+        }
+        if let Some(file) = transaction.file(direction, index) {
+            let id = transaction.state_ref().id;
+            let record = FileRecord::new(file, id, protocol, transaction.record(direction, true));
+            let entry = AppLogEntry::Record(Arc::new(record));
+            self.logs.push(AppLog { protocol, tx_id: Some(id), direction, entry });
+        }
+    }
+}
