@@ -28,6 +28,8 @@ pub enum EventType {
     Ssh,
     /// A DCE/RPC call.
     Dcerpc,
+    /// An SMB command, file or call.
+    Smb,
     /// A packet that a rule's `tag` asked for.
     Packet,
     /// A packet that a rule dropped.
@@ -38,7 +40,7 @@ pub enum EventType {
 
 impl EventType {
     /// How many there are.
-    pub const COUNT: usize = 13;
+    pub const COUNT: usize = 14;
     /// Every type, in the order of its [`index`](Self::index).
     pub const ALL: [Self; Self::COUNT] = [
         Self::Alert,
@@ -51,6 +53,7 @@ impl EventType {
         Self::Tls,
         Self::Ssh,
         Self::Dcerpc,
+        Self::Smb,
         Self::Packet,
         Self::Drop,
         Self::Fileinfo,
@@ -58,7 +61,7 @@ impl EventType {
 
     /// Those of application protocols.
     pub const RECORDS: [Self; Self::COUNT - 6] =
-        [Self::Http, Self::Dns, Self::Mdns, Self::Tls, Self::Ssh, Self::Dcerpc, Self::Fileinfo];
+        [Self::Http, Self::Dns, Self::Mdns, Self::Tls, Self::Ssh, Self::Dcerpc, Self::Smb, Self::Fileinfo];
 
     /// The type of an application protocol's record, by the name that the record gives itself.
     #[must_use]
@@ -86,6 +89,7 @@ impl EventType {
             Self::Tls => "tls",
             Self::Ssh => "ssh",
             Self::Dcerpc => "dcerpc",
+            Self::Smb => "smb",
             Self::Packet => "packet",
             Self::Drop => "drop",
             Self::Fileinfo => "fileinfo",

@@ -20,6 +20,7 @@ pub mod file;
 mod flow;
 pub mod http;
 pub mod registry;
+pub mod smb;
 #[cfg(test)]
 mod testing;
 mod text;

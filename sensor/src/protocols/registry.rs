@@ -4,6 +4,7 @@ use super::Parser;
 use super::dcerpc::{self, DcerpcDatagramParser, DcerpcParser};
 use super::dns::{self, DnsParser};
 use super::http::{self, HttpConfig, HttpParser};
+use super::smb::{self, SmbParser};
 use super::tls::{self, TlsParser};
 use crate::packet::Direction;
 use sekisho_signatures::app::Protocol;
@@ -68,6 +69,20 @@ static ENTRIES: &[Entry] = &[
         ports: &[],
         probe: tls::probe,
         parser: || Box::new(TlsParser::new()),
+    },
+    Entry {
+        protocol: Protocol::Smb,
+        transport: Transport::Stream,
+        ports: &[],
+        probe: |_, bytes| smb::probe(bytes),
+        parser: || Box::new(SmbParser::new()),
+    },
+    Entry {
+        protocol: Protocol::Smb,
+        transport: Transport::Stream,
+        ports: &[139],
+        probe: |_, bytes| smb::probe_netbios(bytes),
+        parser: || Box::new(SmbParser::new()),
     },
     Entry {
         protocol: Protocol::Dcerpc,

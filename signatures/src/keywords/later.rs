@@ -42,7 +42,6 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     later("tls_cert_valid", "`tls_cert_valid`: the certificate is in its time."),
     later("ssh.protoversion", "`ssh.protoversion`: the protocol version."),
     later("ssh.softwareversion", "`ssh.softwareversion`: the software version."),
-    later("smb.version", "`smb.version`: the version."),
     later("cip_service", "`cip_service`: the CIP service."),
     later("enip_command", "`enip_command`: the ENIP command.").or(&["enip.command"]),
     later("enip.cip_attribute", "`enip.cip_attribute`: the CIP attribute."),

@@ -5,7 +5,7 @@ use crate::buffers::Buffer;
 /// The largest value that an integer can have.
 pub(super) fn widest(buffer: Buffer) -> u64 {
     match buffer {
-        Buffer::DnsOpcode => u64::from(u8::MAX),
+        Buffer::DnsOpcode | Buffer::SmbVersion => u64::from(u8::MAX),
         Buffer::DnsRcode | Buffer::DnsRrtype => u64::from(u16::MAX),
         Buffer::TlsCertChainLen => u64::from(u32::MAX),
         _ => u64::MAX,
