@@ -75,18 +75,7 @@ impl fmt::Display for Protocol {
 }
 
 /// Protocols that the engine reads. Rules about others are checked and left out.
-pub const BUILT: Protocols = Protocols::of(&[
-    Protocol::Http1,
-    Protocol::Dns,
-    Protocol::Mdns,
-    Protocol::Tls,
-    Protocol::Dcerpc,
-    Protocol::Ssh,
-    Protocol::Sip,
-    Protocol::Quic,
-    Protocol::Smtp,
-    Protocol::Ldap,
-]);
+pub const BUILT: Protocols = Protocols::of(&[Protocol::Http1, Protocol::Dns, Protocol::Mdns, Protocol::Tls, Protocol::Dcerpc, Protocol::Ssh, Protocol::Sip, Protocol::Quic, Protocol::Smtp, Protocol::Ldap, Protocol::Smb]);
 
 /// A set of application protocols.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]

@@ -201,6 +201,7 @@ buffers! {
     SmbShare: "smb.share", &["smb_share"], &[], Protocols::SMB, ToServer, Bytes, Complete, "the share of a tree connect.";
     SmbNtlmsspUser: "smb.ntlmssp_user", &[], &[], Protocols::SMB, Both, Bytes, Complete, "the user of an NTLMSSP exchange.";
     SmbNtlmsspDomain: "smb.ntlmssp_domain", &[], &[], Protocols::SMB, Both, Bytes, Complete, "the domain of an NTLMSSP exchange.";
+    SmbVersion: "smb.version", &[], &[], Protocols::SMB, Both, Number, Complete, "1 for SMB 1, 2 for SMB 2 and 3.";
     DcerpcStubData: "dcerpc.stub_data", &["dce_stub_data"], &[], Protocols::DCERPC_OR_SMB, Both, Grows, Body, "the stub data of a request or response.";
     DcerpcIface: "dcerpc.iface", &["dce_iface"], &[], Protocols::DCERPC_OR_SMB, Both, Asked, Complete, "the interface of a call, by its UUID; perhaps a test of its version, and any_frag.";
     DcerpcOpnum: "dcerpc.opnum", &["dce_opnum"], &[], Protocols::DCERPC_OR_SMB, Both, Asked, Complete, "the operation of a call: numbers and ranges.";

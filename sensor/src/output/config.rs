@@ -50,6 +50,8 @@ event_types! {
     Sip "sip" "A SIP message.",
     Quic "quic" "A packet of a QUIC handshake.",
     Smtp "smtp" "A mail, and what led to it.",
+    Smb "smb" "An SMB command, file or call.",
+    Ldap "ldap" "An LDAP request with its responses.",
     Fileinfo "fileinfo" "A file that a protocol carried.",
 }
 

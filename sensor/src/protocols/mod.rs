@@ -30,6 +30,7 @@ pub mod sip;
 pub mod smtp;
 mod span;
 pub mod ssh;
+pub mod smb;
 #[cfg(test)]
 mod testing;
 mod text;

@@ -9,6 +9,7 @@ use super::quic::{self, QuicParser};
 use super::sip::{self, SipParser};
 use super::smtp::{self, SmtpParser};
 use super::ssh::{self, SshParser};
+use super::smb::{self, SmbParser};
 use super::tls::{self, TlsParser};
 use crate::packet::Direction;
 use sekisho_signatures::app::Protocol;
@@ -88,6 +89,20 @@ static ENTRIES: &[Entry] = &[
         ports: &[],
         probe: tls::probe,
         parser: || Box::new(TlsParser::new()),
+    },
+    Entry {
+        protocol: Protocol::Smb,
+        transport: Transport::Stream,
+        ports: &[],
+        probe: |_, bytes| smb::probe(bytes),
+        parser: || Box::new(SmbParser::new()),
+    },
+    Entry {
+        protocol: Protocol::Smb,
+        transport: Transport::Stream,
+        ports: &[139],
+        probe: |_, bytes| smb::probe_netbios(bytes),
+        parser: || Box::new(SmbParser::new()),
     },
     Entry {
         protocol: Protocol::Dcerpc,

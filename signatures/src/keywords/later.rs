@@ -35,7 +35,6 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     later("tls_cert_notafter", "`tls_cert_notafter`: when the certificate ends."),
     later("tls_cert_expired", "`tls_cert_expired`: the certificate has expired."),
     later("tls_cert_valid", "`tls_cert_valid`: the certificate is in its time."),
-    later("smb.version", "`smb.version`: the version."),
     later("cip_service", "`cip_service`: the CIP service."),
     later("enip_command", "`enip_command`: the ENIP command.").or(&["enip.command"]),
     later("enip.cip_attribute", "`enip.cip_attribute`: the CIP attribute."),

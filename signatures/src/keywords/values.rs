@@ -6,6 +6,7 @@ use crate::buffers::Buffer;
 pub(super) fn widest(buffer: Buffer) -> u64 {
     match buffer {
         Buffer::DnsOpcode | Buffer::LdapRequestOperation | Buffer::LdapResponsesOperation => u64::from(u8::MAX),
+        Buffer::DnsOpcode | Buffer::SmbVersion => u64::from(u8::MAX),
         Buffer::DnsRcode | Buffer::DnsRrtype => u64::from(u16::MAX),
         Buffer::TlsCertChainLen | Buffer::LdapResponsesResultCode | Buffer::LdapResponsesCount => u64::from(u32::MAX),
         _ => u64::MAX,

@@ -24,10 +24,10 @@ mod record;
 mod transaction;
 
 #[cfg(test)]
-mod tests;
+pub(in crate::protocols) mod tests;
 
 pub use association::{Association, Interface, MAX_INTERFACES, Uuid};
-pub use call::{Call, MAX_STUB, Role};
+pub use call::{Call, MAX_STUB, Role, role_of};
 pub use datagram::DcerpcDatagramParser;
 pub use parser::{DcerpcParser, MAX_CALLS, MAX_STUBS};
 pub use pdu::{Body, Pdu, PduKind};
