@@ -140,9 +140,13 @@ pub fn read_files(arguments: &PcapArguments) -> Result<PcapReport, PcapError> {
     }
     let outputs = Outputs::start(&config.eve, context)?;
     let thresholds = Arc::new(Thresholds::default());
+    let expectations = Arc::default();
     let mut workers = Vec::new();
     for number in 0..arguments.workers.get() {
-        let worker_config = worker_config(&config, arguments.inline, SEED, number);
+        let worker_config = WorkerConfig {
+            expectations: Arc::clone(&expectations),
+            ..worker_config(&config, arguments.inline, SEED, number)
+        };
         workers.push(Worker::new(
             &worker_config,
             Arc::clone(&rules.engine),
@@ -238,6 +242,7 @@ pub fn worker_config(config: &Config, inline: bool, seed: u64, number: u16) -> W
         inline,
         seed,
         number,
+        expectations: Arc::default(),
     }
 }
 

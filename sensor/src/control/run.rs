@@ -25,7 +25,7 @@ use crate::output::ruleset::{COST_SERIES, cost_samples};
 use crate::output::sources::{Sample, Sources};
 use crate::output::status::grouped;
 use crate::output::{AlertCatalog, OutputContext, OutputError, Outputs};
-use crate::worker::Worker;
+use crate::worker::{Worker, WorkerConfig};
 use clap::Args;
 use core_affinity::CoreId;
 use crossbeam::channel::{Receiver, RecvTimeoutError};
@@ -419,7 +419,7 @@ fn set_up_queues(
     rules: &Rules,
     outputs: &Outputs,
 ) -> Result<(Vec<Arc<Interface>>, Vec<Ready>), RunError> {
-    let thresholds = Arc::new(Thresholds::default());
+    let (thresholds, expectations) = (Arc::new(Thresholds::default()), Arc::default());
     let seed = random_seed();
     let cpus = cpus(config);
     let (mut interfaces, mut ready) = (Vec::new(), Vec::<Ready>::new());
@@ -437,7 +437,10 @@ fn set_up_queues(
         for number in queues {
             let socket = Socket::open(&wanted.name, number, &config.capture.afxdp)?;
             let at = ready.len();
-            let settings = worker_config(config, false, seed, u16::try_from(at).unwrap_or(u16::MAX));
+            let settings = WorkerConfig {
+                expectations: Arc::clone(&expectations),
+                ..worker_config(config, false, seed, u16::try_from(at).unwrap_or(u16::MAX))
+            };
             let worker = Worker::new(&settings, Arc::clone(&rules.engine), Arc::clone(&thresholds), outputs.sender())?;
             let queue = Arc::new(Queue {
                 interface: Arc::clone(&interface),

@@ -44,6 +44,8 @@ crate::counters! {
         history_taken => "detect_history_taken_total",
         /// Streams not scanned because Hyperscan had no memory for them.
         streams_refused => "detect_streams_refused_total",
+        /// Announced connections that there was no room to remember.
+        expected_refused => "detect_expected_connections_refused_total",
     }
 }
 

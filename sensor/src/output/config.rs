@@ -28,6 +28,15 @@ pub enum EventType {
     Ssh,
     /// A mail, and what led to it.
     Smtp,
+    /// An FTP command and its reply.
+    Ftp,
+    /// A transfer over a data connection of FTP.
+    #[serde(rename = "ftp_data")]
+    FtpData,
+    /// A POP3 command and its response.
+    Pop3,
+    /// A TFTP request.
+    Tftp,
     /// A packet that a rule's `tag` asked for.
     Packet,
     /// A packet that a rule dropped.
@@ -38,7 +47,7 @@ pub enum EventType {
 
 impl EventType {
     /// How many there are.
-    pub const COUNT: usize = 13;
+    pub const COUNT: usize = 17;
     /// Every type, in the order of its [`index`](Self::index).
     pub const ALL: [Self; Self::COUNT] = [
         Self::Alert,
@@ -51,14 +60,29 @@ impl EventType {
         Self::Tls,
         Self::Ssh,
         Self::Smtp,
+        Self::Ftp,
+        Self::FtpData,
+        Self::Pop3,
+        Self::Tftp,
         Self::Packet,
         Self::Drop,
         Self::Fileinfo,
     ];
 
     /// Those of application protocols.
-    pub const RECORDS: [Self; Self::COUNT - 6] =
-        [Self::Http, Self::Dns, Self::Mdns, Self::Tls, Self::Ssh, Self::Smtp, Self::Fileinfo];
+    pub const RECORDS: [Self; Self::COUNT - 6] = [
+        Self::Http,
+        Self::Dns,
+        Self::Mdns,
+        Self::Tls,
+        Self::Ssh,
+        Self::Smtp,
+        Self::Ftp,
+        Self::FtpData,
+        Self::Pop3,
+        Self::Tftp,
+        Self::Fileinfo,
+    ];
 
     /// The type of an application protocol's record, by the name that the record gives itself.
     #[must_use]
@@ -86,6 +110,10 @@ impl EventType {
             Self::Tls => "tls",
             Self::Ssh => "ssh",
             Self::Smtp => "smtp",
+            Self::Ftp => "ftp",
+            Self::FtpData => "ftp_data",
+            Self::Pop3 => "pop3",
+            Self::Tftp => "tftp",
             Self::Packet => "packet",
             Self::Drop => "drop",
             Self::Fileinfo => "fileinfo",
