@@ -26,6 +26,7 @@ use crate::event::{
     AlertAction, AlertEvent, Anomaly, AnomalyEvent, AppEvent, DropEvent, Event, FlowEndReason, FlowEvent, PacketEvent,
     PacketSource, PacketSummary, TcpState,
 };
+use crate::flow::expect::Expectations;
 use crate::flow::{Flow, FlowConfig, FlowCounters, FlowIndex, FlowTable, Lookup};
 use crate::ledger::{DropReason, Ledger, Outcome};
 use crate::output::files_config::FilesConfig;
@@ -65,6 +66,8 @@ pub struct WorkerConfig {
     pub seed: u64,
     /// 0 for the first worker, and so on.
     pub number: u16,
+    /// Connections that flows announced, the same table for all workers of a process.
+    pub expectations: Arc<Expectations>,
 }
 
 /// One worker: see the module. `T` looks on while rules are judged; on the packet path that is nobody, and costs nothing.
@@ -145,6 +148,7 @@ impl<T: Tracer> Worker<T> {
     ) -> Result<Self, HyperscanError> {
         let len = <Worker>::layout().iter().map(Block::len).sum();
         let mut detector = Detector::new(&engine, thresholds, config.detect.history_bytes, tracer)?;
+        detector.expectations = Arc::clone(&config.expectations);
         detector.logs_files = sender.wants(EventType::Fileinfo);
         let of_protocols = EventType::RECORDS.iter().filter(|kind| **kind != EventType::Fileinfo);
         detector.logs_records = of_protocols.into_iter().any(|kind| sender.wants(*kind));
@@ -504,10 +508,24 @@ impl<T: Tracer> Inspect<'_, '_, T> {
             return 0;
         }
         let (packet, along) = (self.cx.packet, self.cx.direction == Some(Direction::ToServer));
+        if self.flow.app.asks() {
+            self.ask_expected(transport, along);
+        }
         let ports = if along { [packet.src_port, packet.dst_port] } else { [packet.dst_port, packet.src_port] };
         let absorbed = self.flow.app.recognise(transport, direction, ports, bytes);
         self.cx.app = self.flow.app.view();
         absorbed
+    }
+
+    /// Was this flow announced by another one?
+    fn ask_expected(&mut self, transport: AppTransport, along: bool) {
+        let packet = self.cx.packet;
+        let Some(ip) = packet.ip else { return };
+        let (source, destination) = ((ip.src, packet.src_port), (ip.dst, packet.dst_port));
+        let (client, server) = if along { (source, destination) } else { (destination, source) };
+        if let Some((protocol, note)) = self.detector.expectations.take(transport, client, server, packet.ts) {
+            self.flow.app.expected(transport, protocol, &*note);
+        }
     }
 
     /// Lets the parser go on, and has what it tells judged.

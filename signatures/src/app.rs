@@ -4,7 +4,7 @@ use std::fmt;
 
 macro_rules! protocols {
     ($($variant:ident: $name:literal, $($other:literal),* ; )*) => {
-        /// An application protocol, as Suricata 8 tells them apart.
+        /// An application protocol, as Suricata 8 tells them apart; of SOCKS it does not know.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(u8)]
         #[expect(missing_docs, reason = "the names say it")]
@@ -66,6 +66,7 @@ protocols! {
     Jabber: "jabber", ;
     Msn: "msn", ;
     Nntp: "nntp", ;
+    Socks: "socks", ;
 }
 
 impl fmt::Display for Protocol {
@@ -75,7 +76,26 @@ impl fmt::Display for Protocol {
 }
 
 /// Protocols that the engine reads. Rules about others are checked and left out.
-pub const BUILT: Protocols = Protocols::of(&[Protocol::Http1, Protocol::Dns, Protocol::Mdns, Protocol::Tls, Protocol::Dcerpc, Protocol::Ssh, Protocol::Sip, Protocol::Quic, Protocol::Smtp, Protocol::Ldap, Protocol::Smb]);
+pub const BUILT: Protocols = Protocols::of(&[
+    Protocol::Http1,
+    Protocol::Dns,
+    Protocol::Mdns,
+    Protocol::Tls,
+    Protocol::Dcerpc,
+    Protocol::Ssh,
+    Protocol::Sip,
+    Protocol::Quic,
+    Protocol::Smtp,
+    Protocol::Ldap,
+    Protocol::Smb,
+    Protocol::Ftp,
+    Protocol::FtpData,
+    Protocol::Pop3,
+    Protocol::Imap,
+    Protocol::Tftp,
+    Protocol::Telnet,
+    Protocol::Socks,
+]);
 
 /// A set of application protocols.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]
@@ -94,7 +114,10 @@ impl Protocols {
     pub const QUIC: Self = Self::of(&[Protocol::Quic]);
     pub const TLS_OR_QUIC: Self = Self::of(&[Protocol::Tls, Protocol::Quic]);
     pub const SMTP: Self = Self::of(&[Protocol::Smtp]);
+    /// Those that carry mails.
+    pub const MAIL: Self = Self::of(&[Protocol::Smtp, Protocol::Pop3, Protocol::Imap]);
     pub const FTP: Self = Self::of(&[Protocol::Ftp]);
+    pub const FTP_DATA: Self = Self::of(&[Protocol::FtpData, Protocol::Pop3, Protocol::Imap]);
     pub const TFTP: Self = Self::of(&[Protocol::Tftp]);
     pub const NFS: Self = Self::of(&[Protocol::Nfs]);
     pub const SMB: Self = Self::of(&[Protocol::Smb]);

@@ -144,10 +144,12 @@ pub fn read_files(arguments: &PcapArguments) -> Result<PcapReport, PcapError> {
     let outputs = Outputs::start(&config.eve, context)?;
     let store = config.files.store.enabled.then(|| StoreThread::start(&config.files.store, true)).transpose()?;
     let thresholds = Arc::new(Thresholds::default());
+    let expectations = Arc::default();
     let mut workers = Vec::new();
     for number in 0..arguments.workers.get() {
         let mut worker_config = worker_config(&config, arguments.inline, SEED, number);
         worker_config.store = store.as_ref().map(StoreThread::store);
+        worker_config.expectations = Arc::clone(&expectations);
         workers.push(Worker::new(
             &worker_config,
             Arc::clone(&rules.engine),
@@ -250,6 +252,7 @@ pub fn worker_config(config: &Config, inline: bool, seed: u64, number: u16) -> W
         inline,
         seed,
         number,
+        expectations: Arc::default(),
     }
 }
 

@@ -432,7 +432,7 @@ fn set_up_queues(
     outputs: &Outputs,
     store: Option<&FileStore>,
 ) -> Result<(Vec<Arc<Interface>>, Vec<Ready>), RunError> {
-    let thresholds = Arc::new(Thresholds::default());
+    let (thresholds, expectations) = (Arc::new(Thresholds::default()), Arc::default());
     let seed = random_seed();
     let cpus = cpus(config);
     let (mut interfaces, mut ready) = (Vec::new(), Vec::<Ready>::new());
@@ -452,6 +452,7 @@ fn set_up_queues(
             let at = ready.len();
             let mut settings = worker_config(config, false, seed, u16::try_from(at).unwrap_or(u16::MAX));
             settings.store = store.cloned();
+            settings.expectations = Arc::clone(&expectations);
             let worker = Worker::new(&settings, Arc::clone(&rules.engine), Arc::clone(&thresholds), outputs.sender())?;
             let queue = Arc::new(Queue {
                 interface: Arc::clone(&interface),

@@ -29,6 +29,7 @@ use super::storing::FileHandling;
 use super::threshold::Thresholds;
 use super::trace::Tracer;
 use super::transaction::AppLog;
+use crate::flow::expect::Expectations;
 use crate::packet::{Addr, Direction, Packet};
 use crate::protocols::AppView;
 use crate::stream::StreamEventSet;
@@ -63,6 +64,8 @@ pub struct Detector<T = ()> {
     pub logs_files: bool,
     /// Whether anomalies are wanted.
     pub logs_anomalies: bool,
+    /// Connections that flows announced.
+    pub expectations: Arc<Expectations>,
     pub(super) app_candidates: Vec<u32>,
     pub(super) buffer_scratch: BufferScratch,
     pub(super) carried: Carried,
@@ -102,6 +105,7 @@ impl<T: Tracer> Detector<T> {
             logs_records: false,
             logs_files: false,
             logs_anomalies: false,
+            expectations: Arc::default(),
             app_candidates: vec![],
             buffer_scratch: BufferScratch::default(),
             carried: Carried::default(),

@@ -47,6 +47,8 @@ crate::counters! {
         streams_refused => "detect_streams_refused_total",
         /// Files to be stored that were not, since the worker had no room for more.
         files_not_held => "detect_files_not_held_total",
+        /// Announced connections that there was no room to remember.
+        expected_refused => "detect_expected_connections_refused_total",
     }
 }
 

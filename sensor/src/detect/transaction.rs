@@ -14,9 +14,11 @@ use super::judging::Found;
 use super::rule::{PacketContext, Rule};
 use super::state::FlowDetect;
 use super::trace::Tracer;
-use crate::packet::Direction;
+use crate::flow::expect::Listener;
+use crate::packet::{Addr, Direction};
 use crate::protocols::file::{FilePolicy, FileTracker};
-use crate::protocols::{Observer, Part, Record, Transaction, TransactionState};
+use crate::protocols::registry;
+use crate::protocols::{Expected, Observer, Part, Record, Transaction, TransactionState};
 use sekisho_signatures::app::{Protocol, Protocols};
 use sekisho_signatures::buffers::{Buffer, Kind, Progress};
 use sekisho_signatures::question::Question;
@@ -142,6 +144,24 @@ impl<T: Tracer> Observer for Judge<'_, '_, T> {
 
     fn file_policy(&self) -> FilePolicy {
         self.detector.files.policy
+    }
+
+    fn expect(&mut self, expected: Expected) {
+        let Some(ip) = self.cx.packet.ip else { return };
+        let along = self.cx.direction == Some(Direction::ToServer);
+        let (source, destination) = ((ip.src, self.cx.packet.src_port), (ip.dst, self.cx.packet.dst_port));
+        let (client, server) = if along { (source, destination) } else { (destination, source) };
+        let ((listener, port), (connector, _)) = match expected.direction {
+            Direction::ToServer => (server, client),
+            Direction::ToClient => (client, server),
+        };
+        let port = if expected.port == 0 { port } else { expected.port };
+        let Some(transport) = registry::transport(expected.protocol) else { return };
+        let listener = Listener { transport, address: expected.address.map_or(listener, Addr::from), port };
+        let now = self.cx.packet.ts;
+        if !self.detector.expectations.add(listener, connector, expected.protocol, expected.note, now) {
+            self.detector.counters.expected_refused += 1;
+        }
     }
 
     fn log(&mut self, transaction: &mut dyn Transaction, direction: Direction) {

@@ -12,6 +12,7 @@
 //! the packet that it quotes, on the way to that packet's sender; it never makes a flow.
 
 mod entry;
+pub mod expect;
 mod key;
 mod table;
 #[cfg(test)]

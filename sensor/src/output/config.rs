@@ -52,6 +52,10 @@ event_types! {
     Smtp "smtp" "A mail, and what led to it.",
     Smb "smb" "An SMB command, file or call.",
     Ldap "ldap" "An LDAP request with its responses.",
+    Ftp "ftp" "An FTP command and its reply.",
+    FtpData "ftp_data" "A transfer over a data connection of FTP.",
+    Pop3 "pop3" "A POP3 command and its response.",
+    Tftp "tftp" "A TFTP request.",
     Fileinfo "fileinfo" "A file that a protocol carried.",
 }
 

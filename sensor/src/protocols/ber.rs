@@ -29,7 +29,7 @@ pub fn begin(bytes: &[u8]) -> Begin {
     }
     match rest.split_first() {
         None => Begin::More,
-        Some((&len @ 0..0x80, _)) => Begin::Is { tag, head: 2, len: len.into() },
+        Some((&len @ 0..=0x7f, _)) => Begin::Is { tag, head: 2, len: len.into() },
         Some((&width @ 0x81..=0x84, digits)) => {
             let width = usize::from(width & 0x7f);
             let Some(digits) = digits.get(..width) else { return Begin::More };

@@ -7,6 +7,7 @@ use super::registry::{self, Probe, Transport};
 use super::{Observer, Parser, Status};
 use crate::packet::Direction;
 use sekisho_signatures::app::{Protocol, Protocols};
+use std::any::Any;
 
 /// Bytes of one direction within which a protocol must be recognised.
 pub const MAX_PROBE: usize = 2048;
@@ -82,6 +83,8 @@ pub struct FlowApp {
     first: Option<Direction>,
     /// What was odd as the protocol was recognised, still to be told.
     odd: Option<(Direction, &'static str)>,
+    /// Whether it was announced has been asked.
+    asked: bool,
     /// Both directions are encrypted from here on.
     pub encrypted: bool,
 }
@@ -118,6 +121,21 @@ impl FlowApp {
             Recognition::Unknown => self.view.directions[i] != Recognition::Unknown && self.overflowed[i],
             Recognition::Known(_) => self.view.directions[i] != Recognition::Unknown,
             Recognition::Failed => true,
+        }
+    }
+
+    /// Whether it is to be asked if another flow announced this one: once, before its first bytes are looked at.
+    pub fn asks(&mut self) -> bool {
+        !std::mem::replace(&mut self.asked, true) && self.view == AppView::default()
+    }
+
+    /// Another flow announced this one as of that protocol, with a note for the parser.
+    pub fn expected(&mut self, transport: Transport, protocol: Protocol, note: &(dyn Any + Send + Sync)) {
+        self.view.protocol = Recognition::Known(protocol);
+        self.view.directions = [self.view.protocol; 2];
+        self.parser = registry::parser(protocol, transport);
+        if let Some(parser) = &mut self.parser {
+            parser.expected(note);
         }
     }
 

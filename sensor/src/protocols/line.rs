@@ -49,16 +49,6 @@ impl PartLine {
         self.lost = true;
     }
 
-    /// Nothing of a line came yet.
-    pub(super) fn is_empty(&self) -> bool {
-        self.bytes.is_empty() && !self.lost
-    }
-
-    /// What came of the line.
-    pub(super) fn so_far(&self) -> &[u8] {
-        &self.bytes
-    }
-
     /// The whole line; another begins.
     pub(super) fn finish(&mut self) -> Line {
         let Self { bytes, cut, lost } = std::mem::take(self);
@@ -87,6 +77,50 @@ impl Line {
     }
 }
 
+/// Where in a text it is that ends with a line of nothing but a dot, and whose lines that begin with a dot have one more put before
+/// (RFC 5321, 4.5.2; RFC 1939, 3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Dotted {
+    #[default]
+    LineStart,
+    /// Behind a dot that began the line.
+    Dot,
+    /// Behind such a dot and CR.
+    DotCr,
+    InLine,
+}
+
+impl Dotted {
+    /// Hands the text to `sink`, a line or less at a time. How many of the bytes are of it if it is over with them; None if all are, and
+    /// it goes on.
+    pub(super) fn take(&mut self, bytes: &[u8], mut sink: impl FnMut(&[u8])) -> Option<usize> {
+        let mut rest = bytes;
+        while let Some((&first, behind)) = rest.split_first() {
+            (*self, rest) = match (*self, first) {
+                (Self::LineStart, b'.') => (Self::Dot, behind),
+                (Self::Dot, b'\r') => (Self::DotCr, behind),
+                (Self::Dot | Self::DotCr, b'\n') => {
+                    *self = Self::LineStart;
+                    return Some(bytes.len() - behind.len());
+                }
+                (Self::Dot, _) => (Self::InLine, rest),
+                (Self::DotCr, _) => {
+                    sink(b"\r");
+                    (Self::InLine, rest)
+                }
+                (Self::LineStart | Self::InLine, _) => {
+                    let end = memchr::memchr(b'\n', rest);
+                    let (line, behind) =
+                        rest.split_at_checked(end.map_or(rest.len(), |at| at + 1)).unwrap_or((rest, &[]));
+                    sink(line);
+                    (if end.is_some() { Self::LineStart } else { Self::InLine }, behind)
+                }
+            };
+        }
+        None
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,6 +137,23 @@ mod tests {
         assert_eq!(part.finish().text(), b"abc\r");
         part.lose();
         assert_eq!(part.take(b"abcdefg", 4), Taken { len: 7, whole: false, cut: false });
-        assert!(part.take(b"\n", 4).whole && part.finish().lost && part.is_empty());
+        assert!(part.take(b"\n", 4).whole && part.finish().lost && !part.finish().lost);
+    }
+
+    #[test]
+    fn dotted_text_however_it_is_cut() {
+        let text = b"..a\r\n.\rb\r\nc.\r\n.\r\nnext";
+        for size in 1..=text.len() {
+            let (mut dotted, mut out) = (Dotted::default(), vec![]);
+            let (mut at, mut over) = (0, None);
+            for piece in text.chunks(size) {
+                over = dotted.take(piece, |line| out.extend_from_slice(line)).map(|len| at + len);
+                at += piece.len();
+                if over.is_some() {
+                    break;
+                }
+            }
+            assert_eq!((out.as_slice(), over), (&b".a\r\n\rb\r\nc.\r\n"[..], Some(text.len() - 4)), "{size}");
+        }
     }
 }

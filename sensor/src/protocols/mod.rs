@@ -20,20 +20,27 @@ pub mod dns;
 pub mod file;
 mod flow;
 mod framing;
+pub mod ftp;
+pub mod ftp_data;
 pub mod http;
+pub mod imap;
 pub mod ldap;
 mod line;
 pub mod mime;
+pub mod pop3;
 pub mod quic;
 pub mod registry;
 pub mod sip;
+pub mod smb;
 pub mod smtp;
+pub mod socks;
 mod span;
 pub mod ssh;
-pub mod smb;
+pub mod telnet;
 #[cfg(test)]
 mod testing;
 mod text;
+pub mod tftp;
 pub mod tls;
 mod transaction;
 
@@ -51,6 +58,9 @@ use std::sync::Arc;
 pub trait Parser: Send {
     /// What it reads.
     fn protocol(&self) -> Protocol;
+
+    /// The flow was announced by another one, with this note: see [`Observer::expect`]. Told before anything else.
+    fn expected(&mut self, _note: &(dyn Any + Send + Sync)) {}
 
     /// The next bytes of one direction; for protocols over datagrams, one datagram.
     fn data(&mut self, direction: Direction, bytes: &[u8], observer: &mut dyn Observer) -> Status;
@@ -90,7 +100,7 @@ pub struct Expected {
     pub direction: Direction,
     /// Where it listens, if the flow names another host than its own.
     pub address: Option<IpAddr>,
-    /// The port on which the other side listens.
+    /// The port on which the other side listens; 0 for the one that it has in this flow.
     pub port: u16,
     /// What it will be.
     pub protocol: Protocol,

@@ -3,19 +3,26 @@
 use super::Parser;
 use super::dcerpc::{self, DcerpcDatagramParser, DcerpcParser};
 use super::dns::{self, DnsParser};
+use super::ftp::{self, FtpParser};
+use super::ftp_data::FtpDataParser;
 use super::http::{self, HttpConfig, HttpParser};
+use super::imap::{self, ImapParser};
 use super::ldap::{self, LdapParser};
+use super::pop3::{self, Pop3Parser};
 use super::quic::{self, QuicParser};
 use super::sip::{self, SipParser};
-use super::smtp::{self, SmtpParser};
-use super::ssh::{self, SshParser};
 use super::smb::{self, SmbParser};
+use super::smtp::{self, SmtpParser};
+use super::socks::{self, SocksParser};
+use super::ssh::{self, SshParser};
+use super::telnet::{self, TelnetParser};
+use super::tftp::{self, TftpParser};
 use super::tls::{self, TlsParser};
 use crate::packet::Direction;
 use sekisho_signatures::app::Protocol;
 
 /// How a protocol's bytes come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Transport {
     /// In order: TCP.
     Stream,
@@ -154,6 +161,77 @@ static ENTRIES: &[Entry] = &[
         parser: || Box::new(LdapParser::new(ldap::Transport::Datagram)),
     },
     Entry {
+        protocol: Protocol::Pop3,
+        transport: Transport::Stream,
+        ports: &[],
+        probe: pop3::probe,
+        parser: || Box::new(Pop3Parser::new()),
+    },
+    Entry {
+        protocol: Protocol::Pop3,
+        transport: Transport::Stream,
+        ports: &[110],
+        probe: pop3::probe_on_port,
+        parser: || Box::new(Pop3Parser::new()),
+    },
+    Entry {
+        protocol: Protocol::Imap,
+        transport: Transport::Stream,
+        ports: &[],
+        probe: imap::probe,
+        parser: || Box::new(ImapParser::new()),
+    },
+    Entry {
+        protocol: Protocol::Ftp,
+        transport: Transport::Stream,
+        ports: &[],
+        probe: ftp::probe,
+        parser: || Box::new(FtpParser::new()),
+    },
+    Entry {
+        protocol: Protocol::Ftp,
+        transport: Transport::Stream,
+        ports: &[21],
+        probe: ftp::probe_on_port,
+        parser: || Box::new(FtpParser::new()),
+    },
+    Entry {
+        protocol: Protocol::Telnet,
+        transport: Transport::Stream,
+        ports: &[],
+        probe: telnet::probe,
+        parser: || Box::new(TelnetParser::new()),
+    },
+    Entry {
+        protocol: Protocol::Socks,
+        transport: Transport::Stream,
+        ports: &[],
+        probe: socks::probe,
+        parser: || Box::new(SocksParser::new()),
+    },
+    Entry {
+        protocol: Protocol::Socks,
+        transport: Transport::Stream,
+        ports: &[1080, 9050, 9150],
+        probe: socks::probe_on_port,
+        parser: || Box::new(SocksParser::new()),
+    },
+    // Nothing in it tells: another flow announces it.
+    Entry {
+        protocol: Protocol::FtpData,
+        transport: Transport::Stream,
+        ports: &[],
+        probe: |_, _| Likeness::No,
+        parser: || Box::new(FtpDataParser::new()),
+    },
+    Entry {
+        protocol: Protocol::Tftp,
+        transport: Transport::Datagram,
+        ports: &[],
+        probe: tftp::probe,
+        parser: || Box::new(TftpParser::new()),
+    },
+    Entry {
         protocol: Protocol::Mdns,
         transport: Transport::Datagram,
         ports: &[5353],
@@ -222,6 +300,12 @@ pub fn is_servers(ports: [u16; 2], bytes: &[u8]) -> bool {
     let [sender, receiver] = ports;
     matches!(probe(Transport::Stream, Direction::ToClient, [receiver, sender], bytes), Probe::Is(_))
         && !matches!(probe(Transport::Stream, Direction::ToServer, ports, bytes), Probe::Is(_))
+}
+
+/// How a protocol's bytes come, or the first of the ways in which they do; None if it is not read.
+#[must_use]
+pub fn transport(protocol: Protocol) -> Option<Transport> {
+    ENTRIES.iter().find(|e| e.protocol == protocol).map(|e| e.transport)
 }
 
 /// A parser of this protocol for a new flow.

@@ -5,9 +5,10 @@ use crate::buffers::Buffer;
 /// The largest value that an integer can have.
 pub(super) fn widest(buffer: Buffer) -> u64 {
     match buffer {
-        Buffer::DnsOpcode | Buffer::LdapRequestOperation | Buffer::LdapResponsesOperation => u64::from(u8::MAX),
-        Buffer::DnsOpcode | Buffer::SmbVersion => u64::from(u8::MAX),
-        Buffer::DnsRcode | Buffer::DnsRrtype => u64::from(u16::MAX),
+        Buffer::DnsOpcode | Buffer::LdapRequestOperation | Buffer::LdapResponsesOperation | Buffer::SmbVersion => {
+            u64::from(u8::MAX)
+        }
+        Buffer::DnsRcode | Buffer::DnsRrtype | Buffer::FtpDynamicPort => u64::from(u16::MAX),
         Buffer::TlsCertChainLen | Buffer::LdapResponsesResultCode | Buffer::LdapResponsesCount => u64::from(u32::MAX),
         _ => u64::MAX,
     }
@@ -29,6 +30,10 @@ impl Buffer {
 /// Names of values, in small letters. DNS: IANA, "Domain Name System Parameters".
 pub(super) fn names(buffer: Buffer) -> &'static [(&'static str, u64)] {
     match buffer {
+        Buffer::TftpOpcode => &[("read", 1), ("write", 2), ("data", 3), ("ack", 4), ("error", 5)],
+        Buffer::FtpMode => &[("active", 1), ("passive", 0)],
+        Buffer::FtpReplyReceived => &[("yes", 1), ("true", 1), ("on", 1), ("no", 0), ("false", 0), ("off", 0)],
+        Buffer::FtpdataCommand => &[("retr", 1), ("stor", 2)],
         Buffer::DnsOpcode => &[("query", 0), ("iquery", 1), ("status", 2), ("notify", 4), ("update", 5)],
         Buffer::DnsRcode => &[
             ("noerror", 0),

@@ -7,7 +7,7 @@ use super::mail::{
 };
 use super::parameter::parameter;
 use super::transfer::Transfer;
-use crate::protocols::file::{FilePolicy, FileState, FileTracker};
+use crate::protocols::file::{FileState, FileTracker};
 
 impl Mail {
     /// A header is over: what follows is as it says.
@@ -75,8 +75,9 @@ impl Mail {
             }
             _ => name,
         };
-        let keep = self.policy.keep.min(MAX_KEPT.saturating_sub(self.kept));
-        self.files.push(FileTracker::new(name, FilePolicy { keep, ..self.policy }));
+        let mut policy = self.policy;
+        policy.keep = policy.keep.min(MAX_KEPT.saturating_sub(self.kept));
+        self.files.push(FileTracker::new(name, policy));
         self.in_file = true;
     }
 

@@ -115,6 +115,14 @@ impl EmailRecord {
     /// The writer's.
     pub fn write_beside(&self, out: &mut dyn io::Write) -> serde_json::Result<()> {
         out.write_all(b",\"email\":").map_err(serde_json::Error::io)?;
+        self.write(out)
+    }
+
+    /// Writes it.
+    ///
+    /// # Errors
+    /// The writer's.
+    pub fn write(&self, out: &mut dyn io::Write) -> serde_json::Result<()> {
         let body = Body {
             status: self.status,
             from: Maybe(&self.from),

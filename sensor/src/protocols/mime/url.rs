@@ -66,7 +66,7 @@ fn behind_scheme(word: &[u8]) -> Option<&[u8]> {
         let behind = colon + 3;
         let start = word.get(..behind)?;
         let is_one = |s: &&[u8]| start.len() >= s.len() && start[start.len() - s.len()..].eq_ignore_ascii_case(s);
-        if SCHEMES.iter().any(|s| is_one(&s)) {
+        if SCHEMES.iter().any(is_one) {
             return word.get(behind..).filter(|url| !url.is_empty());
         }
         from = behind;

@@ -5,7 +5,7 @@ use crate::packet::Direction::{self, ToClient, ToServer};
 use crate::protocols::dcerpc::tests as rpc;
 use crate::protocols::file::FileState;
 use crate::protocols::registry::Likeness;
-use crate::protocols::testing::{Log, asked, cut, cuts, endure, mutated, noise, talk};
+use crate::protocols::testing::talk::{Log, asked, cut, cuts, endure, mutated, noise, talk};
 use crate::protocols::{Parser, Status};
 use proptest::prelude::*;
 use sekisho_signatures::buffers::Buffer;

@@ -7,7 +7,7 @@ use super::record::SmbRecord;
 use super::status::Status;
 use crate::packet::Direction;
 use crate::protocols::dcerpc::{Call, Role};
-use crate::protocols::file::FileInfo;
+use crate::protocols::file::FileTracker;
 use crate::protocols::{Observer, Part, Record, Transaction, TransactionState};
 use sekisho_signatures::buffers::{Buffer, Progress};
 use sekisho_signatures::question::Question;
@@ -170,6 +170,11 @@ impl SmbTransaction {
         (towards == direction).then_some(transfer)
     }
 
+    fn file_towards_mut(&mut self, direction: Direction, index: usize) -> Option<&mut Transfer> {
+        let here = self.file_towards(direction, index).is_some();
+        self.transfer_mut().filter(|_| here)
+    }
+
     fn role(&self, direction: Direction) -> Role {
         if direction == self.direction { Role::Request } else { Role::Response }
     }
@@ -209,10 +214,9 @@ impl Transaction for SmbTransaction {
         }
     }
 
-    fn number(&self, buffer: Buffer, direction: Direction, index: usize) -> Option<u64> {
+    fn number(&self, buffer: Buffer, _direction: Direction, index: usize) -> Option<u64> {
         match buffer {
             Buffer::SmbVersion if index == 0 => Some(if self.header.smb1 { 1 } else { 2 }),
-            Buffer::Filesize => self.file_towards(direction, index).map(|f| f.tracker.size()),
             _ => None,
         }
     }
@@ -225,8 +229,12 @@ impl Transaction for SmbTransaction {
         matches!(&self.details, Details::Call(_, call) if call.half(self.role(direction)).little)
     }
 
-    fn file(&self, direction: Direction, index: usize) -> Option<FileInfo> {
-        self.file_towards(direction, index).and_then(|f| f.tracker.info())
+    fn tracker(&self, direction: Direction, index: usize) -> Option<&FileTracker> {
+        self.file_towards(direction, index).map(|f| &f.tracker)
+    }
+
+    fn tracker_mut(&mut self, direction: Direction, index: usize) -> Option<&mut FileTracker> {
+        self.file_towards_mut(direction, index).map(|f| &mut f.tracker)
     }
 
     fn record(&self, _direction: Direction, _alert: bool) -> Option<Box<dyn Record>> {

@@ -4,7 +4,7 @@ use super::command::{Command, argument, is_verb};
 use super::reply::Reply;
 use super::transaction::{MAX_RECIPIENTS, SmtpTransaction};
 use crate::packet::Direction;
-use crate::protocols::line::{Line, PartLine};
+use crate::protocols::line::{Dotted, Line, PartLine};
 use crate::protocols::mime::{Mail, Stage};
 use crate::protocols::{MAX_FRAME, Observer, Parser, Status};
 use sekisho_signatures::app::Protocol;
@@ -18,23 +18,12 @@ pub const MAX_PIPELINED: usize = 1024;
 /// Bytes kept for the protocol that follows.
 pub const MAX_UNREAD: usize = 64 * 1024;
 
-/// Where in a line of a mail it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Dot {
-    LineStart,
-    /// Behind a dot that began the line.
-    Dot,
-    /// Behind such a dot and CR.
-    DotCr,
-    InLine,
-}
-
 /// What the client sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
     Commands,
     /// A mail, up to a line with nothing but a dot.
-    Data(Dot),
+    Data(Dotted),
     /// A chunk of a mail.
     Chunk {
         left: u64,
@@ -129,7 +118,7 @@ impl SmtpParser {
                     }
                     taken
                 }
-                Mode::Data(dot) => self.data(dot, bytes, observer),
+                Mode::Data(dotted) => self.data(dotted, bytes, observer),
                 Mode::Chunk { left, last } => self.chunk(left, last, bytes, observer),
             };
             bytes = bytes.get(taken..).unwrap_or_default();
@@ -201,7 +190,7 @@ impl SmtpParser {
             // The reply says whether a mail follows, but those who pipeline do not wait for it, and it may not be seen.
             Command::Data if self.pipelines || self.lost || !self.greeted => {
                 self.begin_mail(observer);
-                self.mode = Mode::Data(Dot::LineStart);
+                self.mode = Mode::Data(Dotted::LineStart);
             }
             Command::Chunk { len: Some(left), last } => {
                 self.begin_mail(observer);
@@ -236,32 +225,19 @@ impl SmtpParser {
         }
     }
 
-    /// Bytes of a mail, up to a line's end at most; how many were taken.
-    fn data(&mut self, dot: Dot, bytes: &[u8], observer: &mut dyn Observer) -> usize {
-        let Some(&first) = bytes.first() else { return 0 };
-        let (next, taken) = match (dot, first) {
-            (Dot::LineStart, b'.') => (Dot::Dot, 1),
-            (Dot::Dot, b'\r') => (Dot::DotCr, 1),
-            (Dot::Dot | Dot::DotCr, b'\n') => {
+    /// Bytes of a mail; how many were taken.
+    fn data(&mut self, mut dotted: Dotted, bytes: &[u8], observer: &mut dyn Observer) -> usize {
+        match dotted.take(bytes, |line| self.mail(line)) {
+            Some(taken) => {
                 self.await_reply(Command::EndOfMail);
                 self.complete(true, observer);
-                return 1;
+                taken
             }
-            // The dot was put before a line that begins with one.
-            (Dot::Dot, _) => (Dot::InLine, 0),
-            (Dot::DotCr, _) => {
-                self.mail(b"\r");
-                (Dot::InLine, 0)
+            None => {
+                self.mode = Mode::Data(dotted);
+                bytes.len()
             }
-            (Dot::LineStart | Dot::InLine, _) => {
-                let end = memchr::memchr(b'\n', bytes);
-                let len = end.map_or(bytes.len(), |at| at + 1);
-                self.mail(bytes.get(..len).unwrap_or(bytes));
-                (if end.is_some() { Dot::LineStart } else { Dot::InLine }, len)
-            }
-        };
-        self.mode = Mode::Data(next);
-        taken
+        }
     }
 
     /// Bytes of a chunk, which may be none; how many were taken.
@@ -357,7 +333,7 @@ impl SmtpParser {
             Some(Command::Data) if self.mode == Mode::Commands => {
                 self.begin();
                 self.begin_mail(observer);
-                self.mode = Mode::Data(Dot::LineStart);
+                self.mode = Mode::Data(Dotted::LineStart);
             }
             Some(Command::StartTls) if reply.code == 220 => self.outcome = Some(Status::Changed(Some(Protocol::Tls))),
             Some(Command::StartTls) => self.event(Direction::ToClient, "tls_rejected", observer),
@@ -368,7 +344,7 @@ impl SmtpParser {
             None => match self.mode {
                 Mode::Commands if reply.code == 354 && self.transaction.is_some() => {
                     self.begin_mail(observer);
-                    self.mode = Mode::Data(Dot::InLine);
+                    self.mode = Mode::Data(Dotted::InLine);
                 }
                 Mode::Data(_) if reply.code != 354 => self.complete(false, observer),
                 Mode::Commands | Mode::Data(_) | Mode::Chunk { .. } => {}
@@ -446,7 +422,7 @@ impl Parser for SmtpParser {
                         }
                     }
                     Mode::Chunk { left, last } => self.mode = Mode::Chunk { left: left - len, last },
-                    Mode::Data(_) | Mode::Commands => self.mode = Mode::Data(Dot::InLine),
+                    Mode::Data(_) | Mode::Commands => self.mode = Mode::Data(Dotted::InLine),
                 }
             }
         }
