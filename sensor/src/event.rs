@@ -245,6 +245,8 @@ pub struct FlowEvent {
     pub tcp: Option<TcpSummary>,
     /// The application protocol, if it was recognised; Some(None) if none was.
     pub app: Option<Option<Protocol>>,
+    /// What it was before it changed to that.
+    pub original_app: Option<Protocol>,
 }
 
 /// What was odd.

@@ -575,8 +575,9 @@ fn end_flow<T: Tracer>(
             Recognition::Failed => Some(None),
             Recognition::Known(protocol) => Some(Some(protocol)),
         };
+        let original_app = flow.user.app.view().original.protocol().filter(|p| app.flatten() != Some(*p));
         let (action, note) = (flow.user.action, flow.user.note(engine));
-        sender.send(Event::Flow(FlowEvent { app, action, note, ..flow.event(reason) }));
+        sender.send(Event::Flow(FlowEvent { app, original_app, action, note, ..flow.event(reason) }));
     }
 }
 

@@ -75,8 +75,16 @@ impl fmt::Display for Protocol {
 }
 
 /// Protocols that the engine reads. Rules about others are checked and left out.
-pub const BUILT: Protocols =
-    Protocols::of(&[Protocol::Http1, Protocol::Dns, Protocol::Mdns, Protocol::Tls, Protocol::Quic]);
+pub const BUILT: Protocols = Protocols::of(&[
+    Protocol::Http1,
+    Protocol::Http2,
+    Protocol::Doh2,
+    Protocol::Dns,
+    Protocol::Mdns,
+    Protocol::Tls,
+    Protocol::Quic,
+    Protocol::Websocket,
+]);
 
 /// A set of application protocols.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]
@@ -118,6 +126,7 @@ impl Protocols {
     pub const FILES: Self = Self::of(&[
         Protocol::Http1,
         Protocol::Http2,
+        Protocol::Doh2,
         Protocol::Smtp,
         Protocol::Imap,
         Protocol::Pop3,

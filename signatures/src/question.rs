@@ -1,15 +1,48 @@
 //! Questions that rules ask of a transaction as a whole, where neither bytes nor a single integer would do: several properties of one
 //! message at once, or a list of them. A protocol's parser answers.
 
+use crate::model::NumberTest;
 use std::fmt;
 
 /// What a transaction is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Question {}
+pub enum Question {
+    /// Whether a setting of HTTP/2 is set, and to such a value.
+    Http2Setting {
+        /// Which (RFC 9113, 6.5.2).
+        id: u16,
+        /// The test; None: any value.
+        value: Option<NumberTest>,
+    },
+    /// Whether the validity of the server's certificate begins (or ends) between two times, in seconds since 1970, both included.
+    CertificateTime {
+        /// Its end is asked about, not its beginning.
+        end: bool,
+        /// The first time.
+        from: i64,
+        /// The last.
+        to: i64,
+    },
+    /// Whether the server's certificate is no longer valid now.
+    CertificateExpired,
+    /// Whether it is valid now.
+    CertificateValid,
+}
 
 /// As the rule asks it: what stands behind the keyword's colon.
 impl fmt::Display for Question {
-    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {}
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Http2Setting { id, value } => {
+                write!(f, "setting {id}")?;
+                match value {
+                    Some(test) => write!(f, " in {:?}", test.ranges),
+                    None => Ok(()),
+                }
+            }
+            Self::CertificateTime { from, to, .. } => write!(f, "{from} to {to} seconds since 1970"),
+            Self::CertificateExpired => f.write_str("expired"),
+            Self::CertificateValid => f.write_str("valid"),
+        }
     }
 }

@@ -20,6 +20,8 @@ pub(super) const MAX_RUNS: usize = 1024;
 pub struct BufferScratch {
     pub(super) bytes: Vec<u8>,
     pub(super) workspace: Workspace,
+    /// When the packet at hand came, in seconds since 1970.
+    pub(super) now: i64,
 }
 
 /// Conditions on one buffer.
@@ -135,7 +137,7 @@ impl BufferProgram {
         match self.kind {
             Kind::Number => return self.judge_numbers(transaction, direction),
             Kind::Asked => {
-                let yes = self.questions.iter().all(|q| transaction.answer(q, direction));
+                let yes = self.questions.iter().all(|q| transaction.answer_at(q, direction, scratch.now));
                 return if yes { Judgement::Match } else { Judgement::NoMatch };
             }
             Kind::Bytes | Kind::Many | Kind::Grows => {}

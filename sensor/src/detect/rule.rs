@@ -19,7 +19,7 @@ use crate::protocols::{AppView, Recognition, TransactionState};
 use crate::stream::{StreamEvent, StreamEventSet};
 use crate::time::Timestamp;
 use sekisho_signatures::app::Protocols;
-use sekisho_signatures::buffers::Progress;
+use sekisho_signatures::buffers::{Progress, Side};
 use sekisho_signatures::group::PacketClass;
 use sekisho_signatures::model::{
     Action, AppCondition, BufferCondition, FlowCondition, HeaderProto, PacketCondition, PortSet, ProtocolMode,
@@ -216,6 +216,8 @@ pub struct Rule {
     app_events: Box<[Box<str>]>,
     /// Conditions on transactions' buffers.
     pub buffers: Box<[BufferProgram]>,
+    /// Messages of either direction have all its buffers: it may match once in each.
+    pub each_direction: bool,
     headers: Box<[PacketCondition]>,
     /// Judged only on packets about which something was odd.
     events: Box<[OddEvent]>,
@@ -303,6 +305,7 @@ impl Rule {
             gate,
             app: AppGate::new(signature),
             app_events: app_events.collect(),
+            each_direction: !buffers.is_empty() && buffers.iter().all(|b| b.buffer.declaration().side == Side::Both),
             buffers: buffers.into(),
             packet_buffers: packet_buffers.into(),
             odd_checksum,

@@ -16,7 +16,7 @@ use super::state::FlowDetect;
 use super::trace::Tracer;
 use crate::packet::Direction;
 use crate::protocols::file::FileRecord;
-use crate::protocols::{Observer, Part, Record, Transaction, TransactionState};
+use crate::protocols::{AppView, Observer, Part, Recognition, Record, Transaction, TransactionState};
 use sekisho_signatures::app::Protocol;
 use sekisho_signatures::buffers::{Buffer, Kind, Progress};
 use sekisho_signatures::transform::apply_all;
@@ -67,11 +67,20 @@ impl<T: Tracer> Judge<'_, '_, T> {
         direction: Direction,
         f: impl FnOnce(&mut Detector<T>, &PacketContext<'_>, &mut FlowDetect, Protocol),
     ) {
-        if self.cx.direction == Some(direction) {
-            return f(self.detector, self.cx, self.flow, self.protocol);
+        let now = Recognition::Known(self.protocol);
+        let changed;
+        let mut cx = self.cx;
+        if cx.app.protocol != now {
+            // It has changed within this packet.
+            let app = AppView { protocol: now, directions: [now; 2], original: cx.app.protocol };
+            changed = PacketContext { app, ..*cx };
+            cx = &changed;
         }
-        let packet = self.cx.packet.reversed();
-        let cx = self.detector.reversed(self.cx, &packet, self.flow, direction);
+        if cx.direction == Some(direction) {
+            return f(self.detector, cx, self.flow, self.protocol);
+        }
+        let packet = cx.packet.reversed();
+        let cx = self.detector.reversed(cx, &packet, self.flow, direction);
         f(self.detector, &cx, self.flow, self.protocol);
     }
 }
@@ -164,7 +173,7 @@ impl<T: Tracer> Detector<T> {
         candidates.sort_unstable();
         candidates.dedup();
         for &index in &candidates {
-            if !transaction.state_ref().matched.contains(&cx.engine.key(index).number) {
+            if !transaction.state_ref().matched[i].contains(&cx.engine.key(index).number) {
                 self.judge_transaction(cx, flow, transaction, index, progress);
             }
             if flow.passed {
@@ -290,7 +299,12 @@ impl<T: Tracer> Detector<T> {
         let complete = transaction.state_ref().inspected == [Progress::Complete; 2];
         match self.judge_buffers(rule, cx, flow, transaction, direction) {
             Judgement::Match => {
-                transaction.state().matched.push(key);
+                let [to_server, to_client] = &mut transaction.state().matched;
+                for (way, matched) in [(Direction::ToServer, to_server), (Direction::ToClient, to_client)] {
+                    if way == direction || !rule.each_direction {
+                        matched.push(key);
+                    }
+                }
                 if self.matched(rule, index, cx, Some(flow), Found::Transaction(transaction), cx.reversed) {
                     rule.kept.apply_to(transaction.state());
                 }
@@ -311,6 +325,7 @@ impl<T: Tracer> Detector<T> {
         direction: Direction,
     ) -> Judgement {
         let mut more = false;
+        self.buffer_scratch.now = i64::try_from(cx.packet.ts.seconds()).unwrap_or(i64::MAX);
         self.carried.begin();
         let whole = transaction.state_ref().inspected[direction.index()] == Progress::Complete;
         if rule.payload_first {
@@ -396,7 +411,7 @@ impl<T: Tracer> Detector<T> {
         let Some(app) = cx.direction.and_then(|d| cx.engine.app(protocol, d)) else { return };
         for &index in &app.events {
             let wanted = cx.engine.rule(index).is_some_and(|r| r.app_events_hold(transaction.state_ref()));
-            let matched = transaction.state_ref().matched.contains(&cx.engine.key(index).number);
+            let matched = transaction.state_ref().matched.iter().any(|m| m.contains(&cx.engine.key(index).number));
             if wanted && !matched && !flow.passed {
                 self.judge_transaction(cx, flow, transaction, index, Progress::Start);
             }

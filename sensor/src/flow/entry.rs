@@ -157,6 +157,7 @@ impl<U> Flow<U> {
             interface: self.interface,
             tcp: (self.proto() == IpProto::TCP).then(|| self.tcp.summary()),
             app: None,
+            original_app: None,
         }
     }
 }

@@ -26,6 +26,8 @@ pub enum EventType {
     Tls,
     /// A packet of a QUIC handshake.
     Quic,
+    /// A frame of WebSocket.
+    Websocket,
     /// An SSH handshake.
     Ssh,
     /// A packet that a rule's `tag` asked for.
@@ -38,7 +40,7 @@ pub enum EventType {
 
 impl EventType {
     /// How many there are.
-    pub const COUNT: usize = 13;
+    pub const COUNT: usize = 14;
     /// Every type, in the order of its [`index`](Self::index).
     pub const ALL: [Self; Self::COUNT] = [
         Self::Alert,
@@ -50,6 +52,7 @@ impl EventType {
         Self::Mdns,
         Self::Tls,
         Self::Quic,
+        Self::Websocket,
         Self::Ssh,
         Self::Packet,
         Self::Drop,
@@ -58,7 +61,7 @@ impl EventType {
 
     /// Those of application protocols.
     pub const RECORDS: [Self; Self::COUNT - 6] =
-        [Self::Http, Self::Dns, Self::Mdns, Self::Tls, Self::Quic, Self::Ssh, Self::Fileinfo];
+        [Self::Http, Self::Dns, Self::Mdns, Self::Tls, Self::Quic, Self::Websocket, Self::Ssh, Self::Fileinfo];
 
     /// The type of an application protocol's record, by the name that the record gives itself.
     #[must_use]
@@ -85,6 +88,7 @@ impl EventType {
             Self::Mdns => "mdns",
             Self::Tls => "tls",
             Self::Quic => "quic",
+            Self::Websocket => "websocket",
             Self::Ssh => "ssh",
             Self::Packet => "packet",
             Self::Drop => "drop",

@@ -3,8 +3,10 @@
 use super::Parser;
 use super::dns::{self, DnsParser};
 use super::http::{self, HttpConfig, HttpParser};
+use super::http2::{self, Http2Parser};
 use super::quic::{self, QuicParser};
-use super::tls::{self, TlsParser};
+use super::tls::{self, DtlsParser, TlsParser};
+use super::websocket::WebsocketParser;
 use crate::packet::Direction;
 use sekisho_signatures::app::Protocol;
 
@@ -52,6 +54,13 @@ struct Entry {
 /// In the order in which they are tried: the most telling first.
 static ENTRIES: &[Entry] = &[
     Entry {
+        protocol: Protocol::Http2,
+        transport: Transport::Stream,
+        ports: &[],
+        probe: http2::probe,
+        parser: || Box::new(Http2Parser::new()),
+    },
+    Entry {
         protocol: Protocol::Http1,
         transport: Transport::Stream,
         ports: &[],
@@ -61,6 +70,14 @@ static ENTRIES: &[Entry] = &[
             http::Probe::NotForUs => Likeness::No,
         },
         parser: || Box::new(HttpParser::new(HttpConfig::default())),
+    },
+    Entry {
+        protocol: Protocol::Websocket,
+        transport: Transport::Stream,
+        ports: &[],
+        // Its frames do not tell: what HTTP changes to is named there.
+        probe: |_, _| Likeness::No,
+        parser: || Box::new(WebsocketParser::new()),
     },
     Entry {
         protocol: Protocol::Tls,
@@ -75,6 +92,13 @@ static ENTRIES: &[Entry] = &[
         ports: &[],
         probe: quic::probe,
         parser: || Box::new(QuicParser::new()),
+    },
+    Entry {
+        protocol: Protocol::Tls,
+        transport: Transport::Datagram,
+        ports: &[],
+        probe: tls::probe_datagram,
+        parser: || Box::new(DtlsParser::new()),
     },
     Entry {
         protocol: Protocol::Mdns,

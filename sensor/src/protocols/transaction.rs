@@ -50,6 +50,11 @@ pub trait Transaction {
         false
     }
 
+    /// The same, for questions that depend on the time `now`, in seconds since 1970.
+    fn answer_at(&self, question: &Question, direction: Direction, _now: i64) -> bool {
+        self.answer(question, direction)
+    }
+
     /// File number `index` that it carries in `direction`, once it is over.
     fn file(&self, _direction: Direction, _index: usize) -> Option<FileInfo> {
         None
@@ -92,8 +97,8 @@ pub struct TransactionState {
     pub(crate) searched: [usize; 2],
     /// Rules whose literal was found and that wait for more of the transaction, by their lasting numbers.
     pub(crate) waiting: Vec<u32>,
-    /// Rules that matched, by their lasting numbers: they do not match again.
-    pub(crate) matched: Vec<u32>,
+    /// Rules that matched in each direction, by their lasting numbers: they do not match there again.
+    pub(crate) matched: [Vec<u32>; 2],
     /// Bits that rules set on it (`xbits`).
     pub(crate) bits: Vec<u32>,
     /// A rule says that it is not logged.
@@ -112,7 +117,7 @@ impl TransactionState {
         let Self { mut events, mut waiting, mut matched, .. } = std::mem::take(self);
         events.clear();
         waiting.clear();
-        matched.clear();
+        matched.iter_mut().for_each(Vec::clear);
         *self = Self { id, events, waiting, matched, ..Self::default() };
     }
 }

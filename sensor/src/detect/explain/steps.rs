@@ -117,7 +117,7 @@ impl Explainer {
                     Step::new(told, numbers.iter().any(|n| test.holds(*n)), found)
                 }
                 BufferCondition::Ask(question) => {
-                    let yes = transaction.answer(question, side);
+                    let yes = transaction.answer_at(question, side, self.scratch.now);
                     Step::new(
                         told,
                         yes,

@@ -20,6 +20,8 @@ pub(super) struct FlowRecord<'a> {
     response_icmp_code: Option<u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
     app_proto: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    app_proto_orig: Option<&'static str>,
     flow: Flow,
     #[serde(skip_serializing_if = "Option::is_none")]
     tcp: Option<Tcp>,
@@ -52,6 +54,7 @@ impl<'a> FlowRecord<'a> {
             response_icmp_type: response.map(|(kind, _)| kind),
             response_icmp_code: response.map(|(_, code)| code),
             app_proto: event.app.map(|app| app.map_or("failed", Protocol::name)),
+            app_proto_orig: event.original_app.map(Protocol::name),
             flow,
             tcp: event.tcp.as_ref().map(Tcp::of),
             metadata: kept::Metadata::of(event.note.as_deref(), None),
