@@ -95,6 +95,9 @@ pub const BUILT: Protocols = Protocols::of(&[
     Protocol::Tftp,
     Protocol::Telnet,
     Protocol::Socks,
+    Protocol::Http2,
+    Protocol::Doh2,
+    Protocol::Websocket,
 ]);
 
 /// A set of application protocols.
@@ -140,6 +143,7 @@ impl Protocols {
     pub const FILES: Self = Self::of(&[
         Protocol::Http1,
         Protocol::Http2,
+        Protocol::Doh2,
         Protocol::Smtp,
         Protocol::Imap,
         Protocol::Pop3,

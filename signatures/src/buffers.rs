@@ -158,7 +158,7 @@ buffers! {
     HttpUri: "http.uri", &[], &["http_uri"], Protocols::HTTP, ToServer, Bytes, Line, "the request's URI, normalised.";
     HttpUriRaw: "http.uri.raw", &[], &["http_raw_uri"], Protocols::HTTP, ToServer, Bytes, Line, "the request's URI as it was sent.";
     HttpUserAgent: "http.user_agent", &[], &["http_user_agent"], Protocols::HTTP, ToServer, Bytes, Headers, "the request's User-Agent header.";
-    Http2HeaderName: "http2.header_name", &[], &[], Protocols::HTTP2, Both, Many, Complete, "each header name of an HTTP/2 stream.";
+    Http2HeaderName: "http2.header_name", &[], &[], Protocols::HTTP2, Both, Many, Headers, "each header name of an HTTP/2 stream.";
     FileData: "file.data", &["file_data"], &[], Protocols::FILES, Both, Grows, Body, "the contents of a file in transfer.";
     FileName: "file.name", &[], &[], Protocols::FILES, Both, Many, Body, "the name of a file in transfer.";
     FileMagic: "file.magic", &[], &[], Protocols::FILES, Both, Many, Body, "what libmagic says of a file in transfer.";
@@ -349,8 +349,21 @@ buffers! {
     DnsOpcode: "dns.opcode", &[], &[], Protocols::DNS, Both, Number, Complete, "the operation of a message.";
     DnsRcode: "dns.rcode", &[], &[], Protocols::DNS, Both, Number, Complete, "the response code of a message.";
     DnsRrtype: "dns.rrtype", &[], &[], Protocols::DNS, Both, Number, Complete, "the type of each question and record.";
+    Http2Errorcode: "http2.errorcode", &[], &[], Protocols::HTTP2, Both, Number, Complete, "the error with which a stream or the connection ends.";
+    Http2Frametype: "http2.frametype", &[], &[], Protocols::HTTP2, Both, Number, Complete, "the types of a stream's frames, or of the connection's.";
+    Http2Priority: "http2.priority", &[], &[], Protocols::HTTP2, Both, Number, Complete, "the weight of a stream.";
+    Http2Settings: "http2.settings", &[], &[], Protocols::HTTP2, Both, Asked, Complete, "a setting, and what it is set to.";
+    Http2SizeUpdate: "http2.size_update", &[], &[], Protocols::HTTP2, Both, Number, Headers, "the size that headers set HPACK's table to.";
+    Http2Window: "http2.window", &[], &[], Protocols::HTTP2, Both, Number, Complete, "the increments of a stream's window, or of the connection's.";
+    WebsocketFlags: "websocket.flags", &[], &[], Protocols::WEBSOCKET, Both, Number, Complete, "the first byte's flags: `fin`, `comp` and the others.";
+    WebsocketMask: "websocket.mask", &[], &[], Protocols::WEBSOCKET, Both, Number, Complete, "the mask, where there is one.";
+    WebsocketOpcode: "websocket.opcode", &[], &[], Protocols::WEBSOCKET, Both, Number, Complete, "the operation.";
     TlsState: "ssl_state", &[], &[], Protocols::TLS, Both, Number, Line, "which messages of the handshake were seen.";
     TlsVersion: "ssl_version", &[], &[], Protocols::TLS, Both, Number, Line, "the version that the message's side speaks.";
+    TlsCertNotbefore: "tls_cert_notbefore", &[], &[], Protocols::TLS, ToClient, Asked, Headers, "when the server's certificate begins to be valid.";
+    TlsCertNotafter: "tls_cert_notafter", &[], &[], Protocols::TLS, ToClient, Asked, Headers, "when the server's certificate ends to be valid.";
+    TlsCertExpired: "tls_cert_expired", &[], &[], Protocols::TLS, ToClient, Asked, Headers, "whether the server's certificate is no longer valid.";
+    TlsCertValid: "tls_cert_valid", &[], &[], Protocols::TLS, ToClient, Asked, Headers, "whether the server's certificate is valid now.";
     TlsCertChainLen: "tls.cert_chain_len", &[], &[], Protocols::TLS, ToClient, Number, Headers, "how many certificates the server sent.";
 }
 

@@ -18,6 +18,26 @@ pub enum Question {
     },
     /// `dcerpc.opnum`: it calls one of these operations.
     DcerpcOperation(NumberTest),
+    /// Whether a setting of HTTP/2 is set, and to such a value.
+    Http2Setting {
+        /// Which (RFC 9113, 6.5.2).
+        id: u16,
+        /// The test; None: any value.
+        value: Option<NumberTest>,
+    },
+    /// Whether the validity of the server's certificate begins (or ends) between two times, in seconds since 1970, both included.
+    CertificateTime {
+        /// Its end is asked about, not its beginning.
+        end: bool,
+        /// The first time.
+        from: i64,
+        /// The last.
+        to: i64,
+    },
+    /// Whether the server's certificate is no longer valid now.
+    CertificateExpired,
+    /// Whether it is valid now.
+    CertificateValid,
 }
 
 /// As the rule asks it: what stands behind the keyword's colon.
@@ -35,6 +55,16 @@ impl fmt::Display for Question {
                 f.write_str(if *any_fragment { ", any_frag" } else { "" })
             }
             Self::DcerpcOperation(test) => write!(f, "{}", Ranges(test)),
+            Self::Http2Setting { id, value } => {
+                write!(f, "setting {id}")?;
+                match value {
+                    Some(test) => write!(f, " in {:?}", test.ranges),
+                    None => Ok(()),
+                }
+            }
+            Self::CertificateTime { from, to, .. } => write!(f, "{from} to {to} seconds since 1970"),
+            Self::CertificateExpired => f.write_str("expired"),
+            Self::CertificateValid => f.write_str("valid"),
         }
     }
 }

@@ -22,6 +22,8 @@ pub(super) const MAX_RUNS: usize = 1024;
 pub struct BufferScratch {
     pub(super) bytes: Vec<u8>,
     pub(super) workspace: Workspace,
+    /// When the packet at hand came, in seconds since 1970.
+    pub(super) now: i64,
 }
 
 /// Run number `index` of a buffer: the transaction's, or that of the file that it carries.
@@ -160,7 +162,7 @@ impl BufferProgram {
             Kind::Number => return self.judge_numbers(transaction, direction),
             Kind::Asked if !self.files.is_empty() => return file::judge(&self.files, transaction, direction),
             Kind::Asked => {
-                let yes = self.questions.iter().all(|q| transaction.answer(q, direction));
+                let yes = self.questions.iter().all(|q| transaction.answer_at(q, direction, scratch.now));
                 return if yes { Judgement::Match } else { Judgement::NoMatch };
             }
             Kind::Bytes | Kind::Many | Kind::Grows => {}

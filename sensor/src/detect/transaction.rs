@@ -18,7 +18,7 @@ use crate::flow::expect::Listener;
 use crate::packet::{Addr, Direction};
 use crate::protocols::file::{FilePolicy, FileTracker};
 use crate::protocols::registry;
-use crate::protocols::{Expected, Observer, Part, Record, Transaction, TransactionState};
+use crate::protocols::{AppView, Expected, Observer, Part, Recognition, Record, Transaction, TransactionState};
 use sekisho_signatures::app::{Protocol, Protocols};
 use sekisho_signatures::buffers::{Buffer, Kind, Progress};
 use sekisho_signatures::question::Question;
@@ -70,11 +70,20 @@ impl<T: Tracer> Judge<'_, '_, T> {
         direction: Direction,
         f: impl FnOnce(&mut Detector<T>, &PacketContext<'_>, &mut FlowDetect, Protocol),
     ) {
-        if self.cx.direction == Some(direction) {
-            return f(self.detector, self.cx, self.flow, self.protocol);
+        let now = Recognition::Known(self.protocol);
+        let changed;
+        let mut cx = self.cx;
+        if cx.app.protocol != now {
+            // It has changed within this packet.
+            let app = AppView { protocol: now, directions: [now; 2], original: cx.app.protocol };
+            changed = PacketContext { app, ..*cx };
+            cx = &changed;
         }
-        let packet = self.cx.packet.reversed();
-        let cx = self.detector.reversed(self.cx, &packet, self.flow, direction);
+        if cx.direction == Some(direction) {
+            return f(self.detector, cx, self.flow, self.protocol);
+        }
+        let packet = cx.packet.reversed();
+        let cx = self.detector.reversed(cx, &packet, self.flow, direction);
         f(self.detector, &cx, self.flow, self.protocol);
     }
 }
@@ -467,6 +476,7 @@ impl<T: Tracer> Detector<T> {
         direction: Direction,
     ) -> Judgement {
         let mut more = false;
+        self.buffer_scratch.now = i64::try_from(cx.packet.ts.seconds()).unwrap_or(i64::MAX);
         self.carried.begin();
         let whole = transaction.state_ref().inspected[direction.index()] == Progress::Complete;
         if rule.payload_first {

@@ -56,6 +56,7 @@ event_types! {
     FtpData "ftp_data" "A transfer over a data connection of FTP.",
     Pop3 "pop3" "A POP3 command and its response.",
     Tftp "tftp" "A TFTP request.",
+    Websocket "websocket" "A frame of WebSocket.",
     Fileinfo "fileinfo" "A file that a protocol carried.",
 }
 

@@ -268,7 +268,18 @@ impl FlowApp {
     fn feed(&mut self, direction: Direction, bytes: &[u8], observer: &mut dyn Observer) {
         if let Some(parser) = &mut self.parser {
             let status = parser.data(direction, bytes, observer);
+            self.follow_name();
             self.follow(status, observer);
+        }
+    }
+
+    /// A parser may see that its protocol is a more particular one, which it reads as well.
+    fn follow_name(&mut self) {
+        let Some(now) = self.parser.as_ref().map(|parser| Recognition::Known(parser.protocol())) else { return };
+        if now != self.view.protocol {
+            self.view.original = self.view.protocol;
+            self.view.protocol = now;
+            self.view.directions = [now; 2];
         }
     }
 
@@ -314,6 +325,7 @@ impl FlowApp {
     fn change(&mut self, next: Option<Protocol>, observer: &mut dyn Observer) {
         let Some(mut parser) = self.parser.take() else { return };
         let unread = [Direction::ToServer, Direction::ToClient].map(|d| parser.unread(d).to_vec());
+        let handed = parser.hand_over();
         parser.end(Direction::ToServer, observer);
         parser.end(Direction::ToClient, observer);
         self.view.original = self.view.protocol;
@@ -330,6 +342,11 @@ impl FlowApp {
             return;
         }
         self.parser = next.and_then(|p| registry::parser(p, Transport::Stream));
+        if let (Some(parser), Some(handed)) = (&mut self.parser, handed) {
+            observer.changed(parser.protocol());
+            parser.take_over(handed, observer);
+            self.follow_name();
+        }
         for (direction, bytes) in [Direction::ToServer, Direction::ToClient].into_iter().zip(&unread) {
             let absorbed = self.recognise(Transport::Stream, direction, self.ports, bytes);
             if let Some(protocol) = self.view.protocol.protocol() {

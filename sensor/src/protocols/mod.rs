@@ -23,6 +23,7 @@ mod framing;
 pub mod ftp;
 pub mod ftp_data;
 pub mod http;
+pub mod http2;
 pub mod imap;
 pub mod ldap;
 mod line;
@@ -43,6 +44,7 @@ mod text;
 pub mod tftp;
 pub mod tls;
 mod transaction;
+pub mod websocket;
 
 pub use flow::{AppView, FlowApp, MAX_PROBE, Recognition};
 pub use transaction::{Part, Record, Transaction, TransactionState};
@@ -72,6 +74,14 @@ pub trait Parser: Send {
     fn unread(&self, _direction: Direction) -> &[u8] {
         &[]
     }
+
+    /// After [`Status::Changed`]: what the parser of the next protocol is to know.
+    fn hand_over(&mut self) -> Option<Box<dyn Any + Send>> {
+        None
+    }
+
+    /// What the parser of the protocol before hands over, before anything else comes.
+    fn take_over(&mut self, _from: Box<dyn Any + Send>, _observer: &mut dyn Observer) {}
 
     /// One direction is over, or the flow is: what is unfinished there is told as it stands. May be called twice.
     fn end(&mut self, direction: Direction, observer: &mut dyn Observer);

@@ -6,6 +6,7 @@ use super::dns::{self, DnsParser};
 use super::ftp::{self, FtpParser};
 use super::ftp_data::FtpDataParser;
 use super::http::{self, HttpConfig, HttpParser};
+use super::http2::{self, Http2Parser};
 use super::imap::{self, ImapParser};
 use super::ldap::{self, LdapParser};
 use super::pop3::{self, Pop3Parser};
@@ -17,7 +18,8 @@ use super::socks::{self, SocksParser};
 use super::ssh::{self, SshParser};
 use super::telnet::{self, TelnetParser};
 use super::tftp::{self, TftpParser};
-use super::tls::{self, TlsParser};
+use super::tls::{self, DtlsParser, TlsParser};
+use super::websocket::WebsocketParser;
 use crate::packet::Direction;
 use sekisho_signatures::app::Protocol;
 
@@ -80,6 +82,13 @@ static ENTRIES: &[Entry] = &[
         parser: || Box::new(SipParser::new(sip::Transport::Datagram)),
     },
     Entry {
+        protocol: Protocol::Http2,
+        transport: Transport::Stream,
+        ports: &[],
+        probe: http2::probe,
+        parser: || Box::new(Http2Parser::new()),
+    },
+    Entry {
         protocol: Protocol::Http1,
         transport: Transport::Stream,
         ports: &[],
@@ -89,6 +98,14 @@ static ENTRIES: &[Entry] = &[
             http::Probe::NotForUs => Likeness::No,
         },
         parser: || Box::new(HttpParser::new(HttpConfig::default())),
+    },
+    Entry {
+        protocol: Protocol::Websocket,
+        transport: Transport::Stream,
+        ports: &[],
+        // Its frames do not tell: what HTTP changes to is named there.
+        probe: |_, _| Likeness::No,
+        parser: || Box::new(WebsocketParser::new()),
     },
     Entry {
         protocol: Protocol::Tls,
@@ -230,6 +247,13 @@ static ENTRIES: &[Entry] = &[
         ports: &[],
         probe: tftp::probe,
         parser: || Box::new(TftpParser::new()),
+    },
+    Entry {
+        protocol: Protocol::Tls,
+        transport: Transport::Datagram,
+        ports: &[],
+        probe: tls::probe_datagram,
+        parser: || Box::new(DtlsParser::new()),
     },
     Entry {
         protocol: Protocol::Mdns,

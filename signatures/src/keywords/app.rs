@@ -163,6 +163,10 @@ pub(crate) fn integer(
         return Ok(());
     }
     let value = text(option);
+    if let Some(test) = named_bits(name, buffer, value)? {
+        checker.beside(buffer, BufferCondition::Number(test), option.name.span());
+        return Ok(());
+    }
     if values::is_list(buffer)
         && let Some(condition) = among(name, buffer, value)?
     {
@@ -237,6 +241,27 @@ fn slice(name: &'static str, text: Text<'_>) -> Result<(i64, i64), RuleError> {
         Some((from, to)) => Ok((place(from)?, place(to)?)),
         None => Err(invalid(name, text, "two places with a colon between them, as in 1:-1")),
     }
+}
+
+/// A list of names of bits, `!` before those that must not be set; None if it is no list of names.
+fn named_bits(name: &'static str, buffer: Buffer, value: Text<'_>) -> Result<Option<NumberTest>, RuleError> {
+    let known = values::bits(buffer);
+    let word = value.strip(b"!").unwrap_or(value).trim();
+    if known.is_empty() || !word.bytes.first().is_some_and(u8::is_ascii_alphabetic) {
+        return Ok(None);
+    }
+    let (mut set, mut clear) = (0, 0);
+    for part in value.split(b',') {
+        let part = part.trim();
+        let (word, bits) = match part.strip(b"!") {
+            Some(rest) => (rest.trim(), &mut clear),
+            None => (part, &mut set),
+        };
+        let found = known.iter().find(|(n, _)| n.as_bytes().eq_ignore_ascii_case(word.bytes));
+        *bits |= found.ok_or_else(|| invalid(name, word, "fin, comp, or both with a comma between them"))?.1;
+    }
+    let fits = |n: &u8| n & set == set && n & clear == 0;
+    Ok(Some(NumberTest { ranges: (0..=u8::MAX).filter(fits).map(|n| u64::from(n)..=u64::from(n)).collect() }))
 }
 
 /// What a rule looks at and the protocol that its header names must go together; without a name in the header the buffers
@@ -327,6 +352,12 @@ mod tests {
         {
             assert!(checked(good).is_ok(), "{good}: {:?}", checked(good));
         }
+        for good in
+            ["websocket.flags:fin,!comp;", "websocket.flags:128;", "websocket.opcode:!text;", "http2.frametype:GOAWAY;"]
+        {
+            assert!(checked(good).is_ok(), "{good}: {:?}", checked(good));
+        }
+        assert!(matches!(bad("websocket.flags:fin,rsv;"), (Kind::Invalid { .. }, at) if at == "rsv"));
         assert!(matches!(bad("dns.rcode:none;").0, Kind::Invalid { .. }));
         assert!(matches!(bad("urilen:5,both;"), (Kind::Invalid { .. }, at) if at == "both"));
     }

@@ -19,6 +19,11 @@ pub(crate) fn question(
     let question = match buffer {
         Buffer::DcerpcIface => dcerpc_interface(name, text(option))?,
         Buffer::DcerpcOpnum => Question::DcerpcOperation(list(name, text(option), u64::from(u16::MAX))?),
+        Buffer::Http2Settings => http2_setting(checker, name, option)?,
+        Buffer::TlsCertNotbefore => certificate_time(name, option, false)?,
+        Buffer::TlsCertNotafter => certificate_time(name, option, true)?,
+        Buffer::TlsCertExpired => Question::CertificateExpired,
+        Buffer::TlsCertValid => Question::CertificateValid,
         _ => {
             return Err(RuleError::new(
                 Kind::UnknownKeyword { name: name.to_owned(), nearest: None },
@@ -96,6 +101,89 @@ fn list(name: &'static str, text: Text<'_>, max: u64) -> Result<NumberTest, Rule
     Ok(NumberTest { ranges })
 }
 
+/// A setting's name, and a test of its value: `SETTINGS_ENABLE_PUSH=0` (RFC 9113, 6.5.2).
+fn http2_setting(
+    checker: &mut Checker<'_>,
+    name: &'static str,
+    option: &RuleOption<'_>,
+) -> Result<Question, RuleError> {
+    const NAMES: [&[u8]; 6] = [
+        b"SETTINGS_HEADER_TABLE_SIZE",
+        b"SETTINGS_ENABLE_PUSH",
+        b"SETTINGS_MAX_CONCURRENT_STREAMS",
+        b"SETTINGS_INITIAL_WINDOW_SIZE",
+        b"SETTINGS_MAX_FRAME_SIZE",
+        b"SETTINGS_MAX_HEADER_LIST_SIZE",
+    ];
+    let text = text(option).trim();
+    let len = text.bytes.iter().position(|b| !b.is_ascii_alphanumeric() && *b != b'_').unwrap_or(text.bytes.len());
+    let word = text.bytes.get(..len).unwrap_or_default();
+    let expected = "the name of a setting, such as SETTINGS_ENABLE_PUSH, and a test of its value";
+    let place = NAMES.iter().position(|known| known.eq_ignore_ascii_case(word));
+    let id = place.and_then(|place| u16::try_from(place + 1).ok()).ok_or_else(|| invalid(name, text, expected))?;
+    let test = text.from(len).trim();
+    let value = match test.bytes {
+        b"" => None,
+        _ => match number::test(name, test, u64::from(u32::MAX))? {
+            Some(test) => Some(test),
+            None => {
+                checker.skip(format!("{name} with a bit mask"), option.name.span());
+                None
+            }
+        },
+    };
+    Ok(Question::Http2Setting { id, value })
+}
+
+/// Times, the ends included: `2017-03-22`, `>2017`, `<2017-03-22T10:00:00`, `2016<>2018`.
+fn certificate_time(name: &'static str, option: &RuleOption<'_>, end: bool) -> Result<Question, RuleError> {
+    let value = text(option).trim();
+    let expected = "a date such as 2017-03-22 or 2017-03-22T10:00:00, > or < before it, or <> between two";
+    let time = |text: Text<'_>| seconds(text.trim().bytes).ok_or_else(|| invalid(name, text, expected));
+    let range = value.bytes.windows(2).position(|two| two == b"<>");
+    let (from, to) = match (range, value.bytes.first()) {
+        (Some(at), _) => (time(value.to(at))?, time(value.from(at + 2))?),
+        (None, Some(b'<')) => (i64::MIN, time(value.from(1))?),
+        (None, Some(b'>')) => (time(value.from(1))?, i64::MAX),
+        (None, _) => (time(value)?, time(value)?),
+    };
+    if to < from {
+        return Err(invalid(name, value, "the earlier date first"));
+    }
+    Ok(Question::CertificateTime { end, from, to })
+}
+
+/// Seconds since 1970 of `YYYY[-MM[-DD[THH[:MM[:SS]]]]]` in UTC, with a `T` or a blank between.
+fn seconds(text: &[u8]) -> Option<i64> {
+    let mut fields = [0, 1, 1, 0, 0, 0];
+    let mut rest = text;
+    for (i, field) in fields.iter_mut().enumerate() {
+        if i > 0 {
+            let Some((separator, after)) = rest.split_first() else { break };
+            let right = match i {
+                1 | 2 => *separator == b'-',
+                3 => matches!(separator, b'T' | b' '),
+                _ => *separator == b':',
+            };
+            rest = Some(after).filter(|_| right)?;
+        }
+        let (digits, after) = rest.split_at_checked(if i == 0 { 4 } else { 2 })?;
+        rest = after;
+        *field =
+            digits.iter().try_fold(0, |n, digit| digit.is_ascii_digit().then(|| n * 10 + i64::from(digit - b'0')))?;
+    }
+    let [year, month, day, hour, minute, second] = fields;
+    let right = (1..=12).contains(&month) && (1..=31).contains(&day) && hour < 24 && minute < 60 && second < 61;
+    if !rest.is_empty() || !right {
+        return None;
+    }
+    // Days since 1970 of the civil calendar: years are counted from March, 400 of them have 146,097 days.
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let day_of_year = (153 * month + 2) / 5 + day - 1;
+    let days = 365 * year + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + day_of_year - 719_468;
+    Some(days * 86_400 + hour * 3600 + minute * 60 + second)
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::testing::{bad, checked};
@@ -123,5 +211,37 @@ mod tests {
         assert!(matches!(bad("dcerpc.opnum:5-3;").0, Kind::CannotMatch { .. }));
         assert!(matches!(bad("dcerpc.opnum:65536;").0, Kind::OutOfRange { .. }));
         assert!(matches!(bad("dcerpc.opnum:x;").0, Kind::Invalid { .. }));
+    }
+
+    #[test]
+    fn settings_have_names_and_values() {
+        for good in ["http2.settings:SETTINGS_ENABLE_PUSH=0;", "http2.settings:settings_max_frame_size > 16384;"] {
+            assert!(checked(good).is_ok(), "{good}: {:?}", checked(good));
+        }
+        assert!(matches!(bad("http2.settings:ENABLE_PUSH;"), (Kind::Invalid { .. }, at) if at == "ENABLE_PUSH"));
+        assert!(matches!(bad("http2.settings:SETTINGS_ENABLE_PUSH=x;").0, Kind::Invalid { .. }));
+    }
+
+    #[test]
+    fn dates_have_seconds() {
+        use super::seconds;
+        for (text, expected) in [
+            ("1970", 0),
+            ("1969-12-31T23:59:59", -1),
+            ("2000-02-29", 951_782_400),
+            ("2017-03-23 12:30", 1_490_272_200),
+            ("2100-03-01T00", 4_107_542_400),
+        ] {
+            assert_eq!(seconds(text.as_bytes()), Some(expected), "{text}");
+        }
+        for wrong in ["", "17", "2017-3", "2017-13", "2017-03-22T", "2017/03", "2017-03-22T10:00:00Z"] {
+            assert_eq!(seconds(wrong.as_bytes()), None, "{wrong}");
+        }
+        for good in
+            ["tls_cert_notbefore:2016<>2018-01;", "tls_cert_notafter:>2020;", "tls_cert_expired;", "tls_cert_valid;"]
+        {
+            assert!(checked(good).is_ok(), "{good}: {:?}", checked(good));
+        }
+        assert!(matches!(bad("tls_cert_notafter:2021<>2020;").0, Kind::Invalid { .. }));
     }
 }

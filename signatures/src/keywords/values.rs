@@ -9,7 +9,15 @@ pub(super) fn widest(buffer: Buffer) -> u64 {
             u64::from(u8::MAX)
         }
         Buffer::DnsRcode | Buffer::DnsRrtype | Buffer::FtpDynamicPort => u64::from(u16::MAX),
-        Buffer::TlsCertChainLen | Buffer::LdapResponsesResultCode | Buffer::LdapResponsesCount => u64::from(u32::MAX),
+        Buffer::TlsCertChainLen
+        | Buffer::LdapResponsesResultCode
+        | Buffer::LdapResponsesCount
+        | Buffer::Http2Errorcode
+        | Buffer::Http2Window
+        | Buffer::WebsocketMask => u64::from(u32::MAX),
+        Buffer::Http2Frametype | Buffer::Http2Priority | Buffer::WebsocketFlags | Buffer::WebsocketOpcode => {
+            u64::from(u8::MAX)
+        }
         _ => u64::MAX,
     }
 }
@@ -27,13 +35,44 @@ impl Buffer {
     }
 }
 
-/// Names of values, in small letters. DNS: IANA, "Domain Name System Parameters".
+/// Names of values, in small letters. DNS: IANA, "Domain Name System Parameters"; HTTP/2: RFC 9113, 6 and 7; WebSocket: RFC 6455, 11.8.
 pub(super) fn names(buffer: Buffer) -> &'static [(&'static str, u64)] {
     match buffer {
         Buffer::TftpOpcode => &[("read", 1), ("write", 2), ("data", 3), ("ack", 4), ("error", 5)],
         Buffer::FtpMode => &[("active", 1), ("passive", 0)],
         Buffer::FtpReplyReceived => &[("yes", 1), ("true", 1), ("on", 1), ("no", 0), ("false", 0), ("off", 0)],
         Buffer::FtpdataCommand => &[("retr", 1), ("stor", 2)],
+        Buffer::Http2Errorcode => &[
+            ("no_error", 0),
+            ("protocol_error", 1),
+            ("internal_error", 2),
+            ("flow_control_error", 3),
+            ("settings_timeout", 4),
+            ("stream_closed", 5),
+            ("frame_size_error", 6),
+            ("refused_stream", 7),
+            ("cancel", 8),
+            ("compression_error", 9),
+            ("connect_error", 10),
+            ("enhance_your_calm", 11),
+            ("inadequate_security", 12),
+            ("http_1_1_required", 13),
+        ],
+        Buffer::Http2Frametype => &[
+            ("data", 0),
+            ("headers", 1),
+            ("priority", 2),
+            ("rststream", 3),
+            ("settings", 4),
+            ("pushpromise", 5),
+            ("ping", 6),
+            ("goaway", 7),
+            ("windowupdate", 8),
+            ("continuation", 9),
+        ],
+        Buffer::WebsocketOpcode => {
+            &[("continuation", 0), ("text", 1), ("binary", 2), ("connection_close", 8), ("ping", 9), ("pong", 10)]
+        }
         Buffer::DnsOpcode => &[("query", 0), ("iquery", 1), ("status", 2), ("notify", 4), ("update", 5)],
         Buffer::DnsRcode => &[
             ("noerror", 0),
@@ -208,6 +247,14 @@ pub(super) fn names(buffer: Buffer) -> &'static [(&'static str, u64)] {
             ("e_sync_refresh_required", 4096),
             ("no_operation", 16654),
         ],
+        _ => &[],
+    }
+}
+
+/// Names of single bits of an integer that is a set of them (RFC 6455, 5.2; RFC 7692, 7).
+pub(super) fn bits(buffer: Buffer) -> &'static [(&'static str, u8)] {
+    match buffer {
+        Buffer::WebsocketFlags => &[("fin", 0x80), ("comp", 0x40)],
         _ => &[],
     }
 }

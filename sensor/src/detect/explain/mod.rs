@@ -328,6 +328,7 @@ impl Tracer for Explainer {
             Bytes { data: cx.packet.payload, start: 0, end: End::Final }
         };
         self.carried.begin();
+        self.scratch.now = i64::try_from(cx.packet.ts.seconds()).unwrap_or(i64::MAX);
         if rule.payload_first {
             steps.extend(payload_steps(rule, signature, stream_name(direction), bytes, &mut self.carried).0);
         }

@@ -132,7 +132,7 @@ impl Explainer {
                     Step::new(told, among.holds(numbers.len(), |at| numbers.get(at).copied()), found)
                 }
                 BufferCondition::Ask(question) => {
-                    let yes = transaction.answer(question, side);
+                    let yes = transaction.answer_at(question, side, self.scratch.now);
                     Step::new(
                         told,
                         yes,

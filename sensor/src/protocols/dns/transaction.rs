@@ -1,6 +1,7 @@
 //! One message as rules see it.
 
-use super::message::{Message, Resource};
+use super::event::Oddities;
+use super::message::{Header, Message, Resource};
 use super::name::Name;
 use super::parser::Family;
 use super::rdata::Rdata;
@@ -35,6 +36,18 @@ impl DnsTransaction {
     pub(super) fn begin(&mut self, id: u64, direction: Direction) {
         self.state.renew(id);
         self.direction = direction;
+    }
+
+    /// A message that came within another protocol; None if it is none.
+    pub(in crate::protocols) fn within(direction: Direction, bytes: &[u8]) -> Option<Self> {
+        let mut transaction = Self::new(Family::Dns);
+        transaction.begin(0, direction);
+        let odd = transaction.message.read(bytes);
+        if bytes.len() < Header::LEN || odd.has(Oddities::MALFORMED_DATA) {
+            return None;
+        }
+        transaction.collect_names();
+        Some(transaction)
     }
 
     /// The message.

@@ -1,20 +1,23 @@
-//! Content codings undone: gzip, deflate with or without zlib's header, Brotli, one on another.
+//! Content codings undone: gzip, deflate with or without zlib's header, Brotli (RFC 7932), one on another.
 //!
 //! Servers label what they send badly, and browsers are lenient: what is called deflate may be zlib or gzip, and the other
 //! way round. So long as nothing came out of a coding, the bytes are kept (within bounds) and tried as each of the others,
-//! and as plain bytes at last. What comes out is bounded: see [`Limits`].
+//! and as plain bytes at last. What comes out is bounded: see [`Limits`]. While a body is read, Brotli looks back at up to 16 MiB of
+//! it, the others at 32 KiB.
 
 use super::config::DecompressLimits as Limits;
 use super::event::Event;
 use super::field::{has_word, is_word};
+use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, StandardAlloc};
 use flate2::{Decompress, FlushDecompress, Status};
 
 /// A content coding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Coding {
+pub(in crate::protocols) enum Coding {
     Gzip,
     Deflate,
     Zlib,
+    Brotli,
 }
 
 impl Coding {
@@ -23,7 +26,7 @@ impl Coding {
         match self {
             Self::Gzip => Self::Deflate,
             Self::Deflate => Self::Zlib,
-            Self::Zlib => Self::Gzip,
+            Self::Zlib | Self::Brotli => Self::Gzip,
         }
     }
 }
@@ -43,7 +46,70 @@ struct Layer {
     /// Its first bytes, until something came out.
     held: Vec<u8>,
     tries: u8,
-    inflate: Option<Decompress>,
+    engine: Option<Engine>,
+}
+
+/// What undoes a coding.
+enum Engine {
+    Inflate(Decompress),
+    Brotli(Box<BrotliState<StandardAlloc, StandardAlloc, StandardAlloc>>),
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Inflate(_) => "Inflate",
+            Self::Brotli(_) => "Brotli",
+        })
+    }
+}
+
+/// What came of a step.
+enum Step {
+    /// There may be more.
+    More,
+    /// It is over.
+    End,
+    Failed,
+}
+
+impl Engine {
+    fn of(coding: Coding) -> Self {
+        match coding {
+            Coding::Gzip | Coding::Deflate => Self::Inflate(Decompress::new(false)),
+            Coding::Zlib => Self::Inflate(Decompress::new(true)),
+            Coding::Brotli => {
+                let memory = StandardAlloc::default();
+                Self::Brotli(Box::new(BrotliState::new_strict(memory, memory, memory)))
+            }
+        }
+    }
+
+    /// How many bytes were taken, and how many given.
+    fn step(&mut self, input: &[u8], out: &mut [u8]) -> (usize, usize, Step) {
+        match self {
+            Self::Inflate(inflate) => {
+                let (taken, given) = (inflate.total_in(), inflate.total_out());
+                let step = match inflate.decompress(input, out, FlushDecompress::None) {
+                    Ok(Status::StreamEnd) => Step::End,
+                    Ok(_) => Step::More,
+                    Err(_) => Step::Failed,
+                };
+                ((inflate.total_in() - taken) as usize, (inflate.total_out() - given) as usize, step)
+            }
+            Self::Brotli(state) => {
+                let (mut left, mut taken, mut room, mut given, mut total) = (input.len(), 0, out.len(), 0, 0);
+                let result =
+                    BrotliDecompressStream(&mut left, &mut taken, input, &mut room, &mut given, out, &mut total, state);
+                let step = match result {
+                    BrotliResult::ResultSuccess => Step::End,
+                    BrotliResult::NeedsMoreInput | BrotliResult::NeedsMoreOutput => Step::More,
+                    BrotliResult::ResultFailure => Step::Failed,
+                };
+                (taken, given, step)
+            }
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +128,7 @@ enum State {
 
 /// A body's codings, the one to undo first in front.
 #[derive(Debug, Default)]
-pub(super) struct Decompressor {
+pub(in crate::protocols) struct Decompressor {
     layers: Vec<Layer>,
     taken: u64,
     given: u64,
@@ -70,7 +136,7 @@ pub(super) struct Decompressor {
 }
 
 /// What a `Content-Encoding` asks for, in the order in which it was applied, and what is odd about it.
-pub(super) fn codings(value: &[u8], limits: &Limits) -> (Vec<Coding>, Option<Event>) {
+pub(in crate::protocols) fn codings(value: &[u8], limits: &Limits) -> (Vec<Coding>, Option<Event>) {
     let mut found = Vec::new();
     let mut event = None;
     let tokens = value.split(|b| matches!(b, b',' | b' ')).filter(|t| !t.is_empty());
@@ -84,6 +150,8 @@ pub(super) fn codings(value: &[u8], limits: &Limits) -> (Vec<Coding>, Option<Eve
             (Some(Coding::Gzip), !exact([b"gzip", b"x-gzip"]))
         } else if has_word(token, b"deflate") {
             (Some(Coding::Deflate), !exact([b"deflate", b"x-deflate"]))
+        } else if is_word(token, b"br") {
+            (Some(Coding::Brotli), false)
         } else {
             (None, !exact([b"identity", b"none"]) && !exact([b"inflate", b"identity"]))
         };
@@ -97,17 +165,22 @@ pub(super) fn codings(value: &[u8], limits: &Limits) -> (Vec<Coding>, Option<Eve
 
 impl Decompressor {
     /// For codings in the order in which they were applied.
-    pub(super) fn new(codings: &[Coding]) -> Self {
+    pub(in crate::protocols) fn new(codings: &[Coding]) -> Self {
         Self { layers: codings.iter().rev().map(|c| Layer::new(*c)).collect(), ..Self::default() }
     }
 
     /// One that swallows all: what is compressed cannot be read on behind a gap.
-    pub(super) fn stopped() -> Self {
+    pub(in crate::protocols) fn stopped() -> Self {
         Self { bomb: true, ..Self::default() }
     }
 
     /// Undoes more of the body; what is odd about it.
-    pub(super) fn push(&mut self, input: &[u8], limits: &Limits, sink: &mut dyn FnMut(&[u8])) -> Option<Event> {
+    pub(in crate::protocols) fn push(
+        &mut self,
+        input: &[u8],
+        limits: &Limits,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> Option<Event> {
         if self.bomb {
             return None;
         }
@@ -150,7 +223,7 @@ fn feed(layers: &mut [Layer], input: &[u8], sink: &mut dyn FnMut(&[u8]) -> bool)
 
 impl Layer {
     fn new(coding: Coding) -> Self {
-        Self { coding, state: State::Header, held: Vec::new(), tries: 0, inflate: None }
+        Self { coding, state: State::Header, held: Vec::new(), tries: 0, engine: None }
     }
 
     /// Undoes more; whether it failed just now.
@@ -161,7 +234,7 @@ impl Layer {
                 false
             }
             State::Ended | State::Failed => false,
-            State::Running => self.inflate(input, sink).is_err(),
+            State::Running => self.undo(input, sink).is_err(),
             State::Header | State::Silent => {
                 let start = self.held.len();
                 self.held.extend_from_slice(input);
@@ -188,7 +261,7 @@ impl Layer {
                     Header::Incomplete => return false,
                     Header::Bytes(len) => {
                         self.state = State::Silent;
-                        self.inflate = Some(Decompress::new(self.coding == Coding::Zlib));
+                        self.engine = Some(Engine::of(self.coding));
                         new = len;
                     }
                     Header::Other => {
@@ -200,7 +273,7 @@ impl Layer {
                 }
             }
             let rest = held.get(new..).unwrap_or_default();
-            if self.inflate(rest, sink).is_ok() {
+            if self.undo(rest, sink).is_ok() {
                 return false;
             }
             if self.state == State::Failed {
@@ -214,7 +287,7 @@ impl Layer {
 
     /// Tries the next coding; true if there is none left.
     fn retry(&mut self, held: &[u8], sink: &mut dyn FnMut(&[u8]) -> bool) -> bool {
-        self.inflate = None;
+        self.engine = None;
         if self.tries >= TRIES {
             self.state = State::Plain;
             sink(held);
@@ -229,43 +302,40 @@ impl Layer {
     fn header(&self, held: &[u8]) -> Header {
         match self.coding {
             Coding::Gzip => gzip_header(held),
-            Coding::Zlib | Coding::Deflate => Header::Bytes(0),
+            Coding::Zlib | Coding::Deflate | Coding::Brotli => Header::Bytes(0),
         }
     }
 
-    fn inflate(&mut self, input: &[u8], sink: &mut dyn FnMut(&[u8]) -> bool) -> Result<(), ()> {
-        let Some(inflate) = self.inflate.as_mut() else { return Ok(()) };
+    fn undo(&mut self, input: &[u8], sink: &mut dyn FnMut(&[u8]) -> bool) -> Result<(), ()> {
+        let Some(engine) = self.engine.as_mut() else { return Ok(()) };
         let mut rest = input;
         let mut piece = [0; PIECE];
         loop {
-            let (taken, given) = (inflate.total_in(), inflate.total_out());
-            let result = inflate.decompress(rest, &mut piece, FlushDecompress::None);
-            let out = (inflate.total_out() - given) as usize;
-            let used = (inflate.total_in() - taken) as usize;
+            let (used, out, step) = engine.step(rest, &mut piece);
             rest = rest.get(used..).unwrap_or_default();
             let mut go_on = true;
             if out > 0 {
                 self.state = State::Running;
                 go_on = sink(piece.get(..out).unwrap_or_default());
             }
-            match result {
-                Ok(Status::StreamEnd) => {
+            match step {
+                Step::End => {
                     self.state = State::Ended;
-                    self.inflate = None;
+                    self.engine = None;
                     return Ok(());
                 }
-                Ok(_) if !go_on => {
+                Step::More if !go_on => {
                     self.state = State::Ended;
-                    self.inflate = None;
+                    self.engine = None;
                     return Ok(());
                 }
                 // All is taken, and all that came of it is handed on.
-                Ok(_) if out < PIECE && (rest.is_empty() || used == 0 && out == 0) => return Ok(()),
-                Ok(_) => {}
-                Err(_) => {
+                Step::More if out < PIECE && (rest.is_empty() || used == 0 && out == 0) => return Ok(()),
+                Step::More => {}
+                Step::Failed => {
                     if self.state == State::Running {
                         self.state = State::Failed;
-                        self.inflate = None;
+                        self.engine = None;
                     }
                     return Err(());
                 }

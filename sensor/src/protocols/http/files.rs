@@ -112,7 +112,7 @@ fn boundary(content_type: &[u8]) -> Option<&[u8]> {
 }
 
 /// The value of a parameter of a header field: `…; name=value` or `…; name="value"`. Escapes in it stay.
-pub(super) fn parameter<'a>(value: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+pub(in crate::protocols) fn parameter<'a>(value: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     let mut rest = value;
     loop {
         let at = memchr::memchr2(b';', b'"', rest)?;

@@ -33,6 +33,10 @@ mod uri;
 #[cfg(test)]
 mod tests;
 
+pub(in crate::protocols) use decompress::{Decompressor, codings};
+pub(in crate::protocols) use files::parameter;
+pub(in crate::protocols) use record::content_range;
+
 pub use config::{DecompressLimits, HttpConfig};
 pub use event::{Event, Events};
 pub use parser::HttpParser;

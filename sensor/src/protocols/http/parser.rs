@@ -9,10 +9,12 @@ use super::files::Files;
 use super::transaction::{HttpTransaction, Message};
 use crate::packet::Direction;
 use crate::protocols::file::{FilePolicy, FileState};
+use crate::protocols::http2::Upgrade;
 use crate::protocols::{Observer, Parser, Status};
 use arrayvec::ArrayVec;
 use sekisho_signatures::app::Protocol;
 use sekisho_signatures::buffers::Progress;
+use std::any::Any;
 use std::collections::VecDeque;
 
 /// Reads the HTTP/1 of one flow.
@@ -33,6 +35,8 @@ pub struct HttpParser {
     pub(super) outcome: Option<Status>,
     pub(super) unread: [Vec<u8>; 2],
     pub(super) bombs: u8,
+    /// The request that asked for HTTP/2.
+    pub(super) upgrade: Option<Box<Upgrade>>,
 }
 
 /// Where one direction is.
@@ -78,6 +82,7 @@ impl HttpParser {
             outcome: None,
             unread: [Vec::new(), Vec::new()],
             bombs: 0,
+            upgrade: None,
         }
     }
 
@@ -304,6 +309,10 @@ impl Parser for HttpParser {
             self.missing(direction, len, observer);
         }
         self.outcome.unwrap_or(Status::More)
+    }
+
+    fn hand_over(&mut self) -> Option<Box<dyn Any + Send>> {
+        self.upgrade.take().map(|upgrade| upgrade as Box<dyn Any + Send>)
     }
 
     fn unread(&self, direction: Direction) -> &[u8] {

@@ -53,7 +53,7 @@ struct ContentRange {
 }
 
 /// First byte, last byte and, if it is known, the size of the whole: RFC 9110, 14.4.
-pub(super) fn content_range(value: &[u8]) -> Option<(u64, u64, Option<u64>)> {
+pub(in crate::protocols) fn content_range(value: &[u8]) -> Option<(u64, u64, Option<u64>)> {
     let rest = value.strip_prefix(b"bytes")?.trim_ascii_start();
     let (span, size) = rest.split_at(rest.iter().position(|b| *b == b'/').unwrap_or(rest.len()));
     let (start, end) = span.split_at(span.iter().position(|b| *b == b'-')?);

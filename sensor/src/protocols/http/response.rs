@@ -345,6 +345,9 @@ impl HttpParser {
             Some(u) if has_word(u, b"websocket") => Some(Protocol::Websocket),
             _ => None,
         };
+        if protocol == Some(Protocol::Http2) {
+            self.upgrade = self.current(HERE).map(|transaction| Box::new(transaction.upgrade()));
+        }
         self.finish(HERE, observer);
         self.finish_all(observer);
         self.outcome = Some(Status::Changed(protocol));

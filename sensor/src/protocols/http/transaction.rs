@@ -10,6 +10,7 @@ use super::record::{HttpRecord, content_range};
 use super::uri::{self, Target};
 use crate::packet::Direction;
 use crate::protocols::file::{FileInfo, FilePolicy, FileTracker};
+use crate::protocols::http2::{Headers, Upgrade};
 use crate::protocols::{Part, Record, Transaction, TransactionState};
 use sekisho_signatures::buffers::{Buffer, Progress};
 
@@ -226,6 +227,27 @@ impl HttpTransaction {
     /// Of the response.
     pub(super) fn response_field(&self, known: Known) -> Option<&[u8]> {
         self.response.head.get(known)
+    }
+
+    /// The request as HTTP/2 has it, which goes on with it (RFC 7540, 3.2).
+    pub(super) fn upgrade(&self) -> Upgrade {
+        let head = &self.request.head;
+        let mut headers = Headers::default();
+        headers.push(b":method", self.line.method.of(head.bytes()));
+        headers.push(b":path", self.raw_uri().unwrap_or_default());
+        if let Some(host) = self.request_field(Known::Host) {
+            headers.push(b":authority", host);
+        }
+        let mut settings = Vec::new();
+        for field in head.fields().iter().filter(|field| field.known != Known::Host) {
+            let (name, value) = (head.name(field), head.value(field));
+            if name.eq_ignore_ascii_case(b"http2-settings") {
+                settings = value.to_vec();
+            } else {
+                headers.push(name, value);
+            }
+        }
+        Upgrade { headers, settings }
     }
 
     fn line_part(&self, buffer: Buffer, direction: Direction) -> Option<&[u8]> {

@@ -29,6 +29,7 @@ mod tests;
 
 pub use google::TAG_LIMIT;
 pub use parser::{PACKET_LIMIT, QuicParser};
+pub(in crate::protocols) use pieces::Pieces;
 pub use pieces::{HELLO_LIMIT, PIECE_LIMIT};
 pub use probe::probe;
 pub use record::QuicRecord;

@@ -34,6 +34,8 @@ pub struct QuicParser {
     sides: [Side; 2],
     /// The client was asked to come again; it follows that once (RFC 9000, 17.2.5.2).
     retried: bool,
+    /// That a packet's header could not be read was told.
+    unread_told: bool,
     /// A decrypted packet.
     clear: Vec<u8>,
 }
@@ -193,7 +195,9 @@ impl Parser for QuicParser {
                 break;
             }
             let Some(packet) = Packet::read(rest) else {
-                observer.event(None, direction, ERROR_ON_DATA);
+                if !std::mem::replace(&mut self.unread_told, true) {
+                    observer.event(None, direction, ERROR_ON_DATA);
+                }
                 break;
             };
             rest = packet.rest;

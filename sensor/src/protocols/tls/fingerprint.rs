@@ -55,9 +55,10 @@ fn hex(out: &mut [u8], bytes: &[u8]) {
 }
 
 /// What a hello came over, as JA4 says it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Carrier {
     /// TLS.
+    #[default]
     Tcp,
     /// DTLS.
     Datagrams,
@@ -75,7 +76,8 @@ impl Ja4 {
     pub fn of(hello: &Hello, carrier: Carrier) -> Self {
         let mut ciphers: Vec<u16> = hello.ciphers().filter(|&c| !is_grease(c)).collect();
         let mut extensions: Vec<u16> = hello.extensions().filter(|&e| !is_grease(e)).collect();
-        let version = hello.versions().max().unwrap_or(hello.legacy_version);
+        let newest = if carrier == Carrier::Datagrams { hello.versions().min() } else { hello.versions().max() };
+        let version = newest.unwrap_or(hello.legacy_version);
         let mut out = [b'0'; 36];
         out[0] = match carrier {
             Carrier::Tcp => b't',
@@ -89,6 +91,9 @@ impl Ja4 {
             0x0301 => b"10",
             0x0300 => b"s3",
             0x0002 => b"s2",
+            0xfeff => b"d1",
+            0xfefd => b"d2",
+            0xfefc => b"d3",
             _ => b"00",
         });
         out[3] = if hello.sni().is_some() { b'd' } else { b'i' };

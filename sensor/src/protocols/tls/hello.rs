@@ -38,6 +38,7 @@ pub struct Hello {
     pub legacy_version: Version,
     /// In the format of SSL 2.0: it has neither random nor extensions.
     pub is_v2: bool,
+    over_datagrams: bool,
     random: Span,
     session_id: Span,
     ciphers: Span,
@@ -59,6 +60,17 @@ impl Hello {
     #[must_use]
     pub fn client(body: &[u8], odd: &mut Oddities) -> Self {
         let mut hello = Self { bytes: body.to_vec(), ..Self::default() };
+        if hello.client_fields(body, odd).is_none() {
+            odd.add(Oddities::HANDSHAKE_INVALID_LENGTH);
+            odd.add(Oddities::INVALID_HANDSHAKE_MESSAGE);
+        }
+        hello
+    }
+
+    /// The same of DTLS, which has a cookie before the ciphers (RFC 6347, 4.2.1).
+    #[must_use]
+    pub fn client_over_datagrams(body: &[u8], odd: &mut Oddities) -> Self {
+        let mut hello = Self { bytes: body.to_vec(), over_datagrams: true, ..Self::default() };
         if hello.client_fields(body, odd).is_none() {
             odd.add(Oddities::HANDSHAKE_INVALID_LENGTH);
             odd.add(Oddities::INVALID_HANDSHAKE_MESSAGE);
@@ -88,6 +100,9 @@ impl Hello {
         self.legacy_version = Version(reader.u16()?);
         self.random = reader.take(32)?;
         self.session_id = reader.vector(1)?;
+        if self.over_datagrams {
+            reader.vector(1)?;
+        }
         self.ciphers = reader.vector(2)?;
         reader.vector(1)?;
         if reader.is_empty() {
@@ -241,7 +256,7 @@ impl Hello {
     /// The version: the one preferred of those offered, or the one chosen.
     #[must_use]
     pub fn version(&self) -> Version {
-        self.versions().find(|v| v.is_known()).unwrap_or(self.legacy_version)
+        self.versions().find(|v| v.is_known() || v.is_dtls()).unwrap_or(self.legacy_version)
     }
 
     /// The JA3 of a client's hello, the JA3S of a server's; computed once, when first asked for.

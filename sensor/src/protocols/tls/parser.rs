@@ -2,6 +2,7 @@
 
 use super::certificate::Chain;
 use super::event::Oddities;
+use super::fingerprint::Carrier;
 use super::heartbeat::Heartbeats;
 use super::hello::{Hello, extension};
 use super::records::{Content, Piece, Records};
@@ -59,15 +60,22 @@ impl TlsParser {
         Self::default()
     }
 
+    /// For one over datagrams, whose messages come from elsewhere.
+    pub(super) fn over_datagrams() -> Self {
+        let mut parser = Self::default();
+        parser.transaction.carrier = Carrier::Datagrams;
+        parser
+    }
+
     /// Tells what was not told before.
-    fn tell_odd(&mut self, odd: Oddities, direction: Direction, observer: &mut dyn Observer) {
+    pub(super) fn tell_odd(&mut self, odd: Oddities, direction: Direction, observer: &mut dyn Observer) {
         let new = self.odd.missing(odd);
         self.odd.add(odd);
         new.names().for_each(|name| observer.event(Some(&mut self.transaction), direction, name));
     }
 
     /// Goes on to a level, by way of those between.
-    fn reach(&mut self, level: Progress, direction: Direction, observer: &mut dyn Observer) {
+    pub(super) fn reach(&mut self, level: Progress, direction: Direction, observer: &mut dyn Observer) {
         let told = &mut self.sides[direction.index()].told;
         for step in [Progress::Line, Progress::Headers, Progress::Complete] {
             if *told < step && step <= level {
@@ -86,7 +94,7 @@ impl TlsParser {
         }
     }
 
-    fn status(&self) -> Status {
+    pub(super) fn status(&self) -> Status {
         if self.gave_up || self.sides.iter().all(|side| side.lost) {
             return Status::GaveUp;
         }
@@ -221,7 +229,7 @@ impl TlsParser {
     }
 
     /// One handshake message (IANA, "TLS HandshakeType"), with its header.
-    fn message(&mut self, message: &[u8], direction: Direction, observer: &mut dyn Observer) {
+    pub(super) fn message(&mut self, message: &[u8], direction: Direction, observer: &mut dyn Observer) {
         let Some((&[kind, ..], body)) = message.split_first_chunk::<4>() else { return };
         let to_server = direction == Direction::ToServer;
         let mut odd = Oddities::NONE;
@@ -230,7 +238,10 @@ impl TlsParser {
                 self.transaction.see(Seen::ClientHello);
                 // Of several the first stays: the one after a retry says less, one in a running connection is encrypted.
                 if self.transaction.hello(direction).is_none() {
-                    let hello = Hello::client(body, &mut odd);
+                    let hello = match self.transaction.carrier {
+                        Carrier::Datagrams => Hello::client_over_datagrams(body, &mut odd),
+                        Carrier::Tcp | Carrier::Quic => Hello::client(body, &mut odd),
+                    };
                     self.hello(hello, odd, direction, observer);
                     return;
                 }

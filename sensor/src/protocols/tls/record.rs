@@ -20,6 +20,7 @@ pub struct TlsRecord {
     pub(super) client_certificate: Option<Leaf>,
     pub(super) version: Version,
     pub(super) resumed: bool,
+    pub(super) carrier: Carrier,
 }
 
 impl Record for TlsRecord {
@@ -51,7 +52,7 @@ impl Serialize for TlsRecord {
         if let Some(ja3s) = self.server.as_ref().and_then(|hello| hello.ja3(false)) {
             map.serialize_entry("ja3s", &Fingerprint(ja3s))?;
         }
-        if let Some(ja4) = self.client.as_ref().and_then(|hello| hello.ja4(Carrier::Tcp)) {
+        if let Some(ja4) = self.client.as_ref().and_then(|hello| hello.ja4(self.carrier)) {
             map.serialize_entry("ja4", &Text(&ja4.0))?;
         }
         for (key, hello) in [("client_alpns", &self.client), ("server_alpns", &self.server)] {

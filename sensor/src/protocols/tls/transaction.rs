@@ -8,6 +8,7 @@ use super::version::Version;
 use crate::packet::Direction;
 use crate::protocols::{Part, Record, Transaction, TransactionState};
 use sekisho_signatures::buffers::Buffer;
+use sekisho_signatures::question::Question;
 
 /// Messages that were seen, as the keyword `ssl_state` calls them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +52,7 @@ pub struct TlsTransaction {
     pub(super) retry: bool,
     /// The server took up a session: by its number, or by beginning to encrypt with no certificate sent.
     pub(super) resumed: bool,
+    pub(super) carrier: Carrier,
 }
 
 impl TlsTransaction {
@@ -136,7 +138,7 @@ impl Transaction for TlsTransaction {
             Buffer::Ja3Hash if to_server => hello().and_then(|h| h.ja3(true)).map(|j| &j.hash[..]),
             Buffer::Ja3sString if !to_server => hello().and_then(|h| h.ja3(false)).map(|j| j.string.as_bytes()),
             Buffer::Ja3sHash if !to_server => hello().and_then(|h| h.ja3(false)).map(|j| &j.hash[..]),
-            Buffer::Ja4Hash if to_server => hello().and_then(|h| h.ja4(Carrier::Tcp)).map(|j| &j.0[..]),
+            Buffer::Ja4Hash if to_server => hello().and_then(|h| h.ja4(self.carrier)).map(|j| &j.0[..]),
             _ => None,
         };
         many.map(Part::whole)
@@ -160,6 +162,18 @@ impl Transaction for TlsTransaction {
         }
     }
 
+    fn answer_at(&self, question: &Question, direction: Direction, now: i64) -> bool {
+        let Some(leaf) = self.chain(direction).and_then(|chain| chain.leaf.as_ref()) else { return false };
+        match *question {
+            Question::CertificateTime { end, from, to } => {
+                (from..=to).contains(if end { &leaf.not_after } else { &leaf.not_before })
+            }
+            Question::CertificateExpired => leaf.not_after < now,
+            Question::CertificateValid => (leaf.not_before..=leaf.not_after).contains(&now),
+            _ => false,
+        }
+    }
+
     fn record(&self, _direction: Direction, _alert: bool) -> Option<Box<dyn Record>> {
         if !self.has_hello() {
             return None;
@@ -173,6 +187,7 @@ impl Transaction for TlsTransaction {
             client_certificate: leaf(&client.chain),
             version: if server.version() == Version::default() { client.version() } else { server.version() },
             resumed: self.is_resumed(),
+            carrier: self.carrier,
         }))
     }
 }

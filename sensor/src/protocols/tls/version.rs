@@ -1,4 +1,4 @@
-//! Versions of SSL and TLS.
+//! Versions of SSL, TLS and DTLS.
 
 use std::fmt;
 
@@ -18,6 +18,12 @@ impl Version {
         matches!(self.0, 0x0300..=0x0304) || self.is_draft()
     }
 
+    /// One of DTLS (RFC 4347, 6347, 9147), whose numbers descend.
+    #[must_use]
+    pub fn is_dtls(self) -> bool {
+        matches!(self.0, 0xfefc..=0xfeff | 0x0100)
+    }
+
     fn is_draft(self) -> bool {
         matches!(self.0, 0x7f10..=0x7fff | 0xfb17 | 0xfb1a)
     }
@@ -25,7 +31,7 @@ impl Version {
     /// TLS 1.3 or a draft of it: what follows the hellos is encrypted.
     #[must_use]
     pub fn is_13(self) -> bool {
-        self == Self::TLS13 || self.is_draft()
+        matches!(self.0, 0x0304 | 0xfefc) || self.is_draft()
     }
 }
 
@@ -39,6 +45,9 @@ impl fmt::Display for Version {
             0x0302 => "TLS 1.1",
             0x0303 => "TLS 1.2",
             0x0304 => "TLS 1.3",
+            0xfeff | 0x0100 => "DTLS 1.0",
+            0xfefd => "DTLS 1.2",
+            0xfefc => "DTLS 1.3",
             draft @ 0x7f10..=0x7fff => return write!(f, "TLS 1.3 draft-{:02}", draft & 0xff),
             0xfb17 | 0xfb1a => "TLS 1.3 draft-fb",
             other => return write!(f, "0x{other:04x}"),

@@ -93,6 +93,22 @@ fn codings() {
 }
 
 #[test]
+fn brotli_is_undone_and_its_bombs_are_cut() {
+    let head = b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\n\r\n";
+    // Forty times the same words.
+    let packed = b"\x1b\xc7\x05\x00\x04\x1c\x72\xa4\x27\x68\x99\xb5\x85\x41\xb0\x01\x07\x0e\xe1\x66\x03\xb5\xb8\x0c\
+        \x1b\x63\x5f\x7e\xad\xf8\x61\x6b\x7e\xc3\xfc\xa1\xbb\x1f\x0c\x16\x26\x04\x99\xcd\x9f\xab\x20";
+    let text = b"<p>the same words again and again</p>".repeat(40);
+    response(&[&head[..], packed].concat()).expect(&[&format!("0 ToClient file.data {}", text.escape_ascii())]);
+    // Four MiB of zeros.
+    let bomb = b"\x9b\xff\xff\x3f\x00\x24\x00\xe2\xb1\x40\x72\xef\x7f\x00";
+    response(&[&head[..], bomb].concat()).expect(&["0 ToClient event compression_bomb"]);
+    // What is no Brotli is shown as it is.
+    let told = response(&[&head[..], b"\xff\xff\xff plain".as_slice()].concat());
+    told.expect(&["0 ToClient event gzip_decompression_failed"]);
+}
+
+#[test]
 fn pipelined_requests_are_answered_in_order() {
     let (told, _) = run(&[
         (ToServer, b"GET /1 HTTP/1.1\r\n\r\nPOST /2 HTTP/1.1\r\nContent-Length: 3\r\n\r\nabcHEAD /3 HTTP/1.1\r\n\r\n"),

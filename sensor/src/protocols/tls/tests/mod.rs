@@ -1,6 +1,7 @@
 //! Handshakes as bytes; and that cutting them up, or breaking them, changes nothing it must not.
 
 mod cases;
+mod datagrams;
 mod properties;
 
 use super::TlsParser;
