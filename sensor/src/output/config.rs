@@ -56,6 +56,13 @@ event_types! {
     FtpData "ftp_data" "A transfer over a data connection of FTP.",
     Pop3 "pop3" "A POP3 command and its response.",
     Tftp "tftp" "A TFTP request.",
+    Snmp "snmp" "An SNMP message.",
+    Rfb "rfb" "An RFB (VNC) handshake.",
+    Mqtt "mqtt" "An MQTT exchange.",
+    Ike "ike" "An IKE message.",
+    Ntp "ntp" "An NTP message.",
+    Dhcp "dhcp" "A DHCP message.",
+    BittorrentDht "bittorrent_dht" "A BitTorrent DHT message.",
     Fileinfo "fileinfo" "A file that a protocol carried.",
 }
 

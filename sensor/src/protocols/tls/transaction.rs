@@ -7,6 +7,7 @@ use super::record::TlsRecord;
 use super::version::Version;
 use crate::packet::Direction;
 use crate::protocols::{Part, Record, Transaction, TransactionState};
+use sekisho_signatures::app::Protocol;
 use sekisho_signatures::buffers::Buffer;
 
 /// Messages that were seen, as the keyword `ssl_state` calls them.
@@ -45,6 +46,8 @@ impl Peer {
 pub struct TlsTransaction {
     state: TransactionState,
     pub(super) peers: [Peer; 2],
+    /// What the flow was before, where it became TLS (STARTTLS, CONNECT).
+    pub(super) before: Option<Protocol>,
     /// Bits of [`Seen`].
     seen: u8,
     /// The server asked for another ClientHello, which only TLS 1.3 knows.
@@ -173,6 +176,7 @@ impl Transaction for TlsTransaction {
             client_certificate: leaf(&client.chain),
             version: if server.version() == Version::default() { client.version() } else { server.version() },
             resumed: self.is_resumed(),
+            before: self.before,
         }))
     }
 }
