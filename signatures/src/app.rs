@@ -98,6 +98,13 @@ pub const BUILT: Protocols = Protocols::of(&[
     Protocol::Http2,
     Protocol::Doh2,
     Protocol::Websocket,
+    Protocol::Snmp,
+    Protocol::Rfb,
+    Protocol::Mqtt,
+    Protocol::Ike,
+    Protocol::Ntp,
+    Protocol::Dhcp,
+    Protocol::BittorrentDht,
 ]);
 
 /// A set of application protocols.
@@ -131,6 +138,7 @@ impl Protocols {
     pub const SSH: Self = Self::of(&[Protocol::Ssh]);
     pub const SIP: Self = Self::of(&[Protocol::Sip]);
     pub const SNMP: Self = Self::of(&[Protocol::Snmp]);
+    pub const NTP: Self = Self::of(&[Protocol::Ntp]);
     pub const DHCP: Self = Self::of(&[Protocol::Dhcp]);
     pub const IKE: Self = Self::of(&[Protocol::Ike]);
     pub const MQTT: Self = Self::of(&[Protocol::Mqtt]);

@@ -16,6 +16,13 @@ pub enum Question {
         /// Also where the request's first fragment was not seen.
         any_fragment: bool,
     },
+    /// `ike.chosen_sa_attribute`: the association that the responder chose has it.
+    IkeAttribute {
+        /// Its name.
+        name: &'static str,
+        /// Its value.
+        value: u32,
+    },
     /// `dcerpc.opnum`: it calls one of these operations.
     DcerpcOperation(NumberTest),
     /// Whether a setting of HTTP/2 is set, and to such a value.
@@ -54,6 +61,7 @@ impl fmt::Display for Question {
                 }
                 f.write_str(if *any_fragment { ", any_frag" } else { "" })
             }
+            Self::IkeAttribute { name, value } => write!(f, "{name}={value}"),
             Self::DcerpcOperation(test) => write!(f, "{}", Ranges(test)),
             Self::Http2Setting { id, value } => {
                 write!(f, "setting {id}")?;

@@ -57,6 +57,13 @@ event_types! {
     Pop3 "pop3" "A POP3 command and its response.",
     Tftp "tftp" "A TFTP request.",
     Websocket "websocket" "A frame of WebSocket.",
+    Snmp "snmp" "An SNMP message.",
+    Mqtt "mqtt" "An MQTT exchange.",
+    Rfb "rfb" "An RFB (VNC) handshake.",
+    Ike "ike" "An IKE message.",
+    Ntp "ntp" "An NTP message.",
+    Dhcp "dhcp" "A DHCP message.",
+    BittorrentDht "bittorrent_dht" "A BitTorrent DHT message.",
     Fileinfo "fileinfo" "A file that a protocol carried.",
 }
 

@@ -169,7 +169,7 @@ impl FlowApp {
             Probe::Is(protocol) => {
                 self.view.directions[i] = Recognition::Known(protocol);
                 self.view.protocol = Recognition::Known(protocol);
-                self.parser = registry::parser(protocol, transport);
+                self.begin(protocol, transport);
                 if tells_both(protocol) && transport == Transport::Stream && self.first == Some(Direction::ToClient) {
                     self.odd = Some((direction, WRONG_DIRECTION));
                 }
@@ -207,6 +207,13 @@ impl FlowApp {
             }
             Probe::Not if tells_both(protocol) => self.odd = Some((direction, ONE_DIRECTION)),
             Probe::Not | Probe::More => {}
+        }
+    }
+
+    fn begin(&mut self, protocol: Protocol, transport: Transport) {
+        self.parser = registry::parser(protocol, transport);
+        if let (Some(parser), Some(before)) = (&mut self.parser, self.view.original.protocol()) {
+            parser.follows(before);
         }
     }
 
@@ -341,7 +348,9 @@ impl FlowApp {
             self.view.directions = [Recognition::Failed; 2];
             return;
         }
-        self.parser = next.and_then(|p| registry::parser(p, Transport::Stream));
+        if let Some(protocol) = next {
+            self.begin(protocol, Transport::Stream);
+        }
         if let (Some(parser), Some(handed)) = (&mut self.parser, handed) {
             observer.changed(parser.protocol());
             parser.take_over(handed, observer);

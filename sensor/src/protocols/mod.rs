@@ -14,8 +14,10 @@
 //! nothing of rules, flows or outputs; it never panics, and what it keeps per flow is bounded.
 
 mod ber;
+pub mod bittorrent;
 mod cursor;
 pub mod dcerpc;
+pub mod dhcp;
 pub mod dns;
 pub mod file;
 mod flow;
@@ -24,16 +26,21 @@ pub mod ftp;
 pub mod ftp_data;
 pub mod http;
 pub mod http2;
+pub mod ike;
 pub mod imap;
 pub mod ldap;
 mod line;
 pub mod mime;
+pub mod mqtt;
+pub mod ntp;
 pub mod pop3;
 pub mod quic;
 pub mod registry;
+pub mod rfb;
 pub mod sip;
 pub mod smb;
 pub mod smtp;
+pub mod snmp;
 pub mod socks;
 mod span;
 pub mod ssh;
@@ -63,6 +70,8 @@ pub trait Parser: Send {
 
     /// The flow was announced by another one, with this note: see [`Observer::expect`]. Told before anything else.
     fn expected(&mut self, _note: &(dyn Any + Send + Sync)) {}
+    /// The flow was of another protocol before, and became this one.
+    fn follows(&mut self, _before: Protocol) {}
 
     /// The next bytes of one direction; for protocols over datagrams, one datagram.
     fn data(&mut self, direction: Direction, bytes: &[u8], observer: &mut dyn Observer) -> Status;

@@ -1,19 +1,26 @@
 //! The protocols that are read: how each is recognised, and who reads it.
 
 use super::Parser;
+use super::bittorrent::{self, DhtParser};
 use super::dcerpc::{self, DcerpcDatagramParser, DcerpcParser};
+use super::dhcp::{self, DhcpParser};
 use super::dns::{self, DnsParser};
 use super::ftp::{self, FtpParser};
 use super::ftp_data::FtpDataParser;
 use super::http::{self, HttpConfig, HttpParser};
 use super::http2::{self, Http2Parser};
+use super::ike::{self, IkeParser};
 use super::imap::{self, ImapParser};
 use super::ldap::{self, LdapParser};
+use super::mqtt::{self, MqttParser};
+use super::ntp::{self, NtpParser};
 use super::pop3::{self, Pop3Parser};
 use super::quic::{self, QuicParser};
+use super::rfb::{self, RfbParser};
 use super::sip::{self, SipParser};
 use super::smb::{self, SmbParser};
 use super::smtp::{self, SmtpParser};
+use super::snmp::{self, SnmpParser};
 use super::socks::{self, SocksParser};
 use super::ssh::{self, SshParser};
 use super::telnet::{self, TelnetParser};
@@ -254,6 +261,55 @@ static ENTRIES: &[Entry] = &[
         ports: &[],
         probe: tls::probe_datagram,
         parser: || Box::new(DtlsParser::new()),
+    },
+    Entry {
+        protocol: Protocol::Snmp,
+        transport: Transport::Datagram,
+        ports: &[],
+        probe: snmp::probe,
+        parser: || Box::new(SnmpParser::new()),
+    },
+    Entry {
+        protocol: Protocol::Rfb,
+        transport: Transport::Stream,
+        ports: &[],
+        probe: rfb::probe,
+        parser: || Box::new(RfbParser::new()),
+    },
+    Entry {
+        protocol: Protocol::Mqtt,
+        transport: Transport::Stream,
+        ports: &[],
+        probe: mqtt::probe,
+        parser: || Box::new(MqttParser::new()),
+    },
+    Entry {
+        protocol: Protocol::Dhcp,
+        transport: Transport::Datagram,
+        ports: &[],
+        probe: dhcp::probe,
+        parser: || Box::new(DhcpParser::new()),
+    },
+    Entry {
+        protocol: Protocol::Ike,
+        transport: Transport::Datagram,
+        ports: &[],
+        probe: ike::probe,
+        parser: || Box::new(IkeParser::new()),
+    },
+    Entry {
+        protocol: Protocol::BittorrentDht,
+        transport: Transport::Datagram,
+        ports: &[],
+        probe: bittorrent::probe,
+        parser: || Box::new(DhtParser::new()),
+    },
+    Entry {
+        protocol: Protocol::Ntp,
+        transport: Transport::Datagram,
+        ports: &[123],
+        probe: ntp::probe,
+        parser: || Box::new(NtpParser::new()),
     },
     Entry {
         protocol: Protocol::Mdns,

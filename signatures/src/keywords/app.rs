@@ -173,11 +173,38 @@ pub(crate) fn integer(
         checker.beside(buffer, BufferCondition::NumberAmong(condition), option.name.span());
         return Ok(());
     }
+    if let Some(test) = bits(name, buffer, value)? {
+        checker.beside(buffer, BufferCondition::Number(test), option.name.span());
+        return Ok(());
+    }
     match value_test(name, buffer, value)? {
         Some(test) => checker.beside(buffer, BufferCondition::Number(test), option.name.span()),
         None => checker.skip(format!("{name} with a bit mask"), option.name.span()),
     }
     Ok(())
+}
+
+/// A list of names of bits, `!` before those that must not be set; None if it is a number.
+fn bits(name: &'static str, buffer: Buffer, value: Text<'_>) -> Result<Option<NumberTest>, RuleError> {
+    let known = values::flags(buffer);
+    let is_list = value.bytes.trim_ascii().first().is_some_and(|b| b.is_ascii_alphabetic() || *b == b'!');
+    let is_number = value.bytes.iter().all(|b| !b.is_ascii_alphabetic());
+    if known.is_empty() || !is_list || is_number {
+        return Ok(None);
+    }
+    let (mut mask, mut wanted) = (0, 0);
+    for part in value.split(b',') {
+        let (word, set) = match part.trim().strip(b"!") {
+            Some(rest) => (rest.trim(), false),
+            None => (part.trim(), true),
+        };
+        let found = known.iter().find(|(n, _)| n.as_bytes().eq_ignore_ascii_case(word.bytes));
+        let Some((_, bit)) = found else { return Err(invalid(name, word, "a list of names of its flags")) };
+        mask |= bit;
+        wanted |= if set { *bit } else { 0 };
+    }
+    let ranges = (0..=u64::from(u8::MAX)).filter(|n| n & mask == wanted).map(|n| n..=n).collect();
+    Ok(Some(NumberTest { ranges }))
 }
 
 /// A test by number or by name.
@@ -398,6 +425,18 @@ mod tests {
         assert!(matches!(bad("ldap.responses.operation:5,most;"), (Kind::Invalid { .. }, at) if at == "most"));
         assert!(matches!(bad("ldap.responses.operation:5,any,1;").0, Kind::Invalid { .. }));
         assert!(matches!(bad("ldap.request.operation:5,1;").0, Kind::Invalid { .. }));
+    }
+
+    #[test]
+    fn bits_have_names() {
+        let ranges = |text: &str| {
+            let test = super::bits("k", Buffer::MqttConnectFlags, Text::new(text.as_bytes(), 0));
+            test.unwrap_or_else(|e| panic!("{text}: {e}"))
+        };
+        let test = ranges("username,!will").unwrap_or_else(|| panic!("a list"));
+        assert!(test.holds(0x80) && test.holds(0xc2) && !test.holds(0x84) && !test.holds(0x04));
+        assert_eq!((ranges("&0x80=0x80"), ranges("!3")), (None, None));
+        assert!(matches!(bad("mqtt.flags:dup,old;"), (Kind::Invalid { .. }, at) if at == "old"));
     }
 
     #[test]

@@ -24,6 +24,7 @@ pub(crate) fn question(
         Buffer::TlsCertNotafter => certificate_time(name, option, true)?,
         Buffer::TlsCertExpired => Question::CertificateExpired,
         Buffer::TlsCertValid => Question::CertificateValid,
+        Buffer::IkeChosenSaAttribute => ike_attribute(name, option)?,
         _ => {
             return Err(RuleError::new(
                 Kind::UnknownKeyword { name: name.to_owned(), nearest: None },
@@ -184,6 +185,30 @@ fn seconds(text: &[u8]) -> Option<i64> {
     Some(days * 86_400 + hour * 3600 + minute * 60 + second)
 }
 
+/// `ike.chosen_sa_attribute:name=value`.
+fn ike_attribute(name: &'static str, option: &RuleOption<'_>) -> Result<Question, RuleError> {
+    const NAMES: [&str; 10] = [
+        "alg_enc",
+        "alg_hash",
+        "alg_prf",
+        "alg_auth",
+        "alg_dh",
+        "sa_group_type",
+        "sa_life_type",
+        "sa_life_duration",
+        "sa_key_length",
+        "sa_field_size",
+    ];
+    let value = text(option);
+    let (word, number) = value.split_once(b'=').unwrap_or((value, value.from(value.bytes.len())));
+    let word = word.trim();
+    let Some(known) = NAMES.into_iter().find(|n| n.as_bytes() == word.bytes) else {
+        return Err(invalid(name, word, "the name of an attribute, as in alg_enc=7"));
+    };
+    let value = number::unsigned(name, number, u64::from(u32::MAX))? as u32;
+    Ok(Question::IkeAttribute { name: known, value })
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::testing::{bad, checked};
@@ -201,6 +226,13 @@ mod tests {
             assert!(matches!(bad(&rule).0, Kind::Invalid { .. } | Kind::OutOfRange { .. }), "{rule}");
         }
         assert!(matches!(bad("dcerpc.iface:367abb81-9844;").0, Kind::Invalid { .. }));
+    }
+
+    #[test]
+    fn attributes_of_associations() {
+        assert!(checked("ike.chosen_sa_attribute:alg_hash=2;").is_ok());
+        assert!(matches!(bad("ike.chosen_sa_attribute:alg=2;"), (Kind::Invalid { .. }, at) if at == "alg"));
+        assert!(matches!(bad("ike.chosen_sa_attribute:alg_enc;").0, Kind::Invalid { .. }));
     }
 
     #[test]

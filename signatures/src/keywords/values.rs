@@ -14,17 +14,41 @@ pub(super) fn widest(buffer: Buffer) -> u64 {
         | Buffer::LdapResponsesCount
         | Buffer::Http2Errorcode
         | Buffer::Http2Window
-        | Buffer::WebsocketMask => u64::from(u32::MAX),
+        | Buffer::WebsocketMask
+        | Buffer::SnmpVersion
+        | Buffer::SnmpPduType
+        | Buffer::RfbSectype
+        | Buffer::RfbSecresult
+        | Buffer::IkeKeyExchangePayloadLength
+        | Buffer::IkeNoncePayloadLength => u64::from(u32::MAX),
         Buffer::Http2Frametype | Buffer::Http2Priority | Buffer::WebsocketFlags | Buffer::WebsocketOpcode => {
             u64::from(u8::MAX)
         }
+        Buffer::MqttType
+        | Buffer::MqttFlags
+        | Buffer::MqttQos
+        | Buffer::MqttReasonCode
+        | Buffer::MqttProtocolVersion
+        | Buffer::MqttConnectFlags
+        | Buffer::MqttConnackSessionPresent
+        | Buffer::IkeExchtype
+        | Buffer::NtpVersion
+        | Buffer::NtpMode
+        | Buffer::NtpStratum => u64::from(u8::MAX),
         _ => u64::MAX,
     }
 }
 
 /// Whether there may be several, of which a rule can pick some.
 pub(super) fn is_list(buffer: Buffer) -> bool {
-    matches!(buffer, Buffer::LdapResponsesOperation | Buffer::LdapResponsesResultCode | Buffer::DnsRrtype)
+    matches!(
+        buffer,
+        Buffer::LdapResponsesOperation
+            | Buffer::LdapResponsesResultCode
+            | Buffer::DnsRrtype
+            | Buffer::MqttType
+            | Buffer::MqttReasonCode
+    )
 }
 
 impl Buffer {
@@ -36,6 +60,18 @@ impl Buffer {
 }
 
 /// Names of values, in small letters. DNS: IANA, "Domain Name System Parameters"; HTTP/2: RFC 9113, 6 and 7; WebSocket: RFC 6455, 11.8.
+/// Names of bits, for integers that are made of them. MQTT 5.0, 2.1.3 and 3.1.2.3.
+pub(super) fn flags(buffer: Buffer) -> &'static [(&'static str, u64)] {
+    match buffer {
+        Buffer::MqttFlags => &[("dup", 0x08), ("retain", 0x01)],
+        Buffer::MqttConnectFlags => {
+            &[("username", 0x80), ("password", 0x40), ("will_retain", 0x20), ("will", 0x04), ("clean_session", 0x02)]
+        }
+        _ => &[],
+    }
+}
+
+/// Names of values, in small letters. DNS: IANA, "Domain Name System Parameters".
 pub(super) fn names(buffer: Buffer) -> &'static [(&'static str, u64)] {
     match buffer {
         Buffer::TftpOpcode => &[("read", 1), ("write", 2), ("data", 3), ("ack", 4), ("error", 5)],
@@ -145,6 +181,38 @@ pub(super) fn names(buffer: Buffer) -> &'static [(&'static str, u64)] {
             ("tsig", 250),
             ("any", 255),
             ("uri", 256),
+        ],
+        Buffer::RfbSecresult => &[("ok", 0), ("fail", 1), ("toomany", 2), ("unknown", 3)],
+        Buffer::MqttConnackSessionPresent => &[("yes", 1), ("true", 1), ("no", 0), ("false", 0)],
+        // MQTT 5.0, 2.1.2.
+        Buffer::MqttType => &[
+            ("unassigned", 0),
+            ("connect", 1),
+            ("connack", 2),
+            ("publish", 3),
+            ("puback", 4),
+            ("pubrec", 5),
+            ("pubrel", 6),
+            ("pubcomp", 7),
+            ("subscribe", 8),
+            ("suback", 9),
+            ("unsubscribe", 10),
+            ("unsuback", 11),
+            ("pingreq", 12),
+            ("pingresp", 13),
+            ("disconnect", 14),
+            ("auth", 15),
+        ],
+        // RFC 5905, figure 10.
+        Buffer::NtpMode => &[
+            ("reserved", 0),
+            ("symmetric_active", 1),
+            ("symmetric_passive", 2),
+            ("client", 3),
+            ("server", 4),
+            ("broadcast", 5),
+            ("control", 6),
+            ("private", 7),
         ],
         // RFC 4511, appendix B, by the last byte of the tag.
         Buffer::LdapRequestOperation | Buffer::LdapResponsesOperation => &[

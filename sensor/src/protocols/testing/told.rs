@@ -24,6 +24,11 @@ pub(in crate::protocols) enum Told {
 pub(in crate::protocols) struct Log(pub(in crate::protocols) Vec<Told>);
 
 impl Log {
+    /// How often a direction of a transaction was complete.
+    pub(in crate::protocols) fn completions(&self) -> usize {
+        self.0.iter().filter(|t| matches!(t, Told::Progress(_, Progress::Complete))).count()
+    }
+
     /// The names of the events.
     pub(in crate::protocols) fn events(&self) -> Vec<&'static str> {
         self.0.iter().filter_map(|t| if let Told::Event(_, name) = t { Some(*name) } else { None }).collect()

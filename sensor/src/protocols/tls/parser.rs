@@ -354,6 +354,10 @@ impl Parser for TlsParser {
         Protocol::Tls
     }
 
+    fn follows(&mut self, before: Protocol) {
+        self.transaction.before = Some(before);
+    }
+
     fn data(&mut self, direction: Direction, mut bytes: &[u8], observer: &mut dyn Observer) -> Status {
         let side = direction.index();
         if self.gave_up || self.sides[side].lost {

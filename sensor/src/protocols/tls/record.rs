@@ -7,6 +7,7 @@ use super::version::Version;
 use crate::protocols::Record;
 use crate::protocols::text::Text;
 use jiff::Timestamp;
+use sekisho_signatures::app::Protocol;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use std::io;
@@ -21,6 +22,7 @@ pub struct TlsRecord {
     pub(super) version: Version,
     pub(super) resumed: bool,
     pub(super) carrier: Carrier,
+    pub(super) before: Option<Protocol>,
 }
 
 impl Record for TlsRecord {
@@ -38,6 +40,9 @@ impl Serialize for TlsRecord {
         let mut map = serializer.serialize_map(None)?;
         if let Some(leaf) = &self.certificate {
             certificate(&mut map, leaf)?;
+        }
+        if let Some(before) = self.before {
+            map.serialize_entry("from_proto", before.name())?;
         }
         if self.resumed {
             map.serialize_entry("session_resumed", &true)?;

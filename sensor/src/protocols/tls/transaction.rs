@@ -7,6 +7,7 @@ use super::record::TlsRecord;
 use super::version::Version;
 use crate::packet::Direction;
 use crate::protocols::{Part, Record, Transaction, TransactionState};
+use sekisho_signatures::app::Protocol;
 use sekisho_signatures::buffers::Buffer;
 use sekisho_signatures::question::Question;
 
@@ -46,6 +47,8 @@ impl Peer {
 pub struct TlsTransaction {
     state: TransactionState,
     pub(super) peers: [Peer; 2],
+    /// What the flow was before, where it became TLS (STARTTLS, CONNECT).
+    pub(super) before: Option<Protocol>,
     /// Bits of [`Seen`].
     seen: u8,
     /// The server asked for another ClientHello, which only TLS 1.3 knows.
@@ -188,6 +191,7 @@ impl Transaction for TlsTransaction {
             version: if server.version() == Version::default() { client.version() } else { server.version() },
             resumed: self.is_resumed(),
             carrier: self.carrier,
+            before: self.before,
         }))
     }
 }

@@ -1,0 +1,17 @@
+from traffic import *
+
+INIT = struct.pack(">HH", 1280, 800) + bytes([32, 24, 0, 1]) + struct.pack(">HHH", 255, 255, 255) + bytes([16, 8, 0, 0, 0, 0])
+c = Tcp("10.0.0.5", 40000, "10.0.0.59", 7777)
+c.open()
+c.reply(b"RFB 003.008\n")
+c.send(b"RFB 003.008\n")
+c.reply(b"\x02\x01\x02")
+c.send(b"\x02")
+c.reply(b"\xaa" * 16)
+c.send(b"\xbb" * 16)
+c.reply(struct.pack(">I", 0))
+c.send(b"\x01")
+c.reply(INIT + struct.pack(">I", 14) + b"Ann's ")
+c.reply(b"computer")
+c.close()
+write()
