@@ -95,6 +95,8 @@ pub const BUILT: Protocols = Protocols::of(&[
     Protocol::Tftp,
     Protocol::Telnet,
     Protocol::Socks,
+    Protocol::Krb5,
+    Protocol::Nfs,
 ]);
 
 /// A set of application protocols.

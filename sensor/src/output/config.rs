@@ -56,6 +56,8 @@ event_types! {
     FtpData "ftp_data" "A transfer over a data connection of FTP.",
     Pop3 "pop3" "A POP3 command and its response.",
     Tftp "tftp" "A TFTP request.",
+    Krb5 "krb5" "A Kerberos message.",
+    Nfs "nfs" "An NFS call, or a file in transfer.",
     Fileinfo "fileinfo" "A file that a protocol carried.",
 }
 

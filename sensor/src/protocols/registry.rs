@@ -7,7 +7,9 @@ use super::ftp::{self, FtpParser};
 use super::ftp_data::FtpDataParser;
 use super::http::{self, HttpConfig, HttpParser};
 use super::imap::{self, ImapParser};
+use super::krb5::{self, Krb5Parser};
 use super::ldap::{self, LdapParser};
+use super::nfs::{self, NfsParser};
 use super::pop3::{self, Pop3Parser};
 use super::quic::{self, QuicParser};
 use super::sip::{self, SipParser};
@@ -230,6 +232,34 @@ static ENTRIES: &[Entry] = &[
         ports: &[],
         probe: tftp::probe,
         parser: || Box::new(TftpParser::new()),
+    },
+    Entry {
+        protocol: Protocol::Krb5,
+        transport: Transport::Stream,
+        ports: &[],
+        probe: |_, bytes| krb5::probe_stream(bytes),
+        parser: || Box::new(Krb5Parser::new(krb5::Transport::Stream)),
+    },
+    Entry {
+        protocol: Protocol::Krb5,
+        transport: Transport::Datagram,
+        ports: &[],
+        probe: |_, bytes| krb5::probe_datagram(bytes),
+        parser: || Box::new(Krb5Parser::new(krb5::Transport::Datagram)),
+    },
+    Entry {
+        protocol: Protocol::Nfs,
+        transport: Transport::Stream,
+        ports: &[],
+        probe: |_, bytes| nfs::probe_stream(bytes),
+        parser: || Box::new(NfsParser::new(nfs::Transport::Stream)),
+    },
+    Entry {
+        protocol: Protocol::Nfs,
+        transport: Transport::Datagram,
+        ports: &[],
+        probe: |_, bytes| nfs::probe_datagram(bytes),
+        parser: || Box::new(NfsParser::new(nfs::Transport::Datagram)),
     },
     Entry {
         protocol: Protocol::Mdns,

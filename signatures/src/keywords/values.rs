@@ -9,6 +9,7 @@ pub(super) fn widest(buffer: Buffer) -> u64 {
             u64::from(u8::MAX)
         }
         Buffer::DnsRcode | Buffer::DnsRrtype | Buffer::FtpDynamicPort => u64::from(u16::MAX),
+        Buffer::Krb5MsgType | Buffer::Krb5ErrCode | Buffer::NfsProcedure | Buffer::NfsVersion => u64::from(u32::MAX),
         Buffer::TlsCertChainLen | Buffer::LdapResponsesResultCode | Buffer::LdapResponsesCount => u64::from(u32::MAX),
         _ => u64::MAX,
     }

@@ -151,6 +151,7 @@ impl Call {
                     })
             }
             Question::DcerpcOperation(numbers) => self.opnum.is_some_and(|n| numbers.holds(n.into())),
+            _ => false,
         }
     }
 }

@@ -70,7 +70,7 @@ impl SmbRecord {
             Details::Dispose { name, delete, id } => About::Dispose { name: name.clone(), delete: *delete, id: *id },
             Details::Control { function } => About::Control(*function),
             Details::File(transfer) => About::File {
-                name: transfer.tracker.name().to_vec(),
+                name: transfer.pieces.tracker.name().to_vec(),
                 share: transaction.share.clone(),
                 id: transfer.id,
             },

@@ -3,6 +3,7 @@
 use super::header::Header;
 use super::names::MAX_NAME;
 use super::pipe::Pipe;
+use super::smb1_setup::ends_in_ipc;
 use super::status::Status;
 use super::transaction::{Details, FileId, Opened, SmbTransaction};
 use crate::packet::Direction;
@@ -120,6 +121,8 @@ impl Session {
     pub fn over(&mut self, index: usize, header: &Header, direction: Direction, observer: &mut dyn Observer) {
         let Some(transaction) = self.transactions.get_mut(index) else { return };
         transaction.status = Some(header.status);
+        let asked = transaction.direction;
+        transaction.complete(asked, observer);
         transaction.complete(direction, observer);
         self.finish(index, observer);
     }
@@ -132,9 +135,11 @@ impl Session {
         let mut file = None;
         match &mut transaction.details {
             Details::File(transfer) => {
-                transfer.close(FileState::Truncated);
+                transfer.pieces.close(FileState::Truncated);
                 file = Some(if transfer.read { direction.reverse() } else { direction });
             }
+            // Nobody has said what it is.
+            Details::TreeConnect { name, pipe, share_type: None, .. } => *pipe = ends_in_ipc(name) || *pipe,
             Details::Call(_, call) => call.halves.iter_mut().for_each(|half| half.over = true),
             _ => {}
         }

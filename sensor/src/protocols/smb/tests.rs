@@ -309,6 +309,28 @@ fn messages_of_one_record_go_on_with_what_the_first_opened() {
     assert_eq!(log.all(Buffer::FileData), ["hello"]);
 }
 
+#[test]
+fn a_file_that_the_same_record_opens_is_deleted_by_its_name() {
+    let open = create("gone.txt")[0].1[4..].to_vec();
+    let mut body = vec![33, 0, 1, 13, 1, 0, 0, 0, 96, 0, 0, 0, 0, 0, 0, 0];
+    body.extend([0xff; 16]);
+    body.push(1);
+    let mut first = open.clone();
+    first.resize(open.len().next_multiple_of(8), 0);
+    let next = (first.len() as u32).to_le_bytes();
+    first[20..24].copy_from_slice(&next);
+    let log = talk(&mut SmbParser::new(), &[(ToServer, record(&[first, smb2(17, 3, None, 5, &body)].concat()))]);
+    assert_eq!(log.records[1]["smb"]["filename"], "gone.txt");
+}
+
+#[test]
+fn a_share_is_seen_at_once_and_pipes_when_the_server_says_so() {
+    let log = talk(&mut SmbParser::new(), &connect(r"\\host\IPC$", 2)[..1]);
+    assert_eq!(log.records[0]["smb"]["named_pipe"], r"\\host\IPC$");
+    let log = talk(&mut SmbParser::new(), &connect(r"\\host\IPC$", 1));
+    assert_eq!(log.records[0]["smb"]["share"], r"\\host\IPC$");
+}
+
 /// A message of SMB 1.
 fn smb1(command: u8, response: bool, id: u16, words: &[u8], bytes: &[u8]) -> (Direction, Vec<u8>) {
     let mut out = b"\xffSMB".to_vec();

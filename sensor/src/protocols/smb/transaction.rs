@@ -197,8 +197,8 @@ impl Transaction for SmbTransaction {
         _scratch: &'a mut Vec<u8>,
     ) -> Option<Part<'a>> {
         match (buffer, &self.details) {
-            (Buffer::FileData, _) => self.file_towards(direction, index).map(|f| f.tracker.data()),
-            (Buffer::FileName, _) => self.file_towards(direction, index).map(|f| Part::whole(f.tracker.name())),
+            (Buffer::FileData, _) => self.file_towards(direction, index).map(|f| f.pieces.tracker.data()),
+            (Buffer::FileName, _) => self.file_towards(direction, index).map(|f| Part::whole(f.pieces.tracker.name())),
             (_, _) if index > 0 => None,
             (Buffer::SmbNamedPipe, Details::TreeConnect { name, pipe: true, .. })
             | (Buffer::SmbShare, Details::TreeConnect { name, pipe: false, .. }) => Some(Part::whole(name)),
@@ -230,11 +230,11 @@ impl Transaction for SmbTransaction {
     }
 
     fn tracker(&self, direction: Direction, index: usize) -> Option<&FileTracker> {
-        self.file_towards(direction, index).map(|f| &f.tracker)
+        self.file_towards(direction, index).map(|f| &f.pieces.tracker)
     }
 
     fn tracker_mut(&mut self, direction: Direction, index: usize) -> Option<&mut FileTracker> {
-        self.file_towards_mut(direction, index).map(|f| &mut f.tracker)
+        self.file_towards_mut(direction, index).map(|f| &mut f.pieces.tracker)
     }
 
     fn record(&self, _direction: Direction, _alert: bool) -> Option<Box<dyn Record>> {
