@@ -66,6 +66,29 @@ fn clip(text: &[u8]) -> Box<[u8]> {
     text.get(..MAX_TEXT).unwrap_or(text).into()
 }
 
+/// For what a ticket is, as an AP-REQ shows it in other protocols (RFC 4120, 5.5.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ticket {
+    /// The server's realm.
+    pub realm: Box<[u8]>,
+    /// The server.
+    pub name: Name,
+}
+
+impl Ticket {
+    /// Looks for an AP-REQ behind the mechanism's id in a token of GSS-API (RFC 4121, 4.1).
+    #[must_use]
+    pub fn find(token: &[u8]) -> Option<Self> {
+        const MECHANISM: &[u8] = b"\x06\x09\x2a\x86\x48\x86\xf7\x12\x01\x02\x02\x01\x00";
+        let at = memchr::memmem::find(token, MECHANISM)? + MECHANISM.len();
+        let (request, _) = Element::first(token.get(at..)?)?;
+        let sequence = Some(request).filter(|request| request.tag == 0x6e)?.inner(SEQUENCE)?;
+        let ticket = sequence.under(3)?.inner(0x61)?.inner(SEQUENCE)?;
+        let realm = clip(Element::first(ticket.under(1)?.body)?.0.body);
+        Some(Self { realm, name: Name::under(ticket, 2)? })
+    }
+}
+
 /// A message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {

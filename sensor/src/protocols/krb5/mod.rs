@@ -23,7 +23,7 @@ mod tests;
 
 pub use der::Element;
 pub use encryption::Encryption;
-pub use message::{MAX_PARTS, Message, MessageType, Name};
+pub use message::{MAX_PARTS, Message, MessageType, Name, Ticket};
 pub use parser::{Krb5Parser, MAX_MESSAGE, Transport};
 pub use probe::{probe_datagram, probe_stream};
 pub use record::Krb5Record;

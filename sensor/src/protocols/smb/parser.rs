@@ -153,7 +153,7 @@ impl SmbParser {
             }
             if side.lost {
                 // Records mostly begin where segments do.
-                if bytes.len() < 8 || !is_likely(bytes) {
+                if bytes.first() != Some(&0) || bytes.get(NETBIOS..).and_then(Family::of).is_none() {
                     return Some(());
                 }
                 side.lost = false;

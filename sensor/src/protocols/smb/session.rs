@@ -87,10 +87,15 @@ impl Session {
             self.finish(0, observer);
         }
         let mut transaction = SmbTransaction::new(self.count, header, direction, details);
+        transaction.dialect = self.dialect_name();
         transaction.share = self.tree(header).map(|tree| tree.name.clone()).unwrap_or_default();
         self.count += 1;
         self.transactions.push(transaction);
         self.transactions.len() - 1
+    }
+
+    fn dialect_name(&self) -> String {
+        self.dialect.clone().unwrap_or_else(|| "unknown".to_owned())
     }
 
     /// Begins a transaction with its whole request.
@@ -130,7 +135,7 @@ impl Session {
     /// Closes a transaction as it stands.
     pub fn finish(&mut self, index: usize, observer: &mut dyn Observer) {
         let mut transaction = self.transactions.remove(index);
-        transaction.dialect = self.dialect.clone().unwrap_or_else(|| "unknown".to_owned());
+        transaction.dialect = self.dialect_name();
         let direction = transaction.direction;
         let mut file = None;
         match &mut transaction.details {

@@ -11,6 +11,7 @@ use crate::packet::Direction;
 use crate::protocols::Observer;
 use crate::protocols::cursor::Cursor;
 use crate::protocols::dcerpc::Role;
+use crate::protocols::krb5::Ticket;
 use sekisho_signatures::buffers::Progress;
 
 const NEGOTIATE: u16 = 0;
@@ -238,7 +239,7 @@ pub(super) fn setup(m: &mut Message<'_, '_>, blob: &[u8]) -> Details {
         }
         Found::Nothing => None,
     };
-    Details::SessionSetup { ntlmssp, native: [None, None] }
+    Details::SessionSetup { ntlmssp, kerberos: Ticket::find(blob), native: [None, None] }
 }
 
 fn create(m: &mut Message<'_, '_>, mut cursor: Cursor<'_>) -> Result<Details, Short> {

@@ -265,6 +265,22 @@ fn who_logs_on() {
 }
 
 #[test]
+fn for_what_a_ticket_is() {
+    let element = |tag: u8, body: &[u8]| [&[tag, body.len() as u8], body].concat();
+    let texts = |parts: &[&str]| parts.iter().flat_map(|p| element(0x1b, p.as_bytes())).collect::<Vec<_>>();
+    let name = element(0x30, &element(0xa1, &element(0x30, &texts(&["cifs", "files.example"]))));
+    let ticket = [element(0xa1, &texts(&["EXAMPLE"])), element(0xa2, &name)].concat();
+    let request = element(0x6e, &element(0x30, &element(0xa3, &element(0x61, &element(0x30, &ticket)))));
+    let blob = [&b"\x60\x40\x06\x09\x2a\x86\x48\x86\xf7\x12\x01\x02\x02\x01\x00"[..], &request].concat();
+    let mut body = vec![25, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 88, 0];
+    body.extend((blob.len() as u16).to_le_bytes());
+    body.extend([0; 8]);
+    body.extend(&blob);
+    let log = talk(&mut SmbParser::new(), &[to_server(1, 2, &body)]);
+    assert_eq!(log.records[0]["smb"]["kerberos"], json!({"realm": "EXAMPLE", "snames": ["cifs", "files.example"]}));
+}
+
+#[test]
 fn renames_and_deletions_name_the_file() {
     let name = wide("new.txt");
     let info = |class: u8, data: &[u8]| {

@@ -8,6 +8,7 @@ use super::status::Status;
 use crate::packet::Direction;
 use crate::protocols::dcerpc::{Call, Role};
 use crate::protocols::file::FileTracker;
+use crate::protocols::krb5::Ticket;
 use crate::protocols::{Observer, Part, Record, Transaction, TransactionState};
 use sekisho_signatures::buffers::{Buffer, Progress};
 use sekisho_signatures::question::Question;
@@ -67,6 +68,8 @@ pub enum Details {
     },
     SessionSetup {
         ntlmssp: Option<Ntlmssp>,
+        /// The service for which the client has a ticket.
+        kerberos: Option<Ticket>,
         /// Native operating system and LAN manager: the client's and the server's.
         native: [Option<(Vec<u8>, Vec<u8>)>; 2],
     },
