@@ -245,6 +245,8 @@ pub struct FlowEvent {
     pub tcp: Option<TcpSummary>,
     /// What was found out of its application protocol.
     pub app: AppView,
+    /// Transactions of that protocol.
+    pub transactions: u64,
 }
 
 /// What was odd.

@@ -610,9 +610,9 @@ fn end_flow<T: Tracer>(
     }
     detector.release(&mut flow.user);
     if sender.wants(EventType::Flow) {
-        let app = flow.user.app.view();
+        let (app, transactions) = (flow.user.app.view(), flow.user.transactions);
         let (action, note) = (flow.user.action, flow.user.note(engine));
-        sender.send(Event::Flow(FlowEvent { app, action, note, ..flow.event(reason) }));
+        sender.send(Event::Flow(FlowEvent { app, transactions, action, note, ..flow.event(reason) }));
     }
 }
 

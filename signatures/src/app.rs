@@ -105,6 +105,8 @@ pub const BUILT: Protocols = Protocols::of(&[
     Protocol::Ntp,
     Protocol::Dhcp,
     Protocol::BittorrentDht,
+    Protocol::Krb5,
+    Protocol::Nfs,
 ]);
 
 /// A set of application protocols.

@@ -198,7 +198,7 @@ buffers! {
     SshHasshServer: "ssh.hassh.server", &[], &[], Protocols::SSH, ToClient, Bytes, Headers, "the HASSH of the server.";
     SshHasshServerString: "ssh.hassh.server.string", &[], &[], Protocols::SSH, ToClient, Bytes, Headers, "the HASSH string of the server.";
     SmbNamedPipe: "smb.named_pipe", &["smb_named_pipe"], &[], Protocols::SMB, ToServer, Bytes, Complete, "the named pipe of a tree connect.";
-    SmbShare: "smb.share", &["smb_share"], &[], Protocols::SMB, ToServer, Bytes, Complete, "the share of a tree connect.";
+    SmbShare: "smb.share", &["smb_share"], &[], Protocols::SMB, ToServer, Bytes, Line, "the share of a tree connect.";
     SmbNtlmsspUser: "smb.ntlmssp_user", &[], &[], Protocols::SMB, Both, Bytes, Complete, "the user of an NTLMSSP exchange.";
     SmbNtlmsspDomain: "smb.ntlmssp_domain", &[], &[], Protocols::SMB, Both, Bytes, Complete, "the domain of an NTLMSSP exchange.";
     SmbVersion: "smb.version", &[], &[], Protocols::SMB, Both, Number, Complete, "1 for SMB 1, 2 for SMB 2 and 3.";
@@ -224,6 +224,9 @@ buffers! {
     FtpReply: "ftp.reply", &[], &[], Protocols::FTP, ToClient, Many, Complete, "each line of the reply.";
     Krb5Cname: "krb5.cname", &["krb5_cname"], &[], Protocols::KRB5, Both, Many, Complete, "the client's name.";
     Krb5Sname: "krb5.sname", &["krb5_sname"], &[], Protocols::KRB5, Both, Many, Complete, "the server's name.";
+    Krb5MsgType: "krb5_msg_type", &["krb5.msg_type"], &[], Protocols::KRB5, Both, Number, Complete, "the message's type (RFC 4120, 7.5.7).";
+    Krb5ErrCode: "krb5_err_code", &["krb5.err_code"], &[], Protocols::KRB5, Both, Number, Complete, "the code of an error (RFC 4120, 7.5.9).";
+    Krb5TicketEncryption: "krb5.ticket_encryption", &[], &[], Protocols::KRB5, Both, Asked, Complete, "the encryption of an answer's ticket: numbers, names, or weak.";
     SipMethod: "sip.method", &[], &[], Protocols::SIP, ToServer, Bytes, Complete, "the request's method.";
     SipUri: "sip.uri", &[], &[], Protocols::SIP, ToServer, Bytes, Complete, "the request's URI.";
     SipProtocol: "sip.protocol", &[], &[], Protocols::SIP, Both, Bytes, Complete, "the protocol of the first line.";
@@ -286,7 +289,9 @@ buffers! {
     LdapRequestAttributeType: "ldap.request.attribute_type", &[], &[], Protocols::LDAP, ToServer, Many, Complete, "each attribute of the request.";
     LdapResponsesAttributeType: "ldap.responses.attribute_type", &[], &[], Protocols::LDAP, ToClient, Many, Body, "each attribute of the responses.";
     PgsqlQuery: "pgsql.query", &[], &[], Protocols::PGSQL, Both, Bytes, Complete, "the query.";
-    NfsFilename: "nfs.filename", &[], &[], Protocols::NFS, Both, Bytes, Complete, "the file's name.";
+    NfsFilename: "nfs.filename", &[], &[], Protocols::NFS, ToServer, Bytes, Complete, "the file's name, or that which is asked about.";
+    NfsProcedure: "nfs_procedure", &[], &[], Protocols::NFS, ToServer, Number, Complete, "the procedure; in version 4 the call's main operation.";
+    NfsVersion: "nfs.version", &["nfs_version"], &[], Protocols::NFS, ToServer, Number, Complete, "the version.";
     DhcpHostname: "dhcp.hostname", &[], &[], Protocols::DHCP, Both, Bytes, Complete, "the host name option.";
     Dnp3Data: "dnp3.data", &["dnp3_data"], &[], Protocols::DNP3, Both, Bytes, Complete, "the reassembled data.";
     EnipProductName: "enip.product_name", &[], &[], Protocols::ENIP, ToClient, Bytes, Complete, "the product's name.";

@@ -15,6 +15,7 @@ pub mod group;
 pub mod header;
 pub mod kept;
 pub mod keywords;
+pub mod krb5;
 pub mod lint;
 pub mod load;
 pub mod model;

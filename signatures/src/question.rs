@@ -1,6 +1,7 @@
 //! Questions that rules ask of a transaction as a whole, where neither bytes nor a single integer would do: several properties of one
 //! message at once, or a list of them. A protocol's parser answers.
 
+use crate::krb5::EncryptionTest;
 use crate::model::NumberTest;
 use std::fmt;
 
@@ -45,6 +46,8 @@ pub enum Question {
     CertificateExpired,
     /// Whether it is valid now.
     CertificateValid,
+    /// `krb5.ticket_encryption`: its ticket is encrypted so.
+    Krb5TicketEncryption(EncryptionTest),
 }
 
 /// As the rule asks it: what stands behind the keyword's colon.
@@ -62,6 +65,7 @@ impl fmt::Display for Question {
                 f.write_str(if *any_fragment { ", any_frag" } else { "" })
             }
             Self::IkeAttribute { name, value } => write!(f, "{name}={value}"),
+            Self::Krb5TicketEncryption(test) => write!(f, "{test}"),
             Self::DcerpcOperation(test) => write!(f, "{}", Ranges(test)),
             Self::Http2Setting { id, value } => {
                 write!(f, "setting {id}")?;

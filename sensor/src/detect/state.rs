@@ -96,6 +96,8 @@ pub struct FlowDetect {
     pub(super) streams: [StreamState; 2],
     /// The application protocol and its parser.
     pub app: FlowApp,
+    /// Transactions of its application protocol.
+    pub transactions: u64,
     /// A pass rule matched the flow: nothing more is judged.
     pub passed: bool,
     /// A drop rule matched the flow.

@@ -94,6 +94,7 @@ impl<T: Tracer> Observer for Judge<'_, '_, T> {
     }
 
     fn progress(&mut self, transaction: &mut dyn Transaction, direction: Direction, progress: Progress) {
+        self.flow.transactions = self.flow.transactions.max(transaction.state_ref().id.saturating_add(1));
         self.facing(direction, |detector, cx, flow, protocol| {
             detector.transaction(cx, flow, protocol, transaction, progress);
         });

@@ -165,6 +165,7 @@ impl<U> Flow<U> {
             interface: self.interface,
             tcp: (self.proto() == IpProto::TCP).then(|| self.tcp.summary()),
             app: AppView::default(),
+            transactions: 0,
         }
     }
 }

@@ -11,9 +11,11 @@ use super::http::{self, HttpConfig, HttpParser};
 use super::http2::{self, Http2Parser};
 use super::ike::{self, IkeParser};
 use super::imap::{self, ImapParser};
+use super::krb5::{self, Krb5Parser};
 use super::ldap::{self, LdapParser};
 use super::mqtt::{self, MqttParser};
 use super::ntp::{self, NtpParser};
+use super::nfs::{self, NfsParser};
 use super::pop3::{self, Pop3Parser};
 use super::quic::{self, QuicParser};
 use super::rfb::{self, RfbParser};
@@ -310,6 +312,34 @@ static ENTRIES: &[Entry] = &[
         ports: &[123],
         probe: ntp::probe,
         parser: || Box::new(NtpParser::new()),
+    },
+    Entry {
+        protocol: Protocol::Krb5,
+        transport: Transport::Stream,
+        ports: &[],
+        probe: |_, bytes| krb5::probe_stream(bytes),
+        parser: || Box::new(Krb5Parser::new(krb5::Transport::Stream)),
+    },
+    Entry {
+        protocol: Protocol::Krb5,
+        transport: Transport::Datagram,
+        ports: &[],
+        probe: |_, bytes| krb5::probe_datagram(bytes),
+        parser: || Box::new(Krb5Parser::new(krb5::Transport::Datagram)),
+    },
+    Entry {
+        protocol: Protocol::Nfs,
+        transport: Transport::Stream,
+        ports: &[],
+        probe: |_, bytes| nfs::probe_stream(bytes),
+        parser: || Box::new(NfsParser::new(nfs::Transport::Stream)),
+    },
+    Entry {
+        protocol: Protocol::Nfs,
+        transport: Transport::Datagram,
+        ports: &[],
+        probe: |_, bytes| nfs::probe_datagram(bytes),
+        parser: || Box::new(NfsParser::new(nfs::Transport::Datagram)),
     },
     Entry {
         protocol: Protocol::Mdns,

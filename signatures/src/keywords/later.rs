@@ -38,12 +38,6 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     later("dnp3_func", "`dnp3_func`: the function.").or(&["dnp3.func"]),
     later("dnp3_ind", "`dnp3_ind`: the indicators.").or(&["dnp3.ind"]),
     later("dnp3_obj", "`dnp3_obj`: the object.").or(&["dnp3.obj"]),
-    later("krb5_msg_type", "`krb5_msg_type`: the message's type.").or(&["krb5.msg_type"]),
-    later("krb5_err_code", "`krb5_err_code`: the error.").or(&["krb5.err_code"]),
-    later("krb5.weak_encryption", "`krb5.weak_encryption`: weak encryption is used."),
-    later("krb5.ticket_encryption", "`krb5.ticket_encryption`: the ticket's encryption."),
-    later("nfs_procedure", "`nfs_procedure`: the procedure."),
-    later("nfs.version", "`nfs.version`: the version.").or(&["nfs_version"]),
     later("ndpi-protocol", "`ndpi-protocol`: the protocol that nDPI recognised."),
     later("ndpi-risk", "`ndpi-risk`: the risks that nDPI saw."),
 ];

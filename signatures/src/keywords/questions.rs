@@ -5,6 +5,7 @@ use super::number;
 use crate::buffers::Buffer;
 use crate::check::Checker;
 use crate::error::{RuleError, RuleErrorKind as Kind};
+use crate::krb5::{self, EncryptionTest};
 use crate::model::{BufferCondition, NumberTest};
 use crate::question::Question;
 use crate::syntax::{RuleOption, Text};
@@ -25,6 +26,7 @@ pub(crate) fn question(
         Buffer::TlsCertExpired => Question::CertificateExpired,
         Buffer::TlsCertValid => Question::CertificateValid,
         Buffer::IkeChosenSaAttribute => ike_attribute(name, option)?,
+        Buffer::Krb5TicketEncryption => Question::Krb5TicketEncryption(krb5_encryption(name, text(option))?),
         _ => {
             return Err(RuleError::new(
                 Kind::UnknownKeyword { name: name.to_owned(), nearest: None },
@@ -76,6 +78,27 @@ fn parse_uuid(text: &[u8]) -> Option<[u8; 16]> {
         }
     }
     groups.next().is_none().then_some(uuid)
+}
+
+/// `[!]` and a list of numbers, names and `weak`.
+fn krb5_encryption(name: &'static str, text: Text<'_>) -> Result<EncryptionTest, RuleError> {
+    let (negated, list) = match text.trim().strip(b"!") {
+        Some(rest) => (true, rest),
+        None => (false, text),
+    };
+    let (mut weak, mut types) = (false, vec![]);
+    for part in list.split(b',') {
+        let part = part.trim();
+        match krb5::number(part.bytes) {
+            _ if part.bytes == b"weak" => weak = true,
+            Some(number) => types.push(number),
+            None => {
+                let number = number::signed(name, part, i32::MIN.into(), i32::MAX.into())?;
+                types.push(i32::try_from(number).unwrap_or(i32::MAX));
+            }
+        }
+    }
+    Ok(EncryptionTest { negated, weak, types })
 }
 
 /// Numbers and ranges, both ends included, with commas between them; or one test such as `>3`.
@@ -233,6 +256,14 @@ mod tests {
         assert!(checked("ike.chosen_sa_attribute:alg_hash=2;").is_ok());
         assert!(matches!(bad("ike.chosen_sa_attribute:alg=2;"), (Kind::Invalid { .. }, at) if at == "alg"));
         assert!(matches!(bad("ike.chosen_sa_attribute:alg_enc;").0, Kind::Invalid { .. }));
+    }
+
+    #[test]
+    fn encryptions_of_tickets() {
+        for good in ["weak", "23", "rc4-hmac", "!weak", "!17, AES256-CTS-HMAC-SHA1-96", "-128"] {
+            assert!(checked(&format!("krb5.ticket_encryption:{good};")).is_ok(), "{good}");
+        }
+        assert!(matches!(bad("krb5.ticket_encryption:strong;").0, Kind::Invalid { .. }));
     }
 
     #[test]

@@ -35,6 +35,8 @@ pub(super) fn widest(buffer: Buffer) -> u64 {
         | Buffer::NtpVersion
         | Buffer::NtpMode
         | Buffer::NtpStratum => u64::from(u8::MAX),
+        Buffer::Krb5MsgType | Buffer::Krb5ErrCode | Buffer::NfsProcedure | Buffer::NfsVersion => u64::from(u32::MAX),
+        Buffer::TlsCertChainLen | Buffer::LdapResponsesResultCode | Buffer::LdapResponsesCount => u64::from(u32::MAX),
         _ => u64::MAX,
     }
 }

@@ -56,8 +56,9 @@ impl<'a> AppRecord<'a> {
         let kind = event.record.kind();
         let event_type = EventType::of_record(kind).unwrap_or(EventType::Anomaly);
         // These say their transaction's number in their own object, or have but one.
-        let tx_id =
-            event.tx_id.filter(|_| !matches!(kind, "dns" | "mdns" | "tls" | "ssh" | "dcerpc" | "fileinfo" | "smb"));
+        let tx_id = event.tx_id.filter(|_| {
+            !matches!(kind, "dns" | "mdns" | "tls" | "ssh" | "dcerpc" | "fileinfo" | "smb" | "krb5" | "nfs")
+        });
         let note = event.note.as_deref();
         Self {
             header: Header::of_packet(context, event_type, &event.packet, Some(event.flow_id)),

@@ -39,6 +39,7 @@ impl<'a> FlowRecord<'a> {
             age: event.end.seconds().saturating_sub(event.flow.start.seconds()),
             // Bypassed by the sensor itself, not by the capture.
             bypass: (event.state == FlowState::Bypassed).then_some("local"),
+            tx_cnt: Some(event.transactions).filter(|count| *count > 0),
             state: state(event.state),
             reason: reason(event.reason),
             alerted: event.alerted,
@@ -71,6 +72,8 @@ struct Flow {
     age: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     bypass: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tx_cnt: Option<u64>,
     state: &'static str,
     reason: &'static str,
     alerted: bool,

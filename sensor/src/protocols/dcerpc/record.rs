@@ -92,7 +92,9 @@ pub struct InterfaceRecord {
 
 impl InterfaceRecord {
     fn new(interface: &Interface, with_reason: bool) -> Self {
-        let (result, reason) = interface.result.unwrap_or_default();
+        let (result, _) = interface.result.unwrap_or_default();
+        // Suricata has a byte for each of the two, and so shows the result's own.
+        let [result, reason] = result.to_le_bytes().map(u16::from);
         Self {
             uuid: Shown(interface.uuid),
             version: format!("{}.{}", interface.version.0, interface.version.1),

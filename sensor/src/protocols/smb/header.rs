@@ -48,8 +48,8 @@ pub struct Header {
     pub message: u64,
     /// Another message follows in the same record, this far from its start; 0 if none.
     pub next: u32,
-    /// It goes on with what the message before it in the record was about.
-    pub related: bool,
+    /// An answer that comes later than its turn, and does not name its tree.
+    pub late: bool,
 }
 
 /// Bytes of the header of SMB 1.
@@ -83,7 +83,7 @@ impl Header {
             session: user.into(),
             message: u64::from(process) << 16 | u64::from(id),
             next: 0,
-            related: false,
+            late: false,
         })
     }
 
@@ -110,7 +110,7 @@ impl Header {
             session: cursor.u64()?,
             message: id,
             next,
-            related: flags & 4 != 0,
+            late: flags & 2 != 0,
         })
     }
 }

@@ -35,7 +35,8 @@ mod transaction;
 #[cfg(test)]
 mod tests;
 
-pub use files::{MAX_EARLY, MAX_EARLY_BYTES, Transfer};
+pub use super::pieces::{MAX_EARLY, MAX_EARLY_BYTES};
+pub use files::Transfer;
 pub use names::MAX_NAME;
 pub use parser::{MAX_KEPT, SmbParser};
 pub use pipe::MAX_PIPES;

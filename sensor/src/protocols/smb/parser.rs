@@ -3,7 +3,7 @@
 use super::header::{Family, Header, SMB2};
 use super::session::Session;
 use super::smb1::{self, READ_ANDX, WRITE_ANDX};
-use super::smb2::{self, Message, Sink};
+use super::smb2::{self, Message, Related, Sink};
 use crate::packet::Direction;
 use crate::protocols::{MAX_FRAME, Observer, Parser, Status};
 use sekisho_signatures::app::Protocol;
@@ -120,7 +120,7 @@ impl SmbParser {
 
     fn smb2(&mut self, direction: Direction, bytes: &[u8], len: usize, observer: &mut dyn Observer) -> Option<Sink> {
         let (mut rest, mut left) = (bytes, len);
-        let mut related = None;
+        let mut related = Related::default();
         let mut sink = None;
         for _ in 0..MAX_CHAIN {
             let header = Some(rest).filter(|rest| Family::of(rest) == Some(Family::Smb2)).and_then(Header::smb2);
@@ -153,7 +153,7 @@ impl SmbParser {
             }
             if side.lost {
                 // Records mostly begin where segments do.
-                if bytes.len() < 8 || !is_likely(bytes) {
+                if bytes.first() != Some(&0) || bytes.get(NETBIOS..).and_then(Family::of).is_none() {
                     return Some(());
                 }
                 side.lost = false;

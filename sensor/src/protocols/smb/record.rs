@@ -5,6 +5,7 @@ use super::ntlmssp::Ntlmssp;
 use super::status::Status;
 use super::transaction::{Details, FileId, Opened, SmbTransaction};
 use crate::protocols::dcerpc::DcerpcRecord;
+use crate::protocols::krb5::Ticket;
 use crate::protocols::text::Text;
 use crate::protocols::{Record, Transaction};
 use serde::ser::SerializeMap;
@@ -29,7 +30,7 @@ pub struct SmbRecord {
 enum About {
     Other,
     Negotiate { dialects: Vec<Vec<u8>>, guids: [Option<FileId>; 2], limits: Option<(u32, u32)> },
-    SessionSetup { ntlmssp: Option<Ntlmssp>, native: [Option<(Vec<u8>, Vec<u8>)>; 2] },
+    SessionSetup { ntlmssp: Option<Ntlmssp>, kerberos: Option<Ticket>, native: [Option<(Vec<u8>, Vec<u8>)>; 2] },
     TreeConnect { name: Vec<u8>, pipe: bool, share_type: Option<u8>, service: [Option<Vec<u8>>; 2] },
     Create { name: Vec<u8>, disposition: u32, delete: bool, directory: bool, opened: Option<Opened> },
     Rename { from: Vec<u8>, to: Vec<u8> },
@@ -50,8 +51,8 @@ impl SmbRecord {
             Details::Negotiate { dialects, client_guid, server_guid, limits } => {
                 About::Negotiate { dialects: dialects.clone(), guids: [*client_guid, *server_guid], limits: *limits }
             }
-            Details::SessionSetup { ntlmssp, native } => {
-                About::SessionSetup { ntlmssp: ntlmssp.clone(), native: native.clone() }
+            Details::SessionSetup { ntlmssp, kerberos, native } => {
+                About::SessionSetup { ntlmssp: ntlmssp.clone(), kerberos: kerberos.clone(), native: native.clone() }
             }
             Details::TreeConnect { name, pipe, share_type, service } => About::TreeConnect {
                 name: name.clone(),
@@ -70,7 +71,7 @@ impl SmbRecord {
             Details::Dispose { name, delete, id } => About::Dispose { name: name.clone(), delete: *delete, id: *id },
             Details::Control { function } => About::Control(*function),
             Details::File(transfer) => About::File {
-                name: transfer.tracker.name().to_vec(),
+                name: transfer.pieces.tracker.name().to_vec(),
                 share: transaction.share.clone(),
                 id: transfer.id,
             },
@@ -106,6 +107,12 @@ struct Ntlm<'a> {
     host: Text<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Kerberos<'a> {
+    realm: Text<'a>,
+    snames: Vec<Text<'a>>,
 }
 
 #[derive(Serialize)]
@@ -163,7 +170,13 @@ impl About {
                 }
                 Ok(())
             }
-            Self::SessionSetup { ntlmssp, native } => session_setup(map, ntlmssp.as_ref(), native),
+            Self::SessionSetup { ntlmssp, kerberos, native } => {
+                if let Some(Ticket { realm, name }) = kerberos {
+                    let snames = name.0.iter().map(|part| Text(part)).collect();
+                    map.serialize_entry("kerberos", &Kerberos { realm: Text(realm), snames })?;
+                }
+                session_setup(map, ntlmssp.as_ref(), native)
+            }
             Self::TreeConnect { name, pipe, share_type, service } => {
                 map.serialize_entry(if *pipe { "named_pipe" } else { "share" }, &Text(name))?;
                 if let Some(kind) = share_type {

@@ -3,6 +3,7 @@
 use super::header::Header;
 use super::names::MAX_NAME;
 use super::pipe::Pipe;
+use super::smb1_setup::ends_in_ipc;
 use super::status::Status;
 use super::transaction::{Details, FileId, Opened, SmbTransaction};
 use crate::packet::Direction;
@@ -86,10 +87,15 @@ impl Session {
             self.finish(0, observer);
         }
         let mut transaction = SmbTransaction::new(self.count, header, direction, details);
+        transaction.dialect = self.dialect_name();
         transaction.share = self.tree(header).map(|tree| tree.name.clone()).unwrap_or_default();
         self.count += 1;
         self.transactions.push(transaction);
         self.transactions.len() - 1
+    }
+
+    fn dialect_name(&self) -> String {
+        self.dialect.clone().unwrap_or_else(|| "unknown".to_owned())
     }
 
     /// Begins a transaction with its whole request.
@@ -120,6 +126,8 @@ impl Session {
     pub fn over(&mut self, index: usize, header: &Header, direction: Direction, observer: &mut dyn Observer) {
         let Some(transaction) = self.transactions.get_mut(index) else { return };
         transaction.status = Some(header.status);
+        let asked = transaction.direction;
+        transaction.complete(asked, observer);
         transaction.complete(direction, observer);
         self.finish(index, observer);
     }
@@ -127,14 +135,16 @@ impl Session {
     /// Closes a transaction as it stands.
     pub fn finish(&mut self, index: usize, observer: &mut dyn Observer) {
         let mut transaction = self.transactions.remove(index);
-        transaction.dialect = self.dialect.clone().unwrap_or_else(|| "unknown".to_owned());
+        transaction.dialect = self.dialect_name();
         let direction = transaction.direction;
         let mut file = None;
         match &mut transaction.details {
             Details::File(transfer) => {
-                transfer.close(FileState::Truncated);
+                transfer.pieces.close(FileState::Truncated);
                 file = Some(if transfer.read { direction.reverse() } else { direction });
             }
+            // Nobody has said what it is.
+            Details::TreeConnect { name, pipe, share_type: None, .. } => *pipe = ends_in_ipc(name) || *pipe,
             Details::Call(_, call) => call.halves.iter_mut().for_each(|half| half.over = true),
             _ => {}
         }

@@ -50,8 +50,11 @@ pub(super) fn session_setup(m: &mut Message<'_, '_>, block: &Block<'_>) -> Detai
     };
     let (blob, rest) = block.bytes.split_at_checked(passwords).unwrap_or((block.bytes, &[]));
     let extended = block.words.len() == 24;
-    let mut details =
-        if extended { setup(m, blob) } else { Details::SessionSetup { ntlmssp: None, native: [None, None] } };
+    let mut details = if extended {
+        setup(m, blob)
+    } else {
+        Details::SessionSetup { ntlmssp: None, kerberos: None, native: [None, None] }
+    };
     let mut rest = aligned(rest, block.at + passwords, unicode);
     if !extended {
         // The account and its domain, in the clear.

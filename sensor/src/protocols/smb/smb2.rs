@@ -5,13 +5,14 @@ use super::header::{Header, SMB2};
 use super::names::{dialect, text};
 use super::ntlmssp::{Found, find};
 use super::session::Session;
-use super::smb1_setup::ends_in_ipc;
 use super::status::Status;
 use super::transaction::{Details, FileId, Opened};
 use crate::packet::Direction;
 use crate::protocols::Observer;
 use crate::protocols::cursor::Cursor;
 use crate::protocols::dcerpc::Role;
+use crate::protocols::krb5::Ticket;
+use sekisho_signatures::buffers::Progress;
 
 const NEGOTIATE: u16 = 0;
 const SESSION_SETUP: u16 = 1;
@@ -85,7 +86,10 @@ impl<'a> Message<'a, '_> {
     ) -> Option<Sink> {
         let (bytes, left) = self.data(at, len);
         let role = if read { Role::Response } else { Role::Request };
+        // What is no call in a pipe of SMB 1 is taken for a file, and so is what an answer without a tree reads, as in Suricata: rules on
+        // files see what is sent to break a pipe, and what a remote shell prints.
         let in_pipe = session.handle(id).is_some_and(|handle| handle.pipe == Some(true));
+        let in_pipe = in_pipe && !self.header.late && !self.header.smb1 && !session.transfers(id, read);
         if in_pipe || session.is_call(id, role, bytes) {
             session.pipe_data(&self.header, self.direction, (id, role), bytes, self.observer);
             return None;
@@ -98,12 +102,17 @@ impl<'a> Message<'a, '_> {
     }
 }
 
-/// Takes one message. `related`: what the message before it in the record opened.
-pub(super) fn message(
-    session: &mut Session,
-    mut message: Message<'_, '_>,
-    related: &mut Option<FileId>,
-) -> Option<Sink> {
+/// What the messages before one in its record opened.
+#[derive(Debug, Default)]
+pub(super) struct Related {
+    /// As the server says.
+    id: Option<FileId>,
+    /// As the client asks for it.
+    name: Vec<u8>,
+}
+
+/// Takes one message. `related`: what those before it in the record opened.
+pub(super) fn message(session: &mut Session, mut message: Message<'_, '_>, related: &mut Related) -> Option<Sink> {
     let result = if message.header.response {
         response(session, &mut message, related)
     } else {
@@ -127,12 +136,12 @@ fn whole<T>(value: Option<T>) -> Result<T, Short> {
     value.ok_or(Short)
 }
 
-fn file_id(cursor: &mut Cursor<'_>, related: Option<FileId>) -> Result<FileId, Short> {
+fn file_id(cursor: &mut Cursor<'_>, related: &Related) -> Result<FileId, Short> {
     let id = FileId(whole(cursor.array())?);
-    Ok(if id == FileId::RELATED { related.unwrap_or(id) } else { id })
+    Ok(if id == FileId::RELATED { related.id.unwrap_or(id) } else { id })
 }
 
-fn request(session: &mut Session, m: &mut Message<'_, '_>, related: &mut Option<FileId>) -> Outcome {
+fn request(session: &mut Session, m: &mut Message<'_, '_>, related: &mut Related) -> Outcome {
     let body = m.bytes.get(SMB2..).unwrap_or_default();
     let mut cursor = Cursor::little(body);
     let details = match m.header.command {
@@ -142,18 +151,29 @@ fn request(session: &mut Session, m: &mut Message<'_, '_>, related: &mut Option<
             whole(cursor.skip(4))?;
             let (at, len) = (whole(cursor.u16())?, whole(cursor.u16())?);
             let name = text(whole(m.at(at.into(), len.into()))?, true);
-            let pipe = ends_in_ipc(&name);
-            Details::TreeConnect { name, pipe, share_type: None, service: [None, None] }
+            // The server says whether it is one of pipes; until then it is a share like any other, as in Suricata.
+            let details = Details::TreeConnect { name, pipe: false, share_type: None, service: [None, None] };
+            let index = session.begin(&m.header, m.direction, details, m.observer);
+            if let Some(transaction) = session.transactions.get_mut(index) {
+                m.observer.progress(transaction, m.direction, Progress::Line);
+            }
+            return Ok(None);
         }
         TREE_DISCONNECT => {
             let details = Details::Other;
             session.asked(&m.header, m.direction, details, m.observer);
             return Ok(None);
         }
-        CREATE => create(m, cursor)?,
+        CREATE => {
+            let details = create(m, cursor)?;
+            if let Details::Create { name, .. } = &details {
+                related.name.clone_from(name);
+            }
+            details
+        }
         CLOSE => {
             whole(cursor.skip(8))?;
-            let id = file_id(&mut cursor, *related)?;
+            let id = file_id(&mut cursor, related)?;
             session.asked(&m.header, m.direction, Details::Other, m.observer);
             session.close(id, m.observer);
             return Ok(None);
@@ -161,7 +181,7 @@ fn request(session: &mut Session, m: &mut Message<'_, '_>, related: &mut Option<
         READ => {
             whole(cursor.skip(8))?;
             let offset = whole(cursor.u64())?;
-            let id = file_id(&mut cursor, *related)?;
+            let id = file_id(&mut cursor, related)?;
             session.access(&m.header, id, offset, true);
             return Ok(None);
         }
@@ -169,12 +189,12 @@ fn request(session: &mut Session, m: &mut Message<'_, '_>, related: &mut Option<
             whole(cursor.skip(2))?;
             let at = whole(cursor.u16())?;
             let (len, offset) = (whole(cursor.u32())?, whole(cursor.u64())?);
-            let id = file_id(&mut cursor, *related)?;
+            let id = file_id(&mut cursor, related)?;
             session.access(&m.header, id, offset, false);
             return Ok(m.carry(session, (id, false, offset), (at.into(), len as usize)));
         }
-        IOCTL => return control(session, m, cursor, *related),
-        SET_INFO => match set_info(session, m, cursor, *related)? {
+        IOCTL => return control(session, m, cursor, related),
+        SET_INFO => match set_info(session, m, cursor, related)? {
             Some(details) => details,
             None => return Ok(None),
         },
@@ -219,7 +239,7 @@ pub(super) fn setup(m: &mut Message<'_, '_>, blob: &[u8]) -> Details {
         }
         Found::Nothing => None,
     };
-    Details::SessionSetup { ntlmssp, native: [None, None] }
+    Details::SessionSetup { ntlmssp, kerberos: Ticket::find(blob), native: [None, None] }
 }
 
 fn create(m: &mut Message<'_, '_>, mut cursor: Cursor<'_>) -> Result<Details, Short> {
@@ -236,7 +256,7 @@ fn create(m: &mut Message<'_, '_>, mut cursor: Cursor<'_>) -> Result<Details, Sh
     })
 }
 
-fn control(session: &mut Session, m: &mut Message<'_, '_>, mut cursor: Cursor<'_>, related: Option<FileId>) -> Outcome {
+fn control(session: &mut Session, m: &mut Message<'_, '_>, mut cursor: Cursor<'_>, related: &Related) -> Outcome {
     whole(cursor.skip(4))?;
     let function = whole(cursor.u32())?;
     let id = file_id(&mut cursor, related)?;
@@ -258,14 +278,14 @@ fn set_info(
     session: &Session,
     m: &mut Message<'_, '_>,
     mut cursor: Cursor<'_>,
-    related: Option<FileId>,
+    related: &Related,
 ) -> Result<Option<Details>, Short> {
     whole(cursor.skip(2))?;
     let (kind, class) = (whole(cursor.u8())?, whole(cursor.u8())?);
     let (len, at) = (whole(cursor.u32())? as usize, whole(cursor.u16())?);
     whole(cursor.skip(6))?;
     let id = file_id(&mut cursor, related)?;
-    let name = session.handle(id).map(|handle| handle.name.clone()).unwrap_or_default();
+    let name = session.handle(id).map_or_else(|| related.name.clone(), |handle| handle.name.clone());
     let mut info = Cursor::little(whole(m.at(at.into(), len))?);
     Ok(match (kind, class) {
         (1, 10) => {
@@ -278,7 +298,7 @@ fn set_info(
     })
 }
 
-fn response(session: &mut Session, m: &mut Message<'_, '_>, related: &mut Option<FileId>) -> Outcome {
+fn response(session: &mut Session, m: &mut Message<'_, '_>, related: &mut Related) -> Outcome {
     let header = m.header;
     if header.status == Status::PENDING {
         return Ok(None);
@@ -292,7 +312,7 @@ fn response(session: &mut Session, m: &mut Message<'_, '_>, related: &mut Option
             let at = whole(cursor.u8())?;
             whole(cursor.skip(1))?;
             let len = whole(cursor.u32())? as usize;
-            let id = if access.id == FileId::RELATED { related.unwrap_or(access.id) } else { access.id };
+            let id = if access.id == FileId::RELATED { related.id.unwrap_or(access.id) } else { access.id };
             return Ok(m.carry(session, (id, true, access.offset), (at.into(), len)));
         }
         WRITE => {
@@ -334,7 +354,7 @@ fn answer(
     m: &mut Message<'_, '_>,
     index: usize,
     mut cursor: Cursor<'_>,
-    related: &mut Option<FileId>,
+    related: &mut Related,
 ) -> Result<(), Short> {
     let header = m.header;
     match header.command {
@@ -363,7 +383,7 @@ fn answer(
             let size = whole(cursor.u64())?;
             whole(cursor.skip(8))?;
             let id = FileId(whole(cursor.array())?);
-            *related = Some(id);
+            related.id = Some(id);
             session.created(index, &header, Opened { id, times, size });
         }
         SESSION_SETUP => {

@@ -265,6 +265,22 @@ fn who_logs_on() {
 }
 
 #[test]
+fn for_what_a_ticket_is() {
+    let element = |tag: u8, body: &[u8]| [&[tag, body.len() as u8], body].concat();
+    let texts = |parts: &[&str]| parts.iter().flat_map(|p| element(0x1b, p.as_bytes())).collect::<Vec<_>>();
+    let name = element(0x30, &element(0xa1, &element(0x30, &texts(&["cifs", "files.example"]))));
+    let ticket = [element(0xa1, &texts(&["EXAMPLE"])), element(0xa2, &name)].concat();
+    let request = element(0x6e, &element(0x30, &element(0xa3, &element(0x61, &element(0x30, &ticket)))));
+    let blob = [&b"\x60\x40\x06\x09\x2a\x86\x48\x86\xf7\x12\x01\x02\x02\x01\x00"[..], &request].concat();
+    let mut body = vec![25, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 88, 0];
+    body.extend((blob.len() as u16).to_le_bytes());
+    body.extend([0; 8]);
+    body.extend(&blob);
+    let log = talk(&mut SmbParser::new(), &[to_server(1, 2, &body)]);
+    assert_eq!(log.records[0]["smb"]["kerberos"], json!({"realm": "EXAMPLE", "snames": ["cifs", "files.example"]}));
+}
+
+#[test]
 fn renames_and_deletions_name_the_file() {
     let name = wide("new.txt");
     let info = |class: u8, data: &[u8]| {
@@ -307,6 +323,28 @@ fn messages_of_one_record_go_on_with_what_the_first_opened() {
     let log = talk(&mut SmbParser::new(), &pieces);
     assert_eq!((log.files[0].size, &*log.files[0].name, log.files[0].state), (5, &b"a.txt"[..], FileState::Truncated));
     assert_eq!(log.all(Buffer::FileData), ["hello"]);
+}
+
+#[test]
+fn a_file_that_the_same_record_opens_is_deleted_by_its_name() {
+    let open = create("gone.txt")[0].1[4..].to_vec();
+    let mut body = vec![33, 0, 1, 13, 1, 0, 0, 0, 96, 0, 0, 0, 0, 0, 0, 0];
+    body.extend([0xff; 16]);
+    body.push(1);
+    let mut first = open.clone();
+    first.resize(open.len().next_multiple_of(8), 0);
+    let next = (first.len() as u32).to_le_bytes();
+    first[20..24].copy_from_slice(&next);
+    let log = talk(&mut SmbParser::new(), &[(ToServer, record(&[first, smb2(17, 3, None, 5, &body)].concat()))]);
+    assert_eq!(log.records[1]["smb"]["filename"], "gone.txt");
+}
+
+#[test]
+fn a_share_is_seen_at_once_and_pipes_when_the_server_says_so() {
+    let log = talk(&mut SmbParser::new(), &connect(r"\\host\IPC$", 2)[..1]);
+    assert_eq!(log.records[0]["smb"]["named_pipe"], r"\\host\IPC$");
+    let log = talk(&mut SmbParser::new(), &connect(r"\\host\IPC$", 1));
+    assert_eq!(log.records[0]["smb"]["share"], r"\\host\IPC$");
 }
 
 /// A message of SMB 1.

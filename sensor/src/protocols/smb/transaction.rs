@@ -8,6 +8,7 @@ use super::status::Status;
 use crate::packet::Direction;
 use crate::protocols::dcerpc::{Call, Role};
 use crate::protocols::file::FileTracker;
+use crate::protocols::krb5::Ticket;
 use crate::protocols::{Observer, Part, Record, Transaction, TransactionState};
 use sekisho_signatures::buffers::{Buffer, Progress};
 use sekisho_signatures::question::Question;
@@ -67,6 +68,8 @@ pub enum Details {
     },
     SessionSetup {
         ntlmssp: Option<Ntlmssp>,
+        /// The service for which the client has a ticket.
+        kerberos: Option<Ticket>,
         /// Native operating system and LAN manager: the client's and the server's.
         native: [Option<(Vec<u8>, Vec<u8>)>; 2],
     },
@@ -197,8 +200,8 @@ impl Transaction for SmbTransaction {
         _scratch: &'a mut Vec<u8>,
     ) -> Option<Part<'a>> {
         match (buffer, &self.details) {
-            (Buffer::FileData, _) => self.file_towards(direction, index).map(|f| f.tracker.data()),
-            (Buffer::FileName, _) => self.file_towards(direction, index).map(|f| Part::whole(f.tracker.name())),
+            (Buffer::FileData, _) => self.file_towards(direction, index).map(|f| f.pieces.tracker.data()),
+            (Buffer::FileName, _) => self.file_towards(direction, index).map(|f| Part::whole(f.pieces.tracker.name())),
             (_, _) if index > 0 => None,
             (Buffer::SmbNamedPipe, Details::TreeConnect { name, pipe: true, .. })
             | (Buffer::SmbShare, Details::TreeConnect { name, pipe: false, .. }) => Some(Part::whole(name)),
@@ -230,11 +233,11 @@ impl Transaction for SmbTransaction {
     }
 
     fn tracker(&self, direction: Direction, index: usize) -> Option<&FileTracker> {
-        self.file_towards(direction, index).map(|f| &f.tracker)
+        self.file_towards(direction, index).map(|f| &f.pieces.tracker)
     }
 
     fn tracker_mut(&mut self, direction: Direction, index: usize) -> Option<&mut FileTracker> {
-        self.file_towards_mut(direction, index).map(|f| &mut f.tracker)
+        self.file_towards_mut(direction, index).map(|f| &mut f.pieces.tracker)
     }
 
     fn record(&self, _direction: Direction, _alert: bool) -> Option<Box<dyn Record>> {
