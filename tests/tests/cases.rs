@@ -58,7 +58,7 @@ struct Case {
 #[serde(deny_unknown_fields)]
 struct Find {
     count: usize,
-    /// Keys are paths: `alert.signature_id`.
+    /// Keys are paths: `alert.signature_id`, `files.0.size`.
     r#match: BTreeMap<String, Value>,
 }
 
@@ -204,5 +204,8 @@ fn judge(case: &Case, report: &PcapReport, events: &[Value]) -> Result<()> {
 }
 
 fn at<'v>(event: &'v Value, path: &str) -> &'v Value {
-    path.split('.').fold(event, |value, key| &value[key])
+    path.split('.').fold(event, |value, key| match key.parse::<usize>() {
+        Ok(index) if value.is_array() => &value[index],
+        _ => &value[key],
+    })
 }

@@ -3,6 +3,7 @@
 use super::candidate::{Candidate, Stretch, Where};
 use super::detector::Detector;
 use super::evaluate::{Buffer, End, Judgement, judge_with};
+use super::file::files;
 use super::history::REACH;
 use super::pending::Parked;
 use super::rule::{PacketContext, Rule};
@@ -12,8 +13,12 @@ use super::trace::{Fate, Tracer};
 use crate::event::FlowAction;
 use crate::packet::{Addr, Direction};
 use crate::protocols::Transaction;
+use crate::protocols::file::FileTracker;
 use sekisho_signatures::model::{Action, CaptureOn, Threshold};
 use std::sync::Arc;
+
+/// Files that one alert names.
+const MAX_FILES_TOLD: usize = 32;
 
 /// Where a rule matched.
 #[derive(Clone, Copy)]
@@ -293,7 +298,12 @@ impl<T: Tracer> Detector<T> {
         let transaction = match found {
             Found::Transaction(t) => {
                 let direction = cx.direction.unwrap_or(Direction::ToServer);
-                Some(TransactionNote { id: t.state_ref().id, record: t.record(direction, true).map(Arc::from) })
+                let files = files(t, direction).filter(|file| file.size() > 0).take(MAX_FILES_TOLD);
+                Some(TransactionNote {
+                    id: t.state_ref().id,
+                    record: t.record(direction, true).map(Arc::from),
+                    files: files.map(FileTracker::so_far).collect(),
+                })
             }
             Found::Packet | Found::Stream | Found::Both => None,
         };

@@ -9,6 +9,7 @@ use super::pending::NO_PENDING;
 use super::storing::Wish;
 use super::tag::FlowTag;
 use crate::event::{FlowAction, FlowNote};
+use crate::protocols::file::FileInfo;
 use crate::protocols::{FlowApp, Record};
 use sekisho_signatures::group::PacketClass;
 use std::sync::Arc;
@@ -194,6 +195,8 @@ pub struct TransactionNote {
     pub id: u64,
     /// What its protocol says of it.
     pub record: Option<Arc<dyn Record>>,
+    /// The files that it carries in the direction of the alert.
+    pub files: Arc<[FileInfo]>,
 }
 
 /// What detection asks to be done with the packet.

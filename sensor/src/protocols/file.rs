@@ -10,7 +10,7 @@ mod spool;
 
 pub use digest::{Digests, Hashes};
 pub use magic::MAGIC_BYTES;
-pub use record::FileRecord;
+pub use record::{FileEntry, FileRecord};
 
 use super::transaction::Part;
 use digest::Hasher;
@@ -243,10 +243,16 @@ impl FileTracker {
     /// What is logged, once it is over. Where less of it is stored than there was, that is what the hash is of.
     #[must_use]
     pub fn info(&self) -> Option<FileInfo> {
+        self.state.map(|_| self.so_far())
+    }
+
+    /// The same as it stands, also while it comes.
+    #[must_use]
+    pub fn so_far(&self) -> FileInfo {
         let stored = self.spooled.filter(|_| self.stored.is_some());
-        let state = if stored.is_some() { FileState::Truncated } else { self.state? };
+        let state = if stored.is_some() { FileState::Truncated } else { self.state.unwrap_or(FileState::Unknown) };
         let digests = stored.map_or(self.digests, |hash| Digests { sha256: Some(hash), ..Digests::default() });
-        Some(FileInfo {
+        FileInfo {
             name: self.name.clone(),
             state,
             gaps: self.gaps,
@@ -256,7 +262,7 @@ impl FileTracker {
             magic: self.magic().map(Into::into),
             stored: self.stored,
             sids: self.sids.clone(),
-        })
+        }
     }
 }
 
@@ -268,6 +274,8 @@ pub enum FileState {
     Closed,
     /// Some of it was not.
     Truncated,
+    /// It has not ended.
+    Unknown,
 }
 
 /// A file that is over.
@@ -309,6 +317,7 @@ mod tests {
         file.push(b"abc");
         file.push(b"defg");
         assert_eq!((file.data(), file.info()), (Part { data: b"abcde", complete: false }, None));
+        assert_eq!((file.so_far().state, file.so_far().size), (FileState::Unknown, 7));
         file.close(FileState::Closed);
         file.push(b"behind");
         file.close(FileState::Truncated);
@@ -370,6 +379,43 @@ mod tests {
         file.push(b"abc");
         file.close(FileState::Closed);
         assert_eq!(file.take_wanted(), (None, false));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_known_does_not_depend_on_how_it_is_cut(
+            bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..300),
+            cuts in proptest::collection::vec(1_usize..40, 1..20),
+            gap in proptest::option::of((0_usize..300, 1_u64..50)),
+            (keep, most) in (0_usize..200, 0_usize..200),
+        ) {
+            let store = Some(StorePolicy { file: most, all: 1 << 20 });
+            let policy = FilePolicy { keep, hashes: ALL, magic: false, store };
+            let (at, missing) = gap.map_or((bytes.len(), 0), |(at, len)| (at.min(bytes.len()), len));
+            let follow = |sizes: &[usize]| {
+                let mut file = FileTracker::new(b"n", policy);
+                for (part, missing) in [(&bytes[..at], missing), (&bytes[at..], 0)] {
+                    let (mut rest, mut sizes) = (part, sizes.iter().cycle());
+                    while let Some(size) = sizes.next().filter(|_| !rest.is_empty()) {
+                        let (piece, behind) = rest.split_at((*size).min(rest.len()));
+                        file.push(piece);
+                        rest = behind;
+                    }
+                    file.gap(missing);
+                }
+                file.close(FileState::Closed);
+                file.want_stored(None);
+                let (wanted, no_room) = file.take_wanted();
+                if wanted.is_some() {
+                    file.set_stored(1);
+                }
+                (file.data().data.to_vec(), wanted, no_room, file.info())
+            };
+            let whole = follow(&[usize::MAX]);
+            proptest::prop_assert!(whole.0.len() <= keep);
+            proptest::prop_assert!(whole.1.as_ref().is_none_or(|(stored, _)| stored.len() <= most));
+            proptest::prop_assert_eq!(follow(&cuts), whole);
+        }
     }
 
     #[test]

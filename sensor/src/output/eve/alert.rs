@@ -8,6 +8,7 @@ use super::text::{AddrText, TimeText, addr_text};
 use crate::event::{AlertAction, AlertEvent, FlowSummary, PacketSummary};
 use crate::output::config::EventType;
 use crate::packet::Direction;
+use crate::protocols::file::FileEntry;
 use sekisho_signatures::model::{Signature, Target};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -33,6 +34,8 @@ pub(super) struct AlertRecord<'a> {
     metadata: Option<kept::Metadata<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     traffic: Option<kept::Traffic<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    files: Vec<FileEntry<'a>>,
 }
 
 impl<'a> AlertRecord<'a> {
@@ -58,6 +61,7 @@ impl<'a> AlertRecord<'a> {
             flow,
             metadata: kept::Metadata::of(event.note.as_deref(), event.finding.as_deref()),
             traffic: kept::Traffic::of(event.note.as_deref()),
+            files: event.transaction.iter().flat_map(|t| t.files.iter().map(|file| FileEntry(file, t.id))).collect(),
         })
     }
 }

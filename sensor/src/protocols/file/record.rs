@@ -4,7 +4,7 @@ use super::{FileInfo, FileState};
 use crate::protocols::text::{Hex, Text};
 use crate::protocols::transaction::Record;
 use sekisho_signatures::app::Protocol;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use std::io;
 
 /// The record: the file, and beside it the record of the transaction that carried it.
@@ -43,6 +43,37 @@ struct Body<'a> {
     tx_id: u64,
 }
 
+impl<'a> Body<'a> {
+    fn of(file: &'a FileInfo, tx_id: u64) -> Self {
+        Self {
+            filename: Text(&file.name),
+            sid: &file.sids,
+            magic: file.magic.as_deref(),
+            gaps: file.gaps,
+            state: file.state,
+            md5: hex(&file.digests.md5),
+            sha1: hex(&file.digests.sha1),
+            sha256: hex(&file.digests.sha256),
+            stored: file.stored.is_some(),
+            file_id: file.stored,
+            start: file.range.map(|r| r.0),
+            end: file.range.map(|r| r.1),
+            size: file.size,
+            tx_id,
+        }
+    }
+}
+
+/// A file as an alert names it, in `files`, with the number of the transaction that carries it.
+#[derive(Clone, Copy, Debug)]
+pub struct FileEntry<'a>(pub &'a FileInfo, pub u64);
+
+impl Serialize for FileEntry<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Body::of(self.0, self.1).serialize(serializer)
+    }
+}
+
 impl FileRecord {
     /// Of a file that transaction `tx_id` of a flow carried; `carrier` is what EVE says of that transaction.
     #[must_use]
@@ -61,24 +92,7 @@ impl Record for FileRecord {
     }
 
     fn write(&self, out: &mut dyn io::Write) -> serde_json::Result<()> {
-        let file = &self.file;
-        let body = Body {
-            filename: Text(&file.name),
-            sid: &file.sids,
-            magic: file.magic.as_deref(),
-            gaps: file.gaps,
-            state: file.state,
-            md5: hex(&file.digests.md5),
-            sha1: hex(&file.digests.sha1),
-            sha256: hex(&file.digests.sha256),
-            stored: file.stored.is_some(),
-            file_id: file.stored,
-            start: file.range.map(|r| r.0),
-            end: file.range.map(|r| r.1),
-            size: file.size,
-            tx_id: self.tx_id,
-        };
-        serde_json::to_writer(out, &body)
+        serde_json::to_writer(out, &Body::of(&self.file, self.tx_id))
     }
 
     fn write_beside(&self, out: &mut dyn io::Write) -> serde_json::Result<()> {
