@@ -594,6 +594,8 @@ fn end_flow<T: Tracer>(
         let stream = flow.tcp.sizes();
         let facts = FlowFacts { start: flow.start, counts: flow.counts, stream };
         let mut cx = PacketContext { established: flow.established(), headers: false, flow: facts, ..cx };
+        // Of a flow that was let by, what still waits is let by as well.
+        flow.user.passed |= flow.bypassed;
         let mut inspect = Inspect { detector, cx: &mut cx, flow: &mut flow.user };
         if flow.tcp.state() != TcpState::None {
             streams.close(&mut flow.tcp, &mut inspect);

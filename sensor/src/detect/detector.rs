@@ -238,7 +238,7 @@ impl<T: Tracer> Detector<T> {
         self.turn(cx, flow, direction);
         let Some(group) = engine.group(cx.group) else { return };
         let state = &mut flow.streams[direction.index()];
-        if state.next != position || state.next == 0 {
+        if !cx.reversed && (state.next != position || state.next == 0) {
             let payload = cx.packet.payload.len() as u32;
             state.next_seq =
                 cx.packet.tcp().map_or(0, |t| t.seq.wrapping_add(payload).wrapping_sub(bytes.len() as u32));
@@ -278,7 +278,11 @@ impl<T: Tracer> Detector<T> {
         self.window = window;
         let state = &mut flow.streams[direction.index()];
         state.next = position + bytes.len() as u64;
-        state.next_seq = state.next_seq.wrapping_add(bytes.len() as u32);
+        // What waited for the other side's packet goes as far as that acknowledges.
+        state.next_seq = match cx.packet.tcp() {
+            Some(tcp) if cx.reversed => tcp.ack,
+            _ => state.next_seq.wrapping_add(bytes.len() as u32),
+        };
         if group.streams || engine.looks_back {
             self.history.append(&mut state.history, bytes);
         }
@@ -407,7 +411,9 @@ impl<T: Tracer> Detector<T> {
     fn turn(&mut self, cx: &PacketContext<'_>, flow: &mut FlowDetect, direction: Direction) {
         let other = direction.reverse();
         let state = &flow.streams[other.index()];
-        if state.pending != NO_PENDING && cx.packet.tcp().is_some_and(|t| t.ack == state.next_seq) {
+        // Bytes that come with the other side's packet were sent before it: what that side had said until then goes up to its number.
+        let said = cx.packet.tcp().map(|tcp| if cx.reversed { tcp.seq } else { tcp.ack });
+        if state.pending != NO_PENDING && said == Some(state.next_seq) {
             self.stream_end(cx, flow, other);
             // What comes after the answer is another message: a rule that has matched may match it, too.
             self.pending.hear_all(&mut flow.streams[other.index()].pending);

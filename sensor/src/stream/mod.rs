@@ -4,7 +4,7 @@
 //! [`StreamSink`] in order, every stream byte at most once: straight from the packet when it is the next one expected,
 //! otherwise from a pool of blocks once the hole before it is filled. A hole is given up, and reported, when the
 //! receiver has acknowledged it, or when a limit is hit; delivery then goes on behind it. Bytes are delivered as they
-//! arrive, not when they are acknowledged, so that an in-line verdict comes in time.
+//! arrive, so that an in-line verdict comes in time; or, if [`Delivery`] says so, when they are acknowledged.
 //!
 //! What it promises: no allocation per packet once the pool has grown, work per segment bounded by the limits of
 //! [`StreamConfig`], no panic on any input, and the same bytes delivered however a stream is cut.
@@ -58,6 +58,18 @@ pub enum OverlapPolicy {
     Last,
 }
 
+/// When bytes that are in order are delivered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Delivery {
+    /// As they arrive.
+    #[default]
+    Arrived,
+    /// Once the receiver has acknowledged them: what it never took is not looked at, and where segments overlap the policy decides up to
+    /// then. Costs a copy, and memory for what is on its way. In line, and where only one side is seen, as they arrive.
+    Acknowledged,
+}
+
 /// Settings of the stream engine, section `[stream]` of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -77,6 +89,8 @@ pub struct StreamConfig {
     pub max_out_of_order_blocks: u16,
     /// Which bytes hold where out-of-order segments overlap with different data. Default `first`.
     pub overlap: OverlapPolicy,
+    /// When bytes that are in order are delivered. Default `arrived`.
+    pub deliver: Delivery,
     /// SYNs of one connection that differ from its first one, before `3whs_syn_flood`. Default 10.
     pub max_syns: u8,
     /// SYN/ACKs of one connection that differ from its first one, before `3whs_synack_flood`. Default 5.
@@ -93,6 +107,7 @@ impl Default for StreamConfig {
             inline: false,
             max_out_of_order_blocks: 1024,
             overlap: OverlapPolicy::First,
+            deliver: Delivery::Arrived,
             max_syns: 10,
             max_syn_acks: 5,
         }

@@ -5,7 +5,9 @@
 
 use super::pool::{NIL, Pool};
 use super::session::{Half, seq_ge};
-use super::{OverlapPolicy, PayloadFate, StreamConfig, StreamCounters, StreamEvent, StreamEventSet, StreamSink};
+use super::{
+    Delivery, OverlapPolicy, PayloadFate, StreamConfig, StreamCounters, StreamEvent, StreamEventSet, StreamSink,
+};
 use crate::packet::Direction;
 
 /// Most pieces kept where nothing acknowledges them, since the receiver's side is not seen.
@@ -26,6 +28,8 @@ pub(super) struct Lane<'a, S> {
     pub half: &'a mut Half,
     /// The receiver's segments are seen, so that holes will be acknowledged or filled.
     pub acknowledged: bool,
+    /// What is in order is delivered, acknowledged or not.
+    pub at_once: bool,
     pub direction: Direction,
     pub sink: &'a mut S,
     pub events: &'a mut StreamEventSet,
@@ -40,6 +44,11 @@ impl<S: StreamSink> Lane<'_, S> {
         }
         if self.half.is(Half::ENDED) {
             return PayloadFate::OutsideWindow;
+        }
+        if self.waits() {
+            let fate = self.payload_out_of_order(seq, bytes);
+            self.deliver_acknowledged();
+            return fate;
         }
         if seq == self.half.next_seq() && self.half.head == NIL {
             self.deliver(bytes, true);
@@ -61,15 +70,14 @@ impl<S: StreamSink> Lane<'_, S> {
                 return PayloadFate::Duplicate;
             }
             let bytes = &bytes[known..];
-            if offset <= 0 {
-                self.merge(bytes);
-                return if known > 0 || self.half.is(Half::DEPTH) { PayloadFate::Partly } else { PayloadFate::InOrder };
+            if offset <= 0 && !self.waits() {
+                return self.merge_in_order(bytes, known);
             }
-            let position = self.half.next + offset as u64;
+            let position = self.half.next + u64::from(offset.max(0).unsigned_abs());
             let Some(room) = self.depth.checked_sub(position).filter(|&room| room > 0) else {
                 return PayloadFate::BeyondDepth;
             };
-            if self.half.acked_position() >= position {
+            if offset > 0 && self.half.acked_position() >= position {
                 self.give_up(position);
                 continue;
             }
@@ -80,11 +88,45 @@ impl<S: StreamSink> Lane<'_, S> {
                     return PayloadFate::Duplicate;
                 }
                 Ok(_) => {
-                    self.counters.buffered += 1;
+                    self.counters.buffered += u64::from(offset > 0);
                     return PayloadFate::Buffered;
+                }
+                // No room to wait in.
+                Err(_) if offset <= 0 => {
+                    self.at_once = true;
+                    return self.merge_in_order(bytes, known);
                 }
                 Err(full) => self.make_room(full, position),
             }
+        }
+    }
+
+    /// Delivers `bytes`, which are next, and of whose segment `known` bytes were there before.
+    fn merge_in_order(&mut self, bytes: &[u8], known: usize) -> PayloadFate {
+        self.merge(bytes);
+        if known > 0 || self.half.is(Half::DEPTH) { PayloadFate::Partly } else { PayloadFate::InOrder }
+    }
+
+    /// Bytes in order wait for their acknowledgement.
+    #[inline]
+    fn waits(&self) -> bool {
+        self.config.deliver == Delivery::Acknowledged && self.acknowledged && !self.config.inline && !self.at_once
+    }
+
+    /// Up to which position bytes may be delivered.
+    fn limit(&self) -> u64 {
+        if self.waits() { self.half.acked_position() } else { u64::MAX }
+    }
+
+    /// Delivers what is acknowledged, holes reported.
+    fn deliver_acknowledged(&mut self) {
+        let acked = self.half.acked_position();
+        while self.half.head != NIL && !self.half.is(Half::DEPTH) {
+            let position = self.pool.piece(self.half.head).position;
+            if position.max(self.half.next) >= acked {
+                break;
+            }
+            self.give_up(position);
         }
     }
 
@@ -104,12 +146,16 @@ impl<S: StreamSink> Lane<'_, S> {
             NIL => position,
             head => self.pool.piece(head).position.min(position),
         };
+        let waits = std::mem::replace(&mut self.at_once, true);
         self.give_up(first);
+        self.at_once = waits;
     }
 
     /// Takes an acknowledgement of this direction's bytes, already noted in `half`.
     pub(super) fn on_ack(&mut self) {
-        if self.half.head != NIL {
+        if self.waits() {
+            self.deliver_acknowledged();
+        } else if self.half.head != NIL {
             let acked = self.half.acked_position();
             while self.half.head != NIL && self.pool.piece(self.half.head).position <= acked {
                 self.give_up(self.pool.piece(self.half.head).position);
@@ -134,6 +180,7 @@ impl<S: StreamSink> Lane<'_, S> {
     pub(super) fn settle_syn_data(&mut self, accepted: bool) {
         if self.half.is(Half::SYN_DATA) {
             self.half.marks &= !Half::SYN_DATA;
+            self.at_once = true;
             if accepted { self.drain() } else { self.free_all() }
         }
     }
@@ -163,6 +210,7 @@ impl<S: StreamSink> Lane<'_, S> {
             self.free_all();
             return;
         }
+        self.at_once = true;
         while self.half.head != NIL {
             let position = self.pool.piece(self.half.head).position;
             if position > self.half.acked_position() {
@@ -227,10 +275,14 @@ impl<S: StreamSink> Lane<'_, S> {
         self.drain();
     }
 
-    /// Delivers buffered pieces up to the first hole.
+    /// Delivers buffered pieces up to the first hole, or to what may be delivered.
     fn drain(&mut self) {
-        while self.half.head != NIL && self.pool.piece(self.half.head).position <= self.half.next {
-            self.deliver_head(usize::MAX);
+        let limit = self.limit();
+        while self.half.head != NIL
+            && self.pool.piece(self.half.head).position <= self.half.next
+            && self.half.next < limit
+        {
+            self.deliver_head(usize::try_from(limit - self.half.next).unwrap_or(usize::MAX));
         }
     }
 

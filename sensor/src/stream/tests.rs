@@ -1,10 +1,11 @@
 //! The engine by example, and by simulation: whatever happens to the segments, the bytes are the sender's.
 
 use super::testing::{ACK, FIN, RST, SYN, Talk, tcp};
-use super::{OverlapPolicy, PayloadFate, StreamConfig, StreamEvent, TcpSession};
+use super::{Delivery, OverlapPolicy, PayloadFate, StreamConfig, StreamEvent, TcpSession};
 use crate::event::TcpState;
 use crate::packet::{Direction, TcpFlags};
 
+mod acknowledged;
 mod handshake;
 mod order;
 mod simulation;

@@ -117,6 +117,7 @@ impl StreamEngine {
             depth: self.depth,
             half: &mut session.halves[direction.index()],
             acknowledged,
+            at_once: false,
             direction,
             sink,
             events,

@@ -63,6 +63,10 @@ fn runs(missing: &[bool]) -> Vec<(u64, u64)> {
     runs
 }
 
+fn delivery() -> impl Strategy<Value = Delivery> {
+    prop_oneof![Just(Delivery::Arrived), Just(Delivery::Acknowledged)]
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
@@ -70,9 +74,10 @@ proptest! {
     #[test]
     fn whatever_the_cut_the_stream_is_the_senders(
         client_cuts in cuts(false), server_cuts in cuts(false), total in 1usize..60_000, isn in any::<[u32; 2]>(),
+        deliver in delivery(),
     ) {
         let sent = [stream_bytes(total, 0), stream_bytes(total / 2, 0x55)];
-        let mut t = Talk::new(StreamConfig { depth_bytes: 0, ..StreamConfig::default() });
+        let mut t = Talk::new(StreamConfig { depth_bytes: 0, deliver, ..StreamConfig::default() });
         t.handshake(isn[0], isn[1]);
         let first = isn.map(|i| i.wrapping_add(1));
         let mut queues = [&client_cuts, &server_cuts].into_iter().zip(&sent)
@@ -99,10 +104,12 @@ proptest! {
 
     /// With loss, once the receiver has acknowledged everything, the gaps are exactly what never arrived.
     #[test]
-    fn gaps_are_what_was_lost(cuts in cuts(true), total in 1usize..60_000, isn in any::<u32>()) {
+    fn gaps_are_what_was_lost(
+        cuts in cuts(true), total in 1usize..60_000, isn in any::<u32>(), deliver in delivery(),
+    ) {
         let sent = stream_bytes(total, 0);
         let (arrivals, missing) = schedule(&cuts, total);
-        let mut t = Talk::new(StreamConfig { depth_bytes: 0, ..StreamConfig::default() });
+        let mut t = Talk::new(StreamConfig { depth_bytes: 0, deliver, ..StreamConfig::default() });
         t.handshake(isn, 77);
         let first = isn.wrapping_add(1);
         for (start, end) in arrivals {
@@ -121,6 +128,7 @@ proptest! {
     #[test]
     fn nothing_breaks_it(
         midstream in any::<bool>(), one_sided in any::<bool>(), inline in any::<bool>(), last in any::<bool>(),
+        deliver in delivery(),
         memcap in 0u64..20_000, depth in 0u64..5_000, blocks in 0u16..6,
         segments in prop::collection::vec(
             (any::<bool>(), prop::sample::select(vec![ACK, ACK, ACK, ACK | FIN, SYN, SYN | ACK, RST, RST | ACK, FIN, 0, 0xff]),
@@ -128,7 +136,7 @@ proptest! {
         isn in any::<u32>(),
     ) {
         let config = StreamConfig {
-            memcap_bytes: memcap, depth_bytes: depth, midstream, one_sided, inline, max_out_of_order_blocks: blocks,
+            memcap_bytes: memcap, depth_bytes: depth, midstream, one_sided, inline, max_out_of_order_blocks: blocks, deliver,
             overlap: if last { OverlapPolicy::Last } else { OverlapPolicy::First }, ..StreamConfig::default()
         };
         let mut t = Talk::new(config);
