@@ -20,7 +20,11 @@ pub(super) fn widest(buffer: Buffer) -> u64 {
         | Buffer::RfbSectype
         | Buffer::RfbSecresult
         | Buffer::IkeKeyExchangePayloadLength
-        | Buffer::IkeNoncePayloadLength => u64::from(u32::MAX),
+        | Buffer::IkeNoncePayloadLength
+        | Buffer::Krb5MsgType
+        | Buffer::Krb5ErrCode
+        | Buffer::NfsProcedure
+        | Buffer::NfsVersion => u64::from(u32::MAX),
         Buffer::Http2Frametype | Buffer::Http2Priority | Buffer::WebsocketFlags | Buffer::WebsocketOpcode => {
             u64::from(u8::MAX)
         }
@@ -35,8 +39,6 @@ pub(super) fn widest(buffer: Buffer) -> u64 {
         | Buffer::NtpVersion
         | Buffer::NtpMode
         | Buffer::NtpStratum => u64::from(u8::MAX),
-        Buffer::Krb5MsgType | Buffer::Krb5ErrCode | Buffer::NfsProcedure | Buffer::NfsVersion => u64::from(u32::MAX),
-        Buffer::TlsCertChainLen | Buffer::LdapResponsesResultCode | Buffer::LdapResponsesCount => u64::from(u32::MAX),
         _ => u64::MAX,
     }
 }

@@ -4,7 +4,7 @@ use super::{Krb5Parser, MAX_MESSAGE, Transport, probe_datagram, probe_stream};
 use crate::packet::Direction::{self, ToClient, ToServer};
 use crate::protocols::Parser;
 use crate::protocols::registry::Likeness;
-use crate::protocols::testing::{Log, asked, cut, cuts, endure, mutated, noise, talk};
+use crate::protocols::testing::talk::{Log, asked, cut, cuts, endure, mutated, noise, talk};
 use proptest::prelude::*;
 use sekisho_signatures::buffers::Buffer;
 use sekisho_signatures::krb5::EncryptionTest;

@@ -5,7 +5,7 @@ use crate::packet::Direction::{self, ToClient, ToServer};
 use crate::protocols::Parser;
 use crate::protocols::file::FileState;
 use crate::protocols::registry::Likeness;
-use crate::protocols::testing::{Log, cut, cuts, endure, mutated, noise, talk};
+use crate::protocols::testing::talk::{Log, cut, cuts, endure, mutated, noise, talk};
 use proptest::prelude::*;
 use sekisho_signatures::buffers::Buffer;
 use serde_json::{Value, json};
