@@ -399,8 +399,8 @@ pub fn probe(transport: Transport, direction: Direction, ports: [u16; 2], bytes:
 /// Whether the first bytes of a direction may be of this protocol.
 #[must_use]
 pub fn may_be(protocol: Protocol, transport: Transport, direction: Direction, bytes: &[u8]) -> bool {
-    let entry = ENTRIES.iter().find(|e| e.protocol == protocol && e.transport == transport);
-    entry.is_none_or(|e| (e.probe)(direction, bytes) != Likeness::No)
+    let mut entries = ENTRIES.iter().filter(|e| e.protocol == protocol && e.transport == transport).peekable();
+    entries.peek().is_none() || entries.any(|e| (e.probe)(direction, bytes) != Likeness::No)
 }
 
 /// Whether bytes with which a stream begins are those of a server: of a protocol that tells the two apart. `ports`: the
