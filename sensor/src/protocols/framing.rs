@@ -33,6 +33,7 @@ impl Framer {
     }
 
     /// Whether nothing more is read.
+    #[cfg(test)]
     #[must_use]
     pub fn is_stopped(&self) -> bool {
         self.stopped

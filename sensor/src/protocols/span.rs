@@ -25,12 +25,6 @@ impl Span {
         whole.get(at..at + self.len as usize).unwrap_or_default()
     }
 
-    /// How many bytes.
-    #[must_use]
-    pub fn len(self) -> usize {
-        self.len as usize
-    }
-
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(self) -> bool {

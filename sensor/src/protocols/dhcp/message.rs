@@ -6,7 +6,6 @@ use crate::protocols::cursor::Cursor;
 pub const OPTION_LIMIT: usize = 128;
 
 /// Codes of options (RFC 2132).
-#[expect(missing_docs, reason = "the names are those of the RFC")]
 pub mod code {
     pub const PAD: u8 = 0;
     pub const SUBNET_MASK: u8 = 1;

@@ -4,7 +4,6 @@ use super::names;
 
 /// What an attribute says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names say it")]
 pub enum Kind {
     Encryption,
     Hash,

@@ -7,7 +7,6 @@ pub const PAYLOAD_LIMIT: usize = 64;
 
 /// The header (RFC 7296, 3.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names are those of the RFC")]
 pub struct Header {
     pub init_spi: [u8; 8],
     pub resp_spi: [u8; 8],

@@ -55,7 +55,7 @@ fn read(header: Header, rest: &[u8]) -> (Message, bool) {
     let mut message = Message { header, ..Message::default() };
     let mut payloads = Payloads::new(&header, rest);
     let mut broken = false;
-    while let Some(payload) = payloads.next() {
+    for payload in payloads.by_ref() {
         message.payloads.push(payload.kind);
         let data = payload.data;
         match (header.major, payload.kind) {

@@ -164,10 +164,10 @@ impl LdapParser {
     fn finish(&mut self, at: usize, direction: Direction, observer: &mut dyn Observer) {
         let mut transaction = self.open.remove(at);
         let asked = direction.reverse();
+        observer.progress(&mut transaction, direction, Progress::Complete);
         if transaction.operation.is_none() {
             observer.progress(&mut transaction, asked, Progress::Complete);
         }
-        observer.progress(&mut transaction, direction, Progress::Complete);
         observer.log(&mut transaction, asked);
     }
 

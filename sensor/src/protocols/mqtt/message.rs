@@ -96,7 +96,6 @@ pub(super) fn variable(bytes: &[u8]) -> Option<Option<(usize, usize)>> {
 
 /// What a CONNECT says (3.1).
 #[derive(Clone, Copy, Debug, Default)]
-#[expect(missing_docs, reason = "the names are those of the specification")]
 pub struct Connect<'a> {
     pub protocol: &'a [u8],
     pub version: u8,
@@ -110,7 +109,6 @@ pub struct Connect<'a> {
 
 /// What the server is to publish once the client is gone.
 #[derive(Clone, Copy, Debug)]
-#[expect(missing_docs, reason = "the names are those of the specification")]
 pub struct Will<'a> {
     pub properties: &'a [u8],
     pub topic: &'a [u8],
@@ -126,14 +124,14 @@ pub enum Body<'a> {
     Connack(u8, u8, &'a [u8]),
     /// PUBLISH: the topic, the identifier, properties, the payload.
     Publish(&'a [u8], Option<u16>, &'a [u8], &'a [u8]),
-    /// PUBACK, PUBREC, PUBREL or PUBCOMP: the identifier, a reason, properties.
-    Ack(u16, Option<u8>, &'a [u8]),
-    /// SUBSCRIBE: the identifier, properties, topics with what is asked for.
-    Subscribe(u16, &'a [u8], Vec<(&'a [u8], u8)>),
-    /// SUBACK or UNSUBACK: the identifier, properties, a reason for each topic.
-    Reasons(u16, &'a [u8], &'a [u8]),
-    /// UNSUBSCRIBE: the identifier, properties, topics.
-    Unsubscribe(u16, &'a [u8], Vec<&'a [u8]>),
+    /// PUBACK, PUBREC, PUBREL or PUBCOMP: the identifier, a reason.
+    Ack(u16, Option<u8>),
+    /// SUBSCRIBE: the identifier, topics with what is asked for.
+    Subscribe(u16, Vec<(&'a [u8], u8)>),
+    /// SUBACK or UNSUBACK: the identifier, a reason for each topic.
+    Reasons(u16, &'a [u8]),
+    /// UNSUBSCRIBE: the identifier, topics.
+    Unsubscribe(u16, Vec<&'a [u8]>),
     /// DISCONNECT or AUTH: a reason, properties.
     Reason(Option<u8>, &'a [u8]),
     /// Nothing.
@@ -161,25 +159,26 @@ impl<'a> Body<'a> {
             MessageType::PUBACK | MessageType::PUBREC | MessageType::PUBREL | MessageType::PUBCOMP => {
                 let id = c.u16()?;
                 let reason = c.u8().filter(|_| is_5);
-                Self::Ack(id, reason, properties(c, is_5 && !c.rest().is_empty())?)
+                properties(c, is_5 && !c.rest().is_empty())?;
+                Self::Ack(id, reason)
             }
             MessageType::SUBSCRIBE => {
-                let (id, properties, mut topics) = (c.u16()?, properties(c, is_5)?, vec![]);
+                let (id, _, mut topics) = (c.u16()?, properties(c, is_5)?, vec![]);
                 while !c.rest().is_empty() && topics.len() < LIST_LIMIT {
                     topics.push((string(c)?, c.u8()?));
                 }
-                Self::Subscribe(id, properties, topics)
+                Self::Subscribe(id, topics)
             }
             MessageType::UNSUBSCRIBE => {
-                let (id, properties, mut topics) = (c.u16()?, properties(c, is_5)?, vec![]);
+                let (id, _, mut topics) = (c.u16()?, properties(c, is_5)?, vec![]);
                 while !c.rest().is_empty() && topics.len() < LIST_LIMIT {
                     topics.push(string(c)?);
                 }
-                Self::Unsubscribe(id, properties, topics)
+                Self::Unsubscribe(id, topics)
             }
             MessageType::SUBACK | MessageType::UNSUBACK => {
-                let (id, properties) = (c.u16()?, properties(c, is_5)?);
-                Self::Reasons(id, properties, c.rest().get(..LIST_LIMIT).unwrap_or(c.rest()))
+                let (id, _) = (c.u16()?, properties(c, is_5)?);
+                Self::Reasons(id, c.rest().get(..LIST_LIMIT).unwrap_or(c.rest()))
             }
             MessageType::DISCONNECT | MessageType::AUTH => {
                 let reason = c.u8();
@@ -206,8 +205,8 @@ impl<'a> Body<'a> {
     pub fn reasons(&self) -> &[u8] {
         match self {
             Self::Connack(_, reason, _) => std::slice::from_ref(reason),
-            Self::Ack(_, reason, _) | Self::Reason(reason, _) => reason.as_slice(),
-            Self::Reasons(_, _, reasons) => reasons,
+            Self::Ack(_, reason) | Self::Reason(reason, _) => reason.as_slice(),
+            Self::Reasons(_, reasons) => reasons,
             _ => &[],
         }
     }

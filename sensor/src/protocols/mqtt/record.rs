@@ -80,19 +80,19 @@ fn write<M: SerializeMap>(map: &mut M, kind: MessageType, body: &Body<'_>, is_5:
                 map.serialize_entry("properties", &Properties(properties))?;
             }
         }
-        Body::Ack(id, reason, _) => {
+        Body::Ack(id, reason) => {
             map.serialize_entry("message_id", id)?;
             if let Some(reason) = reason {
                 map.serialize_entry("reason_code", reason)?;
             }
         }
-        Body::Subscribe(id, _, topics) => {
+        Body::Subscribe(id, topics) => {
             map.serialize_entry("message_id", id)?;
             let topics: Vec<Topic<'_>> =
                 topics.iter().map(|(topic, qos)| Topic { topic: Text(topic), qos: qos & 3 }).collect();
             map.serialize_entry("topics", &topics)?;
         }
-        Body::Reasons(id, _, reasons) => {
+        Body::Reasons(id, reasons) => {
             map.serialize_entry("message_id", id)?;
             if kind == MessageType::SUBACK {
                 map.serialize_entry("qos_granted", reasons)?;
@@ -100,7 +100,7 @@ fn write<M: SerializeMap>(map: &mut M, kind: MessageType, body: &Body<'_>, is_5:
                 map.serialize_entry("reason_codes", reasons)?;
             }
         }
-        Body::Unsubscribe(id, _, topics) => {
+        Body::Unsubscribe(id, topics) => {
             map.serialize_entry("message_id", id)?;
             let topics: Vec<Text<'_>> = topics.iter().map(|topic| Text(topic)).collect();
             map.serialize_entry("topics", &topics)?;

@@ -60,10 +60,10 @@ impl MqttTransaction {
         let bytes = whole.get(at..).unwrap_or_default();
         let said = Said { direction, header, body: Span::of_part(whole, bytes), truncated };
         match Body::read(header, bytes, self.messages.version).filter(|_| !truncated) {
-            Some(Body::Subscribe(_, _, topics)) => {
+            Some(Body::Subscribe(_, topics)) => {
                 self.topics = topics.iter().map(|(topic, _)| Span::of_part(whole, topic)).collect();
             }
-            Some(Body::Unsubscribe(_, _, topics)) => {
+            Some(Body::Unsubscribe(_, topics)) => {
                 self.topics = topics.iter().map(|topic| Span::of_part(whole, topic)).collect();
             }
             Some(body) => self.reasons.extend(body.reasons().iter().map(|reason| (direction, *reason))),

@@ -29,7 +29,6 @@ pub(super) const METHODS: [&[u8]; 14] = [
 
 /// A header that is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names say it")]
 pub enum Field {
     From,
     To,

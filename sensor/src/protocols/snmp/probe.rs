@@ -13,10 +13,10 @@ pub fn probe(_direction: Direction, bytes: &[u8]) -> Likeness {
     }
     let mut parts = Elements(bytes.get(head..).unwrap_or_default());
     let (version, second, third) = (parts.integer(), parts.next(), parts.next());
-    let yes = match (version, second.map(|e| e.tag), third.map(|e| e.tag)) {
-        (Some(0 | 1), Some(tag::OCTET_STRING), Some(0xa0..=0xa8)) => true,
-        (Some(3), Some(tag::SEQUENCE), Some(tag::OCTET_STRING)) => true,
-        _ => false,
-    };
+    let yes = matches!(
+        (version, second.map(|e| e.tag), third.map(|e| e.tag)),
+        (Some(0 | 1), Some(tag::OCTET_STRING), Some(0xa0..=0xa8))
+            | (Some(3), Some(tag::SEQUENCE), Some(tag::OCTET_STRING))
+    );
     if yes { Likeness::Yes } else { Likeness::No }
 }
