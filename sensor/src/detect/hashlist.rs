@@ -102,7 +102,10 @@ fn hash<const N: usize>(line: &[u8]) -> Option<[u8; N]> {
 
 /// The lists that a ruleset names; why, where one cannot be had.
 #[derive(Clone, Debug, Default)]
-pub struct HashLists(Arc<FxHashMap<(HashKind, PathBuf), Result<Arc<HashList>, String>>>);
+pub struct HashLists(Arc<FxHashMap<(HashKind, PathBuf), Loaded>>);
+
+/// A list, or why it cannot be had.
+type Loaded = Result<Arc<HashList>, String>;
 
 impl HashLists {
     /// Loads them, each once. Lines that are wrong are returned.

@@ -12,7 +12,7 @@ use crate::output::files_config::FilesConfig;
 use crate::output::filestore::FileStore;
 use crate::packet::Direction;
 use crate::protocols::Transaction;
-use crate::protocols::file::{FilePolicy, FileRecord, FileTracker, StorePolicy};
+use crate::protocols::file::{FilePolicy, FileRecord, FileTracker, StorePolicy, Wanted};
 use sekisho_signatures::app::Protocol;
 use sekisho_signatures::file::{Filestore, StoreScope, StoreSide};
 use std::sync::Arc;
@@ -206,12 +206,14 @@ impl<T: Tracer> Detector<T> {
     fn store_file(&mut self, transaction: &mut dyn Transaction, direction: Direction, index: usize) {
         let Some(store) = &self.files.store else { return };
         let Some(file) = transaction.tracker_mut(direction, index) else { return };
-        let (wanted, no_room) = file.take_wanted();
-        self.counters.files_not_held += u64::from(no_room);
-        if let Some((bytes, sha256)) = wanted
-            && let Some(id) = store.store(bytes, sha256)
-        {
-            file.set_stored(id);
+        match file.take_wanted() {
+            Wanted::Nothing => {}
+            Wanted::NoRoom => self.counters.files_not_held += 1,
+            Wanted::File { bytes, sha256 } => {
+                if let Some(id) = store.store(bytes, sha256) {
+                    file.set_stored(id);
+                }
+            }
         }
     }
 

@@ -224,15 +224,19 @@ impl FileTracker {
         self.wanted
     }
 
-    /// What is to be stored of it, with its SHA-256: once it is over, and once. None if it is not wanted, if there is nothing of it
-    /// or if there was no room for it; in the last case the second says so.
-    pub fn take_wanted(&mut self) -> (Option<(Vec<u8>, [u8; 32])>, bool) {
+    /// What is to be stored of it: once it is over, and once.
+    pub fn take_wanted(&mut self) -> Wanted {
         if !self.wanted || self.state.is_none() || self.policy.store.is_none() || self.stored.is_some() {
-            return (None, false);
+            return Wanted::Nothing;
         }
-        let sha256 = self.spooled.or(self.digests.sha256);
+        if std::mem::take(&mut self.spool.lost) {
+            return Wanted::NoRoom;
+        }
         let bytes = self.spool.take();
-        (sha256.filter(|_| !bytes.is_empty()).map(|hash| (bytes, hash)), std::mem::take(&mut self.spool.lost))
+        match self.spooled.or(self.digests.sha256).filter(|_| !bytes.is_empty()) {
+            Some(sha256) => Wanted::File { bytes, sha256 },
+            None => Wanted::Nothing,
+        }
     }
 
     /// It was handed to the store under this number.
@@ -264,6 +268,22 @@ impl FileTracker {
             sids: self.sids.clone(),
         }
     }
+}
+
+/// What of a file is to be stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// Nothing: nobody wants it, there is nothing of it, or it was taken already.
+    Nothing,
+    /// It is wanted, and there was no room for it.
+    NoRoom,
+    /// This.
+    File {
+        /// As much of it as is stored.
+        bytes: Vec<u8>,
+        /// Of these bytes.
+        sha256: [u8; 32],
+    },
 }
 
 /// How a file ended.
@@ -365,11 +385,11 @@ mod tests {
             file.gap(gap);
             file.want_stored(Some(7));
             file.want_stored(Some(7));
-            assert_eq!(file.take_wanted(), (None, false));
+            assert_eq!(file.take_wanted(), Wanted::Nothing);
             file.close(FileState::Closed);
             let hash: [u8; 32] = Sha256::digest(expected).into();
-            assert_eq!(file.take_wanted(), (Some((expected.into(), hash)), false));
-            assert_eq!(file.take_wanted(), (None, false));
+            assert_eq!(file.take_wanted(), Wanted::File { bytes: expected.into(), sha256: hash });
+            assert_eq!(file.take_wanted(), Wanted::Nothing);
             file.set_stored(3);
             let info = file.info().unwrap();
             assert_eq!((info.digests.sha256, info.stored, info.sids), (Some(hash), Some(3), vec![7]));
@@ -378,7 +398,13 @@ mod tests {
         let mut file = FileTracker::new(b"", policy);
         file.push(b"abc");
         file.close(FileState::Closed);
-        assert_eq!(file.take_wanted(), (None, false));
+        assert_eq!(file.take_wanted(), Wanted::Nothing);
+        let small = FilePolicy { store: Some(StorePolicy { file: 4, all: 2 }), ..FilePolicy::default() };
+        let mut file = FileTracker::new(b"", small);
+        file.push(b"abc");
+        file.close(FileState::Closed);
+        file.want_stored(None);
+        assert_eq!((file.take_wanted(), file.take_wanted()), (Wanted::NoRoom, Wanted::Nothing));
     }
 
     proptest::proptest! {
@@ -405,15 +431,16 @@ mod tests {
                 }
                 file.close(FileState::Closed);
                 file.want_stored(None);
-                let (wanted, no_room) = file.take_wanted();
-                if wanted.is_some() {
+                let wanted = file.take_wanted();
+                if matches!(wanted, Wanted::File { .. }) {
                     file.set_stored(1);
                 }
-                (file.data().data.to_vec(), wanted, no_room, file.info())
+                (file.data().data.to_vec(), wanted, file.info())
             };
             let whole = follow(&[usize::MAX]);
             proptest::prop_assert!(whole.0.len() <= keep);
-            proptest::prop_assert!(whole.1.as_ref().is_none_or(|(stored, _)| stored.len() <= most));
+            let too_much = matches!(&whole.1, Wanted::File { bytes, .. } if bytes.len() > most);
+            proptest::prop_assert!(!too_much);
             proptest::prop_assert_eq!(follow(&cuts), whole);
         }
     }
