@@ -220,6 +220,7 @@ fn flow_on(ip_version: u8, proto: IpProto) -> FlowEvent {
         interface: 3,
         tcp: None,
         app: AppView::default(),
+        transactions: 0,
     }
 }
 

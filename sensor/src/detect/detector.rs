@@ -479,6 +479,12 @@ impl<T: Tracer> Detector<T> {
         }
         let header = |rule: &u32| Candidate { rule: *rule, at: 0, place: Where::Header };
         out.extend(group.headers.iter().map(header));
+        let mut flow = flow;
+        let own = flow.as_deref_mut().filter(|flow| flow.class == Some(cx.class));
+        let changed = own.is_some_and(|flow| std::mem::replace(&mut flow.app_judged, cx.app) != cx.app);
+        if changed {
+            out.extend(group.recognised.iter().map(header));
+        }
         let judged = match (flow, cx.direction) {
             // An ICMP error about the flow is a packet of its own.
             (Some(flow), Some(d)) if flow.class == Some(cx.class) => {
@@ -493,7 +499,11 @@ impl<T: Tracer> Detector<T> {
         for row in cx.rows {
             let rules = cx.engine.rules_of_row(row).iter();
             let wanted = |rule: &&u32| {
-                judged < cx.engine.key(**rule).since || cx.engine.rule(**rule).is_some_and(|r| !r.is_address_only())
+                judged < cx.engine.key(**rule).since
+                    || cx
+                        .engine
+                        .rule(**rule)
+                        .is_some_and(|r| !r.is_address_only() && (changed || !r.is_protocol_only()))
             };
             out.extend(rules.filter(wanted).map(header));
         }

@@ -58,6 +58,8 @@ pub(super) struct GroupEngine {
     pub(super) headers: Box<[u32]>,
     /// The same, judged once a flow and direction: addresses, ports and the protocol decide.
     pub(super) once: Box<[u32]>,
+    /// The same, judged when what is known of the flow's application protocol has changed.
+    pub(super) recognised: Box<[u32]>,
     /// Rules that ask for an event: judged on packets about which something was odd.
     pub(super) events: Box<[u32]>,
     /// By payload size: rules on single packets of few sizes, whose literals are too common to search for.
@@ -341,7 +343,7 @@ fn plan_group(ruleset: &Ruleset, rules: &[Option<Rule>], group: &Group, plan: &m
     let mut ids: HashMap<(Box<[u8]>, bool), u32> = HashMap::new();
     let mut literals: Vec<Literal> = vec![];
     let mut found: Vec<(u32, Guarded)> = vec![];
-    let (mut headers, mut once, mut events) = (vec![], vec![], vec![]);
+    let (mut headers, mut once, mut recognised, mut events) = (vec![], vec![], vec![], vec![]);
     let mut by_size: Vec<Vec<u32>> = vec![];
     let (mut streams, mut packets) = (false, false);
     for &i in &group.rules {
@@ -354,7 +356,11 @@ fn plan_group(ruleset: &Ruleset, rules: &[Option<Rule>], group: &Group, plan: &m
         }
         let Some(pattern) = &ruleset.fast_patterns[index] else {
             if !by_address(ruleset, index) {
-                let list = if rule.is_address_only() { &mut once } else { &mut headers };
+                let list = match (rule.is_address_only(), rule.is_protocol_only()) {
+                    (true, _) => &mut once,
+                    (_, true) => &mut recognised,
+                    _ => &mut headers,
+                };
                 list.push(i);
             }
             continue;
@@ -396,6 +402,7 @@ fn plan_group(ruleset: &Ruleset, rules: &[Option<Rule>], group: &Group, plan: &m
         first,
         headers: headers.into(),
         once: once.into(),
+        recognised: recognised.into(),
         events: events.into(),
         by_size,
         streams,

@@ -472,6 +472,23 @@ impl Rule {
     }
 }
 
+impl Rule {
+    /// Nothing but `app-layer-protocol` decides, beside the header and `flow`: it is judged when what is known of the protocol has
+    /// changed, not per packet.
+    #[must_use]
+    pub fn is_protocol_only(&self) -> bool {
+        !self.app.conditions.is_empty()
+            && self.program.is_empty()
+            && self.buffers.is_empty()
+            && self.packet_buffers.is_empty()
+            && self.app_events.is_empty()
+            && self.headers.iter().all(|c| matches!(c, PacketCondition::IpProto(_)))
+            && !self.wants_event()
+            && self.flowbits.is_empty()
+            && self.kept.is_stateless()
+    }
+}
+
 fn classes(proto: HeaderProto) -> u8 {
     let bit = |class: PacketClass| 1_u8 << class as u8;
     match proto {

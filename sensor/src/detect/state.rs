@@ -10,7 +10,7 @@ use super::storing::Wish;
 use super::tag::FlowTag;
 use crate::event::{FlowAction, FlowNote};
 use crate::protocols::file::FileInfo;
-use crate::protocols::{FlowApp, Record};
+use crate::protocols::{AppView, FlowApp, Record};
 use sekisho_signatures::group::PacketClass;
 use std::sync::Arc;
 
@@ -87,6 +87,8 @@ pub struct FlowDetect {
     pub(super) rows: [RowId; 2],
     /// Groups to the server and to the client.
     pub(super) groups: [u16; 2],
+    /// What was known of the protocol when rules on that alone were judged last.
+    pub(super) app_judged: AppView,
     /// By direction: the epoch up to which address-only rules were judged; 0 if they were not.
     pub(super) addresses_judged: [u32; 2],
     pub(super) bits: BitSet,

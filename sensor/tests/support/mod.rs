@@ -132,6 +132,7 @@ pub fn flow(id: u64) -> Event {
         interface: 0,
         tcp: None,
         app: AppView::default(),
+        transactions: 0,
         action: None,
         note: None,
     })

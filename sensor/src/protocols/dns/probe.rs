@@ -51,12 +51,25 @@ pub fn probe_stream(bytes: &[u8]) -> Guess {
     guess(&header, len, message.get(..len).unwrap_or(message))
 }
 
+/// Whether the first name is one of NetBIOS (RFC 1001 §14.1), asked about as that name service does (RFC 1002 §4.2.1.2): the format is
+/// that of DNS, and the meaning is not.
+fn is_netbios(message: &[u8]) -> bool {
+    const ENCODED: u8 = 32;
+    let Some((name, rest)) = message.get(Header::LEN..).and_then(<[u8]>::split_first_chunk::<33>) else { return false };
+    let [len, encoded @ ..] = name;
+    let encoded = *len == ENCODED && encoded.iter().all(|b| matches!(b, b'A'..=b'P'));
+    encoded && matches!(rest, [0, 0, 0x20 | 0x21, ..])
+}
+
 /// The counts must fit in the length, and what is there of the first name must be labels.
 fn guess(header: &Header, len: usize, message: &[u8]) -> Guess {
     let records: usize = header.records.iter().map(|&n| usize::from(n)).sum();
     let questions = usize::from(header.questions);
     // The least a question and a record take: an empty name, and the fixed fields.
     if questions + records == 0 || questions * 5 + records * 11 > len - Header::LEN {
+        return Guess::No;
+    }
+    if is_netbios(message) {
         return Guess::No;
     }
     let mut at = Header::LEN;

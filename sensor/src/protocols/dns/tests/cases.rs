@@ -170,6 +170,8 @@ fn what_begins_like_dns() {
     assert_eq!(probe_datagram(&response(1, &[1, 2, 3, 4])), Guess::Response);
     assert_eq!(probe_datagram(b"0*\x02\x01\x00\x04\x06public\xa0\x1d\x02\x04\x30\x10\x7c\x8a\x02\x01\x00"), Guess::No);
     assert_eq!(probe_datagram(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"), Guess::No);
+    let netbios = message(0x0110, [1, 0, 0, 0], b"\x20CKAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\0\0\x21\0\x01");
+    assert_eq!((probe_datagram(&netbios), probe_service(&netbios)), (Guess::No, Guess::No));
     // On its own port more is forgiven, but nothing is taken for DNS that cannot be.
     let odd = message(0x0100, [1, 0, 8, 0], QUESTION);
     assert_eq!((probe_service(&odd), probe_datagram(&odd)), (Guess::Request, Guess::No));
