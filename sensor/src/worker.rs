@@ -23,8 +23,8 @@ use crate::detect::threshold::Thresholds;
 use crate::detect::trace::Tracer;
 use crate::detect::transaction::{AppLog, AppLogEntry, Judge};
 use crate::event::{
-    AlertAction, AlertEvent, Anomaly, AnomalyEvent, AppEvent, DropEvent, Event, FlowEndReason, FlowEvent, PacketEvent,
-    PacketSource, PacketSummary, TcpState,
+    AlertAction, AlertEvent, Anomaly, AnomalyEvent, AppEvent, DropEvent, Event, FlowEndReason, FlowEvent, FlowNote,
+    PacketEvent, PacketSource, PacketSummary, TcpState,
 };
 use crate::flow::expect::Expectations;
 use crate::flow::{Flow, FlowConfig, FlowCounters, FlowIndex, FlowTable, Lookup};
@@ -428,9 +428,18 @@ impl<T: Tracer> Path<T> {
             let blocked = ruling.drop && self.inline;
             tell_alerts(&self.detector, cx, flow, blocked, &self.sender);
         }
-        if !self.detector.logs.is_empty() {
-            let flow = index.map(|index| self.flows.get(index));
-            tell_logs(&mut self.detector, cx, flow, &self.sender);
+        match index.filter(|_| !self.inline && cx.packet.tcp().is_some()) {
+            Some(index) => {
+                let flow = self.flows.get_mut(index);
+                if !self.detector.logs.is_empty() || !flow.user.held.is_empty() {
+                    tell_settled(&mut self.detector, cx, flow, &self.sender);
+                }
+            }
+            None if self.detector.logs.is_empty() => {}
+            None => {
+                let flow = index.map(|index| self.flows.get(index));
+                tell_logs(&mut self.detector, cx, flow, &self.sender);
+            }
         }
     }
 
@@ -608,6 +617,8 @@ fn end_flow<T: Tracer>(
         if !detector.alerts.is_empty() {
             tell_alerts(detector, &cx, Some(flow), false, sender);
         }
+        let (held, note) = (flow.user.held.take(), flow.user.note(engine));
+        held.for_each(|log| tell_log(log, &cx, note.clone(), sender));
         tell_logs(detector, &cx, Some(flow), sender);
     }
     detector.release(&mut flow.user);
@@ -744,19 +755,58 @@ fn tell_logs<T>(
     sender: &EventSender,
 ) {
     let note = flow.filter(|_| !detector.logs.is_empty()).and_then(|flow| flow.user.note(cx.engine));
-    for AppLog { protocol, tx_id, direction, entry } in detector.logs.drain(..) {
-        let packet = if cx.direction == Some(direction) { *cx.packet } else { cx.packet.reversed() };
-        let mut packet = PacketSummary::of(&packet);
-        if !cx.headers {
-            packet.source = PacketSource::FlowTimeout;
-        }
-        let flow_id = cx.flow_id;
-        sender.send(match entry {
-            AppLogEntry::Record(record) => Event::App(AppEvent { packet, flow_id, tx_id, record, note: note.clone() }),
-            AppLogEntry::Anomaly(event) => {
-                let anomaly = Anomaly::App { protocol, event, tx_id };
-                Event::Anomaly(AnomalyEvent { packet, flow_id: Some(flow_id), anomaly })
-            }
-        });
+    for log in detector.logs.drain(..) {
+        tell_log(log, cx, note.clone(), sender);
     }
+}
+
+/// Tells what the packet at hand settles, and has wait what it brought about. What an acknowledgement or an end brings about is settled.
+#[cold]
+fn tell_settled<T>(
+    detector: &mut Detector<T>,
+    cx: &PacketContext<'_>,
+    flow: &mut Flow<FlowDetect>,
+    sender: &EventSender,
+) {
+    let note = flow.user.note(cx.engine);
+    let held = &mut flow.user.held;
+    let (Some(direction), Some(tcp)) = (cx.direction, cx.packet.tcp()) else { return };
+    let ack = tcp.flags.any(TcpFlags::ACK).then_some(tcp.ack);
+    held.settle(direction, ack, |log| tell_log(log, cx, note.clone(), sender));
+    let waits = !cx.packet.payload.is_empty() && !flow.bypassed;
+    let up_to = tcp.seq.wrapping_add(cx.packet.payload.len() as u32);
+    for log in detector.logs.drain(..) {
+        let at_once = if waits { held.hold(log, direction, up_to) } else { Some(log) };
+        if let Some(log) = at_once {
+            tell_log(log, cx, note.clone(), sender);
+        }
+    }
+    // No more packets of the flow are looked at.
+    if flow.bypassed {
+        held.take().for_each(|log| tell_log(log, cx, note.clone(), sender));
+    }
+}
+
+/// Tells one thing that a transaction wants logged: a record as its transaction goes, what is odd as the packet at hand does.
+fn tell_log(log: AppLog, cx: &PacketContext<'_>, note: Option<Arc<FlowNote>>, sender: &EventSender) {
+    let AppLog { protocol, tx_id, direction, entry } = log;
+    let summary = |packet: &Packet<'_>| {
+        let mut summary = PacketSummary::of(packet);
+        if !cx.headers {
+            summary.source = PacketSource::FlowTimeout;
+        }
+        summary
+    };
+    let flow_id = cx.flow_id;
+    sender.send(match entry {
+        AppLogEntry::Record(record) => {
+            let along = cx.direction == Some(direction);
+            let packet = if along { summary(cx.packet) } else { summary(&cx.packet.reversed()) };
+            Event::App(AppEvent { packet, flow_id, tx_id, record, note })
+        }
+        AppLogEntry::Anomaly(event) => {
+            let anomaly = Anomaly::App { protocol, event, tx_id };
+            Event::Anomaly(AnomalyEvent { packet: summary(cx.packet), flow_id: Some(flow_id), anomaly })
+        }
+    });
 }

@@ -44,6 +44,7 @@ pub mod program;
 pub mod reputation;
 pub mod rule;
 pub mod scans;
+pub mod settle;
 pub mod state;
 pub mod storing;
 pub mod tag;

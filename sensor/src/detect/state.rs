@@ -6,6 +6,7 @@ use super::flowbits::BitSet;
 use super::flowint::FlowInts;
 use super::history::Handle;
 use super::pending::NO_PENDING;
+use super::settle::HeldLogs;
 use super::storing::Wish;
 use super::tag::FlowTag;
 use crate::event::{FlowAction, FlowNote};
@@ -101,6 +102,8 @@ pub struct FlowDetect {
     pub app: FlowApp,
     /// Transactions of its application protocol.
     pub transactions: u64,
+    /// Records that wait until what they tell of is settled.
+    pub(crate) held: HeldLogs,
     /// A pass rule matched the flow: nothing more is judged.
     pub passed: bool,
     /// A drop rule matched the flow.

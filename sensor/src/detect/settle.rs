@@ -1,0 +1,129 @@
+//! Records of what a stream carried, until it is settled that the receiver has it.
+//!
+//! Beside the wire, a segment that was seen may never arrive. What is told of it therefore bears the packet that settles it, as
+//! Suricata's records do: that of the other side which acknowledges it, and for a file, which is told with what came of it, the next of its own side
+//! behind that. Alerts do not wait. In line a segment is let through once it was judged, and nothing waits.
+//!
+//! At most [`MAX_HELD`] records of a flow wait; more are told at once. When the flow ends, all are told.
+
+use super::transaction::{AppLog, AppLogEntry};
+use crate::packet::Direction;
+
+/// Records of one flow that wait.
+pub const MAX_HELD: usize = 64;
+
+/// One that waits.
+#[derive(Debug)]
+struct Waiting {
+    log: AppLog,
+    /// The way that the bytes went which brought it about.
+    of: Direction,
+    /// The sequence number behind them.
+    up_to: u32,
+    acknowledged: bool,
+}
+
+/// Those of a flow.
+#[derive(Debug, Default)]
+pub struct HeldLogs(Vec<Waiting>);
+
+impl Waiting {
+    /// Whether a packet of this direction settles it that acknowledges all before `ack`.
+    fn is_settled(&mut self, direction: Direction, ack: Option<u32>) -> bool {
+        if direction == self.of {
+            return self.acknowledged;
+        }
+        // RFC 9293, 3.4: numbers are compared modulo 2^32.
+        if ack.is_none_or(|ack| (ack.wrapping_sub(self.up_to) as i32) < 0) {
+            return false;
+        }
+        self.acknowledged = true;
+        !matches!(&self.log.entry, AppLogEntry::Record(record) if record.kind() == "fileinfo")
+    }
+}
+
+impl HeldLogs {
+    /// None waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// A record that bytes going this way brought about, up to a sequence number, waits; it is given back if too many do.
+    #[must_use]
+    pub fn hold(&mut self, log: AppLog, of: Direction, up_to: u32) -> Option<AppLog> {
+        if self.0.len() >= MAX_HELD {
+            return Some(log);
+        }
+        self.0.push(Waiting { log, of, up_to, acknowledged: false });
+        None
+    }
+
+    /// A packet of this direction came, with this acknowledgement: what it settles is told.
+    pub fn settle(&mut self, direction: Direction, ack: Option<u32>, mut tell: impl FnMut(AppLog)) {
+        self.0.extract_if(.., |waiting| waiting.is_settled(direction, ack)).for_each(|waiting| tell(waiting.log));
+        if self.0.is_empty() {
+            self.0 = Vec::new();
+        }
+    }
+
+    /// Nothing more comes: all that wait.
+    pub fn take(&mut self) -> impl Iterator<Item = AppLog> + use<> {
+        std::mem::take(&mut self.0).into_iter().map(|waiting| waiting.log)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packet::Direction::{ToClient, ToServer};
+    use crate::protocols::Record;
+    use sekisho_signatures::app::Protocol;
+    use std::io;
+    use std::sync::Arc;
+
+    #[derive(Debug)]
+    struct Named(&'static str);
+
+    impl Record for Named {
+        fn kind(&self) -> &'static str {
+            self.0
+        }
+        fn write(&self, _: &mut dyn io::Write) -> serde_json::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn log(kind: &'static str) -> AppLog {
+        let entry = AppLogEntry::Record(Arc::new(Named(kind)));
+        AppLog { protocol: Protocol::Smtp, tx_id: None, direction: ToServer, entry }
+    }
+
+    fn settled(held: &mut HeldLogs, direction: Direction, ack: u32) -> Vec<&'static str> {
+        let mut told = vec![];
+        held.settle(direction, Some(ack), |log| match log.entry {
+            AppLogEntry::Record(record) => told.push(record.kind()),
+            AppLogEntry::Anomaly(name) => told.push(name),
+        });
+        told
+    }
+
+    #[test]
+    fn the_other_side_settles_and_then_ones_own() {
+        let mut held = HeldLogs::default();
+        assert!(held.hold(log("smtp"), ToServer, 5).is_none() && held.hold(log("fileinfo"), ToServer, 5).is_none());
+        assert_eq!(settled(&mut held, ToServer, 9), [""; 0]);
+        assert_eq!(settled(&mut held, ToClient, u32::MAX), [""; 0]);
+        assert_eq!(settled(&mut held, ToClient, 5), ["smtp"]);
+        assert_eq!(settled(&mut held, ToClient, 5), [""; 0]);
+        assert_eq!(settled(&mut held, ToServer, 9), ["fileinfo"]);
+        assert!(held.is_empty());
+    }
+
+    #[test]
+    fn bounded_and_told_at_the_end() {
+        let mut held = HeldLogs::default();
+        let refused = (0..100).filter_map(|_| held.hold(log("smtp"), ToServer, 5)).count();
+        assert_eq!((refused, held.take().count(), held.is_empty()), (100 - MAX_HELD, MAX_HELD, true));
+    }
+}
