@@ -179,7 +179,8 @@ impl Session {
         let index = self.transactions.iter().position(is_it).unwrap_or_else(|| {
             let name = self.name_of(&piece.handle);
             let pieces = Pieces::new(FileTracker::new(&name, observer.file_policy()));
-            let index = self.begin(call, direction, Details::File(Transfer::new(piece.read, pieces)), observer);
+            let index =
+                self.begin(call, direction, Details::File(Box::new(Transfer::new(piece.read, pieces))), observer);
             if let Some(transaction) = self.transactions.get_mut(index) {
                 (transaction.name, transaction.handle) = (name, Some(piece.handle.clone()));
                 transaction.reply = Some((true, Some(0)));

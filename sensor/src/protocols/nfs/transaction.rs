@@ -58,7 +58,7 @@ impl Transfer {
 pub enum Details {
     Other,
     Rename { from: Vec<u8>, to: Vec<u8> },
-    File(Transfer),
+    File(Box<Transfer>),
 }
 
 /// A transaction.
