@@ -29,5 +29,5 @@ pub fn probe(direction: Direction, bytes: &[u8]) -> Likeness {
     };
     let frame = Frame::read(header);
     let settings = frame.kind == kind::SETTINGS && frame.stream == 0 && header[5] == 0 && frame.flags <= 1;
-    if settings && frame.len % 6 == 0 && frame.len < 256 { Likeness::Yes } else { Likeness::No }
+    if settings && frame.len.is_multiple_of(6) && frame.len < 256 { Likeness::Yes } else { Likeness::No }
 }

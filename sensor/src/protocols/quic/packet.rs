@@ -105,9 +105,9 @@ impl<'a> Packet<'a> {
         }
         let version = Version(cursor.u32()?);
         match version.form() {
-            Form::LongHeader => Self::long(first, version, cursor),
-            Form::ClearLongHeader => Self::clear(first, version, cursor),
-            Form::PublicHeader => None,
+            Form::Long => Self::long(first, version, cursor),
+            Form::ClearLong => Self::clear(first, version, cursor),
+            Form::Public => None,
         }
     }
 
@@ -165,7 +165,7 @@ impl<'a> Packet<'a> {
         let whole = cursor.bytes;
         let dcid = cursor.take(8)?;
         let version = Version(cursor.u32()?);
-        if version.form() != Form::PublicHeader {
+        if version.form() != Form::Public {
             return None;
         }
         let number = [1, 2, 4, 6][usize::from(first >> 4 & 3)];

@@ -68,7 +68,7 @@ impl QuicParser {
     fn packet(&mut self, packet: &Packet<'_>, direction: Direction, observer: &mut dyn Observer) {
         let mut found = Found::default();
         match (packet.kind, packet.version.form()) {
-            (Kind::Initial, Form::LongHeader) => found = self.initial(packet, direction),
+            (Kind::Initial, Form::Long) => found = self.initial(packet, direction),
             (Kind::Initial, _) => {
                 let body = packet.whole.get(packet.body_at..).unwrap_or_default();
                 let message = google::message(body).filter(|_| direction == Direction::ToServer);

@@ -18,7 +18,7 @@ pub fn probe(direction: Direction, bytes: &[u8]) -> Likeness {
         // A client's first datagram is filled up (RFC 9000, 14.1), which tells it from others where the version does not.
         _ if is_reserved(packet.version) => packet.kind == Kind::Initial && bytes.len() >= 1200,
         Kind::Initial | Kind::ZeroRtt | Kind::Handshake | Kind::Retry => {
-            packet.version.is_known() && (packet.version.form() != Form::LongHeader || bytes[0] & 0x40 != 0)
+            packet.version.is_known() && (packet.version.form() != Form::Long || bytes[0] & 0x40 != 0)
         }
     };
     if fits { Likeness::Yes } else { Likeness::No }

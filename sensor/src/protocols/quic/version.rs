@@ -10,11 +10,11 @@ pub struct Version(pub u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// Public flags, then the connection, then the version; nothing is encrypted (Q039, Q043).
-    PublicHeader,
+    Public,
     /// The long header of early drafts; nothing is encrypted (Q044 to Q046).
-    ClearLongHeader,
+    ClearLong,
     /// The long header of RFC 8999, encrypted.
-    LongHeader,
+    Long,
 }
 
 impl Version {
@@ -57,9 +57,9 @@ impl Version {
     #[must_use]
     pub fn form(self) -> Form {
         match self.google() {
-            Some(..=43) => Form::PublicHeader,
-            Some(44..=46) => Form::ClearLongHeader,
-            _ => Form::LongHeader,
+            Some(..=43) => Form::Public,
+            Some(44..=46) => Form::ClearLong,
+            _ => Form::Long,
         }
     }
 

@@ -131,11 +131,11 @@ impl WebsocketParser {
         self.transactions += 1;
         side.header = None;
         let shown = side.payload.get(..MAX_FRAME).unwrap_or(&side.payload);
-        observer.frame(None, direction, "header", &side.head);
-        observer.frame(None, direction, "data", shown);
+        observer.frame(Some(&mut *transaction), direction, "header", &side.head);
+        observer.frame(Some(&mut *transaction), direction, "data", shown);
         let room = MAX_FRAME.saturating_sub(side.head.len()).min(shown.len());
         let pdu: Vec<u8> = side.head.iter().chain(shown.get(..room).unwrap_or_default()).copied().collect();
-        observer.frame(None, direction, "pdu", &pdu);
+        observer.frame(Some(&mut *transaction), direction, "pdu", &pdu);
         side.head.clear();
         let mut odd = (side.payload.len() as u64) < header.len;
         let mut reassembly = false;
