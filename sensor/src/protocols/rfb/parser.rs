@@ -53,7 +53,7 @@ type Read = Result<(usize, Stage), Halt>;
 struct Side {
     framer: Framer,
     stage: Stage,
-    told: bool,
+    odd: Vec<&'static str>,
 }
 
 /// Reads a flow's handshake.
@@ -71,13 +71,13 @@ impl RfbParser {
         Self::default()
     }
 
-    fn feed(&mut self, direction: Direction, bytes: &[u8], observer: &mut dyn Observer) {
+    fn feed(&mut self, direction: Direction, bytes: &[u8]) {
         let mut framer = std::mem::take(&mut self.sides[direction.index()].framer);
-        framer.feed(bytes, |bytes| self.step(bytes, direction, observer));
+        framer.feed(bytes, |bytes| self.step(bytes, direction));
         self.sides[direction.index()].framer = framer;
     }
 
-    fn step(&mut self, bytes: &[u8], direction: Direction, observer: &mut dyn Observer) -> Step {
+    fn step(&mut self, bytes: &[u8], direction: Direction) -> Step {
         let stage = self.sides[direction.index()].stage;
         let read = match (stage, direction) {
             (Stage::Done, _) => return Step::Stop,
@@ -95,20 +95,20 @@ impl RfbParser {
             Ok((len, next)) => {
                 let unknown = stage == Stage::Result && self.transaction.said.result.is_some_and(|result| result > 2);
                 if unknown {
-                    observer.event(Some(&mut self.transaction), direction, event::UNKNOWN_SECURITY_RESULT);
+                    self.sides[direction.index()].odd.push(event::UNKNOWN_SECURITY_RESULT);
                 }
                 self.sides[direction.index()].stage = next;
                 // A message of no bytes is one that is left out.
-                if len == 0 { self.step(bytes, direction, observer) } else { Step::Took(len) }
+                if len == 0 { self.step(bytes, direction) } else { Step::Took(len) }
             }
             Err(Halt::More) if bytes.len() <= WAIT_LIMIT => Step::More,
-            Err(Halt::More) => self.odd(event::MALFORMED_MESSAGE, direction, observer),
-            Err(Halt::Odd(event)) => self.odd(event, direction, observer),
+            Err(Halt::More) => self.odd(event::MALFORMED_MESSAGE, direction),
+            Err(Halt::Odd(event)) => self.odd(event, direction),
         }
     }
 
-    fn odd(&mut self, event: &'static str, direction: Direction, observer: &mut dyn Observer) -> Step {
-        observer.event(Some(&mut self.transaction), direction, event);
+    fn odd(&mut self, event: &'static str, direction: Direction) -> Step {
+        self.sides[direction.index()].odd.push(event);
         self.sides.iter_mut().for_each(|side| side.stage = Stage::Done);
         Step::Stop
     }
@@ -224,24 +224,21 @@ impl RfbParser {
         Ok((HEAD + len, Stage::Done))
     }
 
-    fn tell(&mut self, direction: Direction, observer: &mut dyn Observer) {
-        if !std::mem::replace(&mut self.sides[direction.index()].told, true) {
+    /// Tells all once it is over: what a side says may have waited for the other, and the order must not depend on that.
+    fn settle(&mut self, observer: &mut dyn Observer) {
+        let [client, server] = [self.sides[0].stage, self.sides[1].stage];
+        let refused = server == Stage::Done && self.transaction.said.framebuffer.is_none();
+        let is_over = refused || client == Stage::Done && server == Stage::Done;
+        if !is_over || std::mem::replace(&mut self.logged, true) {
+            return;
+        }
+        for direction in [Direction::ToServer, Direction::ToClient] {
+            for event in std::mem::take(&mut self.sides[direction.index()].odd) {
+                observer.event(Some(&mut self.transaction), direction, event);
+            }
             observer.progress(&mut self.transaction, direction, Progress::Complete);
         }
-    }
-
-    /// Tells what is over.
-    fn settle(&mut self, observer: &mut dyn Observer) {
-        let over = |side: &Side| side.stage == Stage::Done;
-        let refused = self.sides[1].stage == Stage::Done && self.transaction.said.framebuffer.is_none();
-        for direction in [Direction::ToServer, Direction::ToClient] {
-            if over(&self.sides[direction.index()]) || refused {
-                self.tell(direction, observer);
-            }
-        }
-        if self.sides.iter().all(|side| side.told) && !std::mem::replace(&mut self.logged, true) {
-            observer.log(&mut self.transaction, Direction::ToServer);
-        }
+        observer.log(&mut self.transaction, Direction::ToServer);
     }
 
     fn status(&self) -> Status {
@@ -278,12 +275,12 @@ impl Parser for RfbParser {
     }
 
     fn data(&mut self, direction: Direction, bytes: &[u8], observer: &mut dyn Observer) -> Status {
-        self.feed(direction, bytes, observer);
+        self.feed(direction, bytes);
         // What one says may be what the other waits for.
         loop {
             let before = [self.sides[0].stage, self.sides[1].stage];
-            self.feed(direction.reverse(), &[], observer);
-            self.feed(direction, &[], observer);
+            self.feed(direction.reverse(), &[]);
+            self.feed(direction, &[]);
             if before == [self.sides[0].stage, self.sides[1].stage] {
                 break;
             }
