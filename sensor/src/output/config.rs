@@ -64,6 +64,8 @@ event_types! {
     Ntp "ntp" "An NTP message.",
     Dhcp "dhcp" "A DHCP message.",
     BittorrentDht "bittorrent_dht" "A BitTorrent DHT message.",
+    Krb5 "krb5" "A Kerberos message.",
+    Nfs "nfs" "An NFS call, or a file in transfer.",
     Fileinfo "fileinfo" "A file that a protocol carried.",
 }
 
