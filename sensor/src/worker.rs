@@ -36,7 +36,9 @@ use crate::output::{EventSender, EventType};
 use crate::packet::{Direction, Ip, IpProto, Packet, Tcp, TcpFlags, Transport};
 use crate::protocols::FlowApp;
 use crate::protocols::registry::{Transport as AppTransport, is_servers};
-use crate::stream::{PayloadFate, StreamConfig, StreamCounters, StreamEngine, StreamEvent, StreamSink, has_fast_open};
+use crate::stream::{
+    Delivery, PayloadFate, StreamConfig, StreamCounters, StreamEngine, StreamEvent, StreamSink, has_fast_open,
+};
 use crate::time::Timestamp;
 use crate::verdict::Verdict;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -89,6 +91,8 @@ struct Path<T> {
     detector: Detector<T>,
     sender: EventSender,
     inline: bool,
+    /// Records on streams wait for the packet that acknowledges what they tell of.
+    settles: bool,
     verdict: Verdict,
     /// Tagged packets are wanted.
     tells_packets: bool,
@@ -164,6 +168,8 @@ impl<T: Tracer> Worker<T> {
                 detector,
                 sender,
                 inline: config.inline,
+                // What is only delivered once it is acknowledged has nothing to wait for.
+                settles: !config.inline && config.stream.deliver == Delivery::Arrived,
                 verdict: Verdict::default(),
                 tells_packets,
                 tagged: false,
@@ -428,7 +434,7 @@ impl<T: Tracer> Path<T> {
             let blocked = ruling.drop && self.inline;
             tell_alerts(&self.detector, cx, flow, blocked, &self.sender);
         }
-        match index.filter(|_| !self.inline && cx.packet.tcp().is_some()) {
+        match index.filter(|_| self.settles && cx.packet.tcp().is_some()) {
             Some(index) => {
                 let flow = self.flows.get_mut(index);
                 if !self.detector.logs.is_empty() || !flow.user.held.is_empty() {

@@ -7,13 +7,13 @@ use super::file::files;
 use super::history::REACH;
 use super::pending::Parked;
 use super::rule::{PacketContext, Rule};
-use super::state::{Alert, Finding, FlowDetect, TransactionNote};
+use super::state::{Alert, Finding, FlowDetect, FrameNote, TransactionNote};
 use super::threshold::{Parties, Thresholds};
 use super::trace::{Fate, Tracer};
 use crate::event::FlowAction;
 use crate::packet::{Addr, Direction};
-use crate::protocols::Transaction;
 use crate::protocols::file::FileTracker;
+use crate::protocols::{MAX_FRAME, Transaction};
 use sekisho_signatures::model::{Action, CaptureOn, Threshold};
 use std::sync::Arc;
 
@@ -299,8 +299,13 @@ impl<T: Tracer> Detector<T> {
             Found::Transaction(t) => {
                 let direction = cx.direction.unwrap_or(Direction::ToServer);
                 let files = files(t, direction).filter(|file| file.size() > 0).take(MAX_FILES_TOLD);
+                let frame = t.frame().and_then(|(buffer, bytes)| {
+                    let complete = bytes.len() < MAX_FRAME;
+                    Some(FrameNote { name: buffer.frame_name()?, direction, len: bytes.len(), complete })
+                });
                 Some(TransactionNote {
                     id: t.state_ref().id,
+                    frame,
                     record: t.record(direction, true).map(Arc::from),
                     files: files.map(FileTracker::so_far).collect(),
                 })

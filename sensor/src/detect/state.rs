@@ -10,6 +10,7 @@ use super::settle::HeldLogs;
 use super::storing::Wish;
 use super::tag::FlowTag;
 use crate::event::{FlowAction, FlowNote};
+use crate::packet::Direction;
 use crate::protocols::file::FileInfo;
 use crate::protocols::{AppView, FlowApp, Record};
 use sekisho_signatures::group::PacketClass;
@@ -193,6 +194,19 @@ pub struct Finding {
     pub contexts: Vec<(Arc<str>, Box<str>)>,
 }
 
+/// A frame that a rule matched on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FrameNote {
+    /// Its name, without the protocol's.
+    pub name: &'static str,
+    /// Which way it went.
+    pub direction: Direction,
+    /// Bytes of it that were looked at.
+    pub len: usize,
+    /// There is no more of it.
+    pub complete: bool,
+}
+
 /// What an alert says of the transaction that matched.
 #[derive(Clone, Debug)]
 pub struct TransactionNote {
@@ -202,6 +216,8 @@ pub struct TransactionNote {
     pub record: Option<Arc<dyn Record>>,
     /// The files that it carries in the direction of the alert.
     pub files: Arc<[FileInfo]>,
+    /// The frame of it that matched, if it was one.
+    pub frame: Option<FrameNote>,
 }
 
 /// What detection asks to be done with the packet.

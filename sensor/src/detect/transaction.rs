@@ -216,6 +216,9 @@ impl Transaction for Framed<'_> {
     fn is_little_endian(&self, direction: Direction) -> bool {
         self.transaction.is_little_endian(direction)
     }
+    fn frame(&self) -> Option<(Buffer, &[u8])> {
+        Some((self.buffer, self.bytes))
+    }
     fn tracker(&self, direction: Direction, index: usize) -> Option<&FileTracker> {
         self.transaction.tracker(direction, index)
     }

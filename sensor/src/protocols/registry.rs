@@ -267,7 +267,7 @@ static ENTRIES: &[Entry] = &[
     Entry {
         protocol: Protocol::Snmp,
         transport: Transport::Datagram,
-        ports: &[],
+        ports: &[161, 162],
         probe: snmp::probe,
         parser: || Box::new(SnmpParser::new()),
     },

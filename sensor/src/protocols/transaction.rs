@@ -76,6 +76,11 @@ pub trait Transaction {
         self.tracker(direction, index)?.info()
     }
 
+    /// The frame of it that is at hand, where it stands for one: which, and its bytes.
+    fn frame(&self) -> Option<(Buffer, &[u8])> {
+        None
+    }
+
     /// What EVE says of it, in its own record (`alert`: false) or inside an alert; None if nothing.
     fn record(&self, direction: Direction, alert: bool) -> Option<Box<dyn Record>>;
 }

@@ -5,6 +5,7 @@ use super::app::Names;
 use super::header::{Ends, Header, has_ports};
 use super::kept;
 use super::text::{AddrText, TimeText, addr_text};
+use crate::detect::state::TransactionNote;
 use crate::event::{AlertAction, AlertEvent, FlowSummary, PacketSummary};
 use crate::output::config::EventType;
 use crate::packet::Direction;
@@ -36,6 +37,30 @@ pub(super) struct AlertRecord<'a> {
     traffic: Option<kept::Traffic<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     files: Vec<FileEntry<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    frame: Option<Frame>,
+}
+
+/// `frame`: the part of a message that a rule matched on.
+#[derive(Debug, Serialize)]
+struct Frame {
+    #[serde(rename = "type")]
+    name: &'static str,
+    direction: &'static str,
+    length: usize,
+    complete: bool,
+    tx_id: u64,
+}
+
+impl Frame {
+    fn of(note: &TransactionNote) -> Option<Self> {
+        let frame = note.frame?;
+        let direction = match frame.direction {
+            Direction::ToServer => "toserver",
+            Direction::ToClient => "toclient",
+        };
+        Some(Self { name: frame.name, direction, length: frame.len, complete: frame.complete, tx_id: note.id })
+    }
 }
 
 impl<'a> AlertRecord<'a> {
@@ -61,6 +86,7 @@ impl<'a> AlertRecord<'a> {
             flow,
             metadata: kept::Metadata::of(event.note.as_deref(), event.finding.as_deref()),
             traffic: kept::Traffic::of(event.note.as_deref()),
+            frame: event.transaction.as_ref().and_then(Frame::of),
             files: event.transaction.iter().flat_map(|t| t.files.iter().map(|file| FileEntry(file, t.id))).collect(),
         })
     }
