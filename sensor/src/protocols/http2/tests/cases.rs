@@ -119,7 +119,8 @@ fn what_is_odd_is_told() {
     let get = [(":method", "GET"), (":path", "/")];
     let ok = [(":status", "200")];
     let start = || [MAGIC.to_vec(), headers(1, END_STREAM, &get)].concat();
-    let cases: [(&str, Vec<(Direction, Vec<u8>)>); 10] = [
+    type Said = Vec<(Direction, Vec<u8>)>;
+    let cases: [(&str, Said); 10] = [
         ("invalid_client_magic", vec![(ToServer, b"PRI * HTTP/3.0".to_vec())]),
         ("invalid_frame_header", vec![(ToServer, [MAGIC, &frame(99, 0, 0, b"?")].concat())]),
         ("invalid_frame_length", vec![(ToServer, [MAGIC, &frame(6, 0, 0, b"short")].concat())]),
