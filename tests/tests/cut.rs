@@ -96,6 +96,16 @@ proptest! {
     }
 }
 
+/// A rule that waits as long as it may is judged while its own literal is still kept.
+#[test]
+fn the_last_byte_of_a_wait_does_not_cost_the_literal() {
+    let content = [&b"needle"[..], &[b'-'; 4096]].concat();
+    let cut = [(0, 175), (175, 1207), (1207, 2139), (2139, 2399), (2399, 2987), (2987, 4097), (4097, 4102)];
+    let whole = [(0, 1460), (1460, 2920), (2920, 4102)];
+    assert_eq!(alerts(&content, &cut)[..4], [1, 0, 1, 1]);
+    assert_eq!(alerts(&content, &cut), alerts(&content, &whole));
+}
+
 #[test]
 fn the_rules_do_match() {
     let content = [&b"..needle..thread"[..], &[b'-'; 200], b"\0\x02abeye"].concat();

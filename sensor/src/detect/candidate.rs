@@ -14,6 +14,10 @@ pub(super) struct Hit {
     pub(super) to: u64,
 }
 
+/// How far behind a literal's end a rule looks, in bytes: not as far as is kept of a stream, so that when the last of these bytes comes,
+/// the literal itself is still there.
+const AHEAD: usize = REACH - 256;
+
 /// Where a candidate is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Where {
@@ -40,9 +44,8 @@ pub(super) struct Stretch<'a> {
 impl<'a> Stretch<'a> {
     /// The bytes within reach of the occurrence that ends at `at`. `end` is what is behind the bytes that are there.
     pub(super) fn around(&self, at: u64, end: End) -> Buffer<'a> {
-        let reach = REACH as u64;
-        let from = at.saturating_sub(reach).saturating_sub(self.start) as usize;
-        let to = (at + reach).saturating_sub(self.start) as usize;
+        let from = at.saturating_sub(REACH as u64).saturating_sub(self.start) as usize;
+        let to = (at + AHEAD as u64).saturating_sub(self.start) as usize;
         let from = from.min(self.data.len());
         let start = self.start + from as u64;
         match self.data.get(from..to) {

@@ -267,7 +267,7 @@ static ENTRIES: &[Entry] = &[
     Entry {
         protocol: Protocol::Snmp,
         transport: Transport::Datagram,
-        ports: &[161, 162],
+        ports: &[],
         probe: snmp::probe,
         parser: || Box::new(SnmpParser::new()),
     },

@@ -106,6 +106,7 @@ fn tests(signature: &Signature) -> BTreeSet<String> {
     found.extend(kept.host_bits.iter().filter(|b| b.command.is_test()).map(|b| format!("bit {}", b.name)));
     found.extend(kept.flow_ints.iter().filter(|i| i.op.is_test()).map(|i| format!("number {}", i.name)));
     found.extend(sets(signature).filter(|(_, command)| !changes_set(*command)).map(|(name, _)| format!("set {name}")));
+    found.extend(kept.variables.iter().map(|v| format!("value {}", v.name)));
     found
 }
 
@@ -120,6 +121,12 @@ fn effects(signature: &Signature) -> BTreeSet<String> {
     found.extend(kept.host_bits.iter().filter(|b| !b.command.is_test()).map(|b| format!("bit {}", b.name)));
     found.extend(kept.flow_ints.iter().filter(|i| !i.op.is_test()).map(|i| format!("number {}", i.name)));
     found.extend(sets(signature).filter(|(_, command)| changes_set(*command)).map(|(name, _)| format!("set {name}")));
+    let conditions = signature.payload.iter().chain(signature.buffers.iter().flat_map(|b| &b.conditions));
+    let captures = conditions.filter_map(|c| match c {
+        BufferCondition::Pcre(pcre) => Some(&pcre.captures),
+        _ => None,
+    });
+    found.extend(captures.flatten().map(|capture| format!("value {}", capture.name)));
     found
 }
 

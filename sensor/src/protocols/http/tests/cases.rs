@@ -47,7 +47,6 @@ fn a_request_and_its_response() {
         "0 ToClient http.content_len 5",
         "0 ToClient http.response_body hello",
         "0 ToClient file.data hello",
-        "0 ToClient filesize 5",
         r#"0 http {"hostname":"www.example.com","http_port":8080,"url":"/a/../b%41?q=%20x","http_user_agent":"tester","http_content_type":"text/html","http_refer":"r","http_method":"GET","protocol":"HTTP/1.1","status":200,"length":5}"#,
     ]);
 }
@@ -86,7 +85,7 @@ fn codings() {
             let told = response(&message);
             told.expect(&[
                 &format!("0 ToClient file.data {}", text.escape_ascii()),
-                &format!("0 ToClient filesize {}", text.len()),
+                &format!("0 ToClient file / Closed {}", text.len()),
             ]);
         }
     }
