@@ -24,7 +24,7 @@ use super::pending::Parked;
 use super::rule::{PacketContext, Rule, recognised};
 use super::state::FlowDetect;
 use super::trace::{Fate, Tracer};
-use crate::packet::{Direction, Packet, Transport};
+use crate::packet::{Addr, Direction, Packet, Transport};
 use crate::protocols::{Recognition, Transaction};
 use rustc_hash::FxHashMap;
 use sekisho_signatures::model::Signature;
@@ -220,6 +220,7 @@ impl Explainer {
             Where::Header => ("its headers".to_owned(), "payload"),
         };
         self.carried.begin();
+        self.carried.source = sender(cx, direction);
         let judgement = if rule.payload_first {
             let (told, judgement) = payload_steps(rule, signature, name, bytes, &mut self.carried);
             steps.extend(told);
@@ -278,6 +279,7 @@ impl Tracer for Explainer {
         let Some(i) = self.waiting.iter().position(waits) else { return };
         let end = if last { End::Final } else { End::Open };
         self.carried.begin();
+        self.carried.source = sender(cx, direction);
         let (told, judgement) =
             payload_steps(rule, signature, stream_name(direction), stretch.around(parked.at, end), &mut self.carried);
         if judgement == Judgement::NeedMore && !last {
@@ -328,6 +330,7 @@ impl Tracer for Explainer {
             Bytes { data: cx.packet.payload, start: 0, end: End::Final }
         };
         self.carried.begin();
+        self.carried.source = sender(cx, direction);
         self.scratch.now = i64::try_from(cx.packet.ts.seconds()).unwrap_or(i64::MAX);
         if rule.payload_first {
             steps.extend(payload_steps(rule, signature, stream_name(direction), bytes, &mut self.carried).0);
@@ -450,4 +453,10 @@ fn end(packet: &Packet<'_>, src: bool) -> String {
         }
         _ => addr.to_ip().to_string(),
     }
+}
+
+/// Who sent the bytes that go this way.
+fn sender(cx: &PacketContext<'_>, direction: Direction) -> Option<Addr> {
+    let along = cx.direction.is_none_or(|d| d == direction);
+    cx.packet.ip.map(|ip| if along { ip.src } else { ip.dst })
 }
