@@ -574,6 +574,11 @@ impl<T: Tracer> Detector<T> {
             let Some(rule) = cx.engine.rule(index).filter(|r| r.buffers.is_empty()) else { continue };
             let wanted = rule.app_events_hold(&stand_in.0) && rule.admits(cx, &cx.engine.addresses);
             let direction = cx.direction.unwrap_or(Direction::ToServer);
+            if T::LOOKS && wanted {
+                let state = &flow.streams[direction.index()];
+                let tail = (self.history.get(state.history), state.next);
+                self.tracer.transaction(cx, flow, &stand_in, direction, index, tail);
+            }
             if wanted
                 && !flow.passed
                 && rule.state_holds(cx, Some(flow), Some(&stand_in.0))
