@@ -34,6 +34,7 @@ protocols! {
     Dns: "dns", ;
     Mdns: "mdns", ;
     Tls: "tls", "ssl";
+    Dtls: "dtls", ;
     Quic: "quic", ;
     Smtp: "smtp", ;
     Imap: "imap", ;
@@ -81,6 +82,7 @@ pub const BUILT: Protocols = Protocols::of(&[
     Protocol::Dns,
     Protocol::Mdns,
     Protocol::Tls,
+    Protocol::Dtls,
     Protocol::Dcerpc,
     Protocol::Ssh,
     Protocol::Sip,
@@ -122,9 +124,10 @@ impl Protocols {
     pub const HTTP2: Self = Self::of(&[Protocol::Http2, Protocol::Doh2]);
     pub const DNS: Self = Self::of(&[Protocol::Dns, Protocol::Doh2]);
     pub const MDNS: Self = Self::of(&[Protocol::Mdns]);
-    pub const TLS: Self = Self::of(&[Protocol::Tls]);
+    /// What has the buffers of TLS. In a rule, `tls` is TLS over TCP alone, as it is to Suricata, and `dtls` the other.
+    pub const TLS: Self = Self::of(&[Protocol::Tls, Protocol::Dtls]);
     pub const QUIC: Self = Self::of(&[Protocol::Quic]);
-    pub const TLS_OR_QUIC: Self = Self::of(&[Protocol::Tls, Protocol::Quic]);
+    pub const TLS_OR_QUIC: Self = Self::of(&[Protocol::Tls, Protocol::Dtls, Protocol::Quic]);
     pub const SMTP: Self = Self::of(&[Protocol::Smtp]);
     /// Those that carry mails.
     pub const MAIL: Self = Self::of(&[Protocol::Smtp, Protocol::Pop3, Protocol::Imap]);
@@ -246,7 +249,7 @@ mod tests {
             assert!(Protocols::of(&[protocol]).contains(protocol));
         }
         assert!(Protocol::ALL.len() <= 64);
-        assert_eq!(Protocols::from_name(b"ssl"), Some(Protocols::TLS));
+        assert_eq!(Protocols::from_name(b"ssl"), Some(Protocols::of(&[Protocol::Tls])));
         assert!(Protocols::from_name(b"http").is_some_and(|p| p.contains(Protocol::Http2)));
         assert_eq!(Protocols::from_name(b"htp"), None);
     }

@@ -258,7 +258,7 @@ static ENTRIES: &[Entry] = &[
         parser: || Box::new(TftpParser::new()),
     },
     Entry {
-        protocol: Protocol::Tls,
+        protocol: Protocol::Dtls,
         transport: Transport::Datagram,
         ports: &[],
         probe: tls::probe_datagram,

@@ -164,7 +164,7 @@ impl DtlsParser {
 
 impl Parser for DtlsParser {
     fn protocol(&self) -> Protocol {
-        Protocol::Tls
+        Protocol::Dtls
     }
 
     fn data(&mut self, direction: Direction, bytes: &[u8], observer: &mut dyn Observer) -> Status {
