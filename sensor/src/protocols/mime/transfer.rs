@@ -37,15 +37,34 @@ pub(super) fn hex(byte: u8) -> Option<u8> {
     char::from(byte).to_digit(16).and_then(|d| u8::try_from(d).ok())
 }
 
+/// Values of the base64 alphabet (RFC 4648, 4) by character; what is not in it has a bit above the six.
+static SEXTETS: [u8; 256] = {
+    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut table = [0x80; 256];
+    let mut i = 0;
+    while i < alphabet.len() {
+        table[alphabet[i] as usize] = i as u8;
+        i += 1;
+    }
+    table
+};
+
 fn sextet(byte: u8) -> Option<u32> {
-    Some(u32::from(match byte {
-        b'A'..=b'Z' => byte - b'A',
-        b'a'..=b'z' => byte - b'a' + 26,
-        b'0'..=b'9' => byte - b'0' + 52,
-        b'+' => 62,
-        b'/' => 63,
-        _ => return None,
-    }))
+    Some(u32::from(SEXTETS[usize::from(byte)])).filter(|value| *value < 64)
+}
+
+/// Whole groups at the start of `bytes`, decoded; what follows the last of them.
+fn groups<'a>(mut bytes: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
+    while let [a, b, c, d, rest @ ..] = bytes {
+        let [a, b, c, d] = [a, b, c, d].map(|byte| u32::from(SEXTETS[usize::from(*byte)]));
+        if (a | b | c | d) & 0x80 != 0 {
+            break;
+        }
+        let bits = a << 18 | b << 12 | c << 6 | d;
+        out.extend_from_slice(&[(bits >> 16) as u8, (bits >> 8) as u8, bits as u8]);
+        bytes = rest;
+    }
+    bytes
 }
 
 impl Transfer {
@@ -106,8 +125,13 @@ fn flush(bits: &mut u32, count: &mut u8, out: &mut Vec<u8>) {
 }
 
 /// Characters that are not of the alphabet are passed over, as RFC 2045 asks; behind padding another text may begin.
-fn base64(bits: &mut u32, count: &mut u8, bytes: &[u8], out: &mut Vec<u8>, odd: &mut Oddities) {
-    for &byte in bytes {
+fn base64(bits: &mut u32, count: &mut u8, mut bytes: &[u8], out: &mut Vec<u8>, odd: &mut Oddities) {
+    loop {
+        if *count == 0 {
+            bytes = groups(bytes, out);
+        }
+        let Some((&byte, rest)) = bytes.split_first() else { return };
+        bytes = rest;
         match sextet(byte) {
             Some(value) => {
                 *bits = *bits << 6 | value;
