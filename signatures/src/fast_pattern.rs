@@ -1,15 +1,18 @@
 //! Which literal of a signature stands guard for it.
 //!
 //! The rule: `fast_pattern` is obeyed. Otherwise, of all contents that must be present, the one that is rarest in traffic
-//! is taken, by an estimate of how many bits of surprise its bytes carry; one in a body only where no other is rare enough. Of a long content only the most telling
-//! [`MAX_LEN`] bytes are searched for, since the whole rule is judged anyway where they occur, and short
+//! is taken, by an estimate of how many bits of surprise its bytes carry; one in a body only where no other is rare enough. Of a long content only [`MAX_LEN`] bytes
+//! are searched for, those that end with the most telling few, since the whole rule is judged anyway where they occur, and short
 //! literals keep the search's tables in the cache.
 
 use crate::buffers::{Kind, Source};
 use crate::model::{BufferCondition, Content, FastPattern as Asked, Signature, Value};
+use std::sync::OnceLock;
 
 /// Longest literal that is searched for, in bytes.
 pub const MAX_LEN: usize = 16;
+/// So many last bytes of a literal are what the search itself looks at (Hyperscan's FDR); the rest is compared where these occur.
+const SUFFIX: usize = 8;
 
 /// A part of one of the signature's contents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,32 +139,157 @@ pub fn choose(signature: &Signature) -> Option<FastPattern> {
     Some(FastPattern { buffer, condition, from, len, bits, starts, bytes, nocase: content.nocase })
 }
 
-/// The most telling stretch of at most [`MAX_LEN`] bytes of `pattern[from..from + len]`: (from, len, bits).
+/// The stretch of at most [`MAX_LEN`] bytes of `pattern[from..from + len]` whose last [`SUFFIX`] bytes are the most telling, of
+/// equals the last, which has most before it: (from, len, bits).
 fn best_part(content: &Content, from: usize, len: usize) -> (usize, usize, u32) {
-    let pattern = &content.pattern[from..from + len];
-    let take = len.min(MAX_LEN);
-    // The last of equals would split names from their ends; the first is as good and reads better in reports.
-    let best = (0..=len - take)
-        .map(|i| (surprise(&pattern[i..i + take], content.nocase), i))
-        .max_by_key(|&(bits, i)| (bits, std::cmp::Reverse(i)));
-    let (bits, i) = best.unwrap_or((0, 0));
-    (from + i, take, bits)
+    let bits = surprise(&content.pattern[from..from + len], content.nocase);
+    let sum = |stretch: &[u8]| stretch.iter().map(|&b| u32::from(b)).sum::<u32>();
+    let suffix = len.min(SUFFIX);
+    let best = (0..=len - suffix).max_by_key(|&start| sum(&bits[start..start + suffix]));
+    let end = best.map_or(0, |start| start + suffix);
+    let first = end.saturating_sub(MAX_LEN);
+    (from + first, end - first, sum(&bits[first..end]))
 }
 
-/// An estimate of -log2 of the chance to meet `bytes` at a given place in office traffic.
-fn surprise(bytes: &[u8], nocase: bool) -> u32 {
-    let mut bits = 0;
-    let mut previous = None;
-    for &byte in bytes {
+/// For each byte an estimate of -log2 of the chance to meet it, where the one before it was met, in office traffic.
+fn surprise(bytes: &[u8], nocase: bool) -> Vec<u8> {
+    let mut bits: Vec<u8> = bytes.iter().map(|&byte| byte_surprise(byte, nocase)).collect();
+    for i in 1..bytes.len() {
         // Runs of one byte (padding, sleds, dashes) are common: a repetition says little.
-        bits += if previous == Some(byte) { 1 } else { byte_surprise(byte, nocase) };
-        previous = Some(byte);
+        if bytes[i] == bytes[i - 1] {
+            bits[i] = 1;
+        }
+    }
+    for i in 0..bytes.len() {
+        for word in common_words(bytes[i]) {
+            if bytes[i..].get(..word.len()).is_some_and(|there| there.eq_ignore_ascii_case(word)) {
+                bits[i + 1..i + word.len()].fill(1);
+            }
+        }
     }
     bits
 }
 
+/// What is in most messages of some common protocol: after its first byte the rest says little.
+const COMMON_WORDS: &[&[u8]] = &[
+    b"user-agent: ",
+    b"host: ",
+    b"accept: ",
+    b"accept-encoding: ",
+    b"accept-language: ",
+    b"accept",
+    b"content-type: ",
+    b"content-length: ",
+    b"content-disposition: ",
+    b"content-transfer-encoding: ",
+    b"connection: ",
+    b"keep-alive",
+    b"close\r\n",
+    b"cookie: ",
+    b"set-cookie: ",
+    b"referer: ",
+    b"cache-control: ",
+    b"no-cache",
+    b"pragma: ",
+    b"server: ",
+    b"date: ",
+    b"transfer-encoding: ",
+    b"chunked",
+    b"gzip",
+    b"location: ",
+    b"authorization: ",
+    b"http/1.1\r\n",
+    b"http/1.0\r\n",
+    b"get",
+    b"post",
+    b"200",
+    b"http/",
+    b" 200 ok\r\n",
+    b"get /",
+    b"post /",
+    b"http://",
+    b"https://",
+    b"www.",
+    b".com",
+    b".php",
+    b".html",
+    b".exe",
+    b"index",
+    b"mozilla/",
+    b"compatible; ",
+    b"msie ",
+    b"windows nt",
+    b"gecko",
+    b"application/",
+    b"x-www-form-urlencoded",
+    b"octet-stream",
+    b"multipart/",
+    b"form-data",
+    b"boundary=",
+    b"name=\"",
+    b"filename=",
+    b"text/html",
+    b"text/plain",
+    b"charset=",
+    b"utf-8",
+    b"<html",
+    b"<head",
+    b"<title>",
+    b"</title>",
+    b"<script",
+    b"<body",
+    b"<form",
+    b"javascript",
+    b"function",
+    b"document",
+    b"window",
+    b"method=",
+    b"input",
+    b"style",
+    b"class",
+    b"/wp-content/",
+    b"/wp-admin/",
+    b"plugins/",
+    b"login",
+    b"password",
+    b"username",
+    b"microsoft",
+    b"this program cannot be run in dos mode",
+    b"\r\n",
+    b"\r\n\r\n",
+    b"%20",
+    b"from: ",
+    b"to: ",
+    b"subject: ",
+    b"\xffsmb",
+    b"\xfesmb",
+    b"\\\0p\0i\0p\0e\0\\\0",
+    b"\\pipe\\",
+    b"\x06\x03\x55\x04",
+    b"\x30\x09\x06\x03\x55\x04\x06\x13\x02",
+    b"\x2a\x86\x48\x86\xf7\x0d\x01",
+    b"\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01",
+    b"\x16\x03\x01",
+    b"\x16\x03\x03",
+    b"\x30\x82",
+    b"\x03com\0",
+];
+
+/// Those that begin with `byte`, in either case.
+fn common_words(byte: u8) -> &'static [&'static [u8]] {
+    static BY_FIRST: OnceLock<Vec<Vec<&'static [u8]>>> = OnceLock::new();
+    let by_first = BY_FIRST.get_or_init(|| {
+        let mut table = vec![vec![]; 256];
+        for &word in COMMON_WORDS {
+            table[usize::from(word[0].to_ascii_lowercase())].push(word);
+        }
+        table
+    });
+    &by_first[usize::from(byte.to_ascii_lowercase())]
+}
+
 /// Bits of one byte, coarse: zeros and text are frequent, most other binary values are not.
-fn byte_surprise(byte: u8, nocase: bool) -> u32 {
+fn byte_surprise(byte: u8, nocase: bool) -> u8 {
     match byte {
         0 => 3,
         b' ' | 0xff | b'e' | b'a' | b't' | b'o' | b'i' | b'n' => 4,

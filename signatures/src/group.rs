@@ -7,7 +7,7 @@
 //! a rule's own ports are still tested.
 
 use crate::app::{BUILT, Protocol};
-use crate::model::{Header, HeaderProto, PortSet, Signature};
+use crate::model::{Header, HeaderProto, PacketCondition, PortSet, Signature};
 use std::collections::HashMap;
 
 /// Ports that carry so much traffic in an office that rules for other ports must not slow them.
@@ -48,6 +48,27 @@ impl PacketClass {
             HeaderProto::Sctp => self == Self::Sctp,
             HeaderProto::App => matches!(self, Self::Tcp | Self::Udp),
         }
+    }
+
+    /// What the IP header says of such packets; None if it may say anything.
+    fn ip_protocol(self) -> Option<u64> {
+        match self {
+            Self::Tcp => Some(6),
+            Self::Udp => Some(17),
+            Self::Icmp => Some(1),
+            Self::Icmpv6 => Some(58),
+            Self::Sctp => Some(132),
+            Self::OtherIp => None,
+        }
+    }
+
+    /// Whether the conditions on the IP header's protocol number can hold.
+    fn can_hold(self, signature: &Signature) -> bool {
+        let Some(own) = self.ip_protocol() else { return true };
+        signature.packet.iter().all(|condition| match condition {
+            PacketCondition::IpProto(test) => test.holds(own),
+            _ => true,
+        })
     }
 
     fn has_ports(self) -> bool {
@@ -159,6 +180,7 @@ impl GroupTable {
     fn add(&mut self, signatures: &[Signature], class: PacketClass, to_server: bool) -> Ports {
         let applies = |s: &Signature| {
             class.admits(s.header.proto)
+                && class.can_hold(s)
                 && s.flow.to_server.is_none_or(|t| t == to_server)
                 && !s.inspects_transactions()
         };
@@ -212,6 +234,16 @@ fn inspects(signature: &Signature, protocol: Protocol, to_server: bool) -> bool 
         None => buffers().next().is_none() || buffers().any(|b| b.side().has(to_server)),
     };
     has && signature.inspects_transactions() && (signature.app.is_empty() || signature.app.contains(protocol))
+}
+
+impl Signature {
+    /// The least and the greatest server's port, in packets of this direction, with which the signature can match.
+    #[must_use]
+    pub fn server_port_range(&self, to_server: bool) -> (u16, u16) {
+        let sets = server_ports(&self.header, to_server);
+        let ranges = || sets.iter().flat_map(|set| &set.ranges);
+        (ranges().map(|r| r.0).min().unwrap_or(0), ranges().map(|r| r.1).max().unwrap_or(u16::MAX))
+    }
 }
 
 /// The port sets that the server's port must be in one of, for a packet of this direction.

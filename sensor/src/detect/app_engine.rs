@@ -5,11 +5,11 @@ use super::compile::{Plan, Sets, Wanted};
 use super::engine::Guarded;
 use super::hyperscan::{BlockSet, HyperscanError, Literal};
 use super::rule::Rule;
+use rustc_hash::FxHashMap;
 use sekisho_signatures::buffers::{Buffer, Kind, Progress, Source};
 use sekisho_signatures::group::AppGroup;
 use sekisho_signatures::ruleset::Ruleset;
 use sekisho_signatures::transform::Transform;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 /// The literals of one buffer.
@@ -55,7 +55,7 @@ type Key = (Buffer, Box<[Transform]>);
 /// A set that is being collected.
 #[derive(Default)]
 struct Collecting {
-    ids: HashMap<(Box<[u8]>, bool), u32>,
+    ids: FxHashMap<(Box<[u8]>, bool), u32>,
     literals: Vec<Literal>,
     found: Vec<(u32, Guarded)>,
 }

@@ -75,6 +75,13 @@ pub(super) fn add_sized(group: &GroupEngine, len: usize, out: &mut Vec<Candidate
     out.extend(group.rules_of_size(len).iter().map(|&rule| Candidate { rule, at: 0, place: Where::Packet }));
 }
 
+/// Rules on single packets that are looked up by what is at one place of the payload.
+pub(super) fn add_anchored(group: &GroupEngine, payload: &[u8], out: &mut Vec<Candidate>) {
+    group.anchored.in_packet(payload, |guarded, end| {
+        out.push(Candidate { rule: guarded.rule, at: end, place: Where::Packet });
+    });
+}
+
 /// What an occurrence of a rule's literal that ends at stream position `end` may be a candidate for.
 pub(super) fn add_stream_candidates(
     engine: &Engine,

@@ -13,7 +13,7 @@
 
 use super::buffer::BufferScratch;
 use super::candidate::{
-    Candidate, Hit, MAX_HITS, Stretch, Where, add_sized, add_stream_candidates, in_range, take_hit,
+    Candidate, Hit, MAX_HITS, Stretch, Where, add_anchored, add_sized, add_stream_candidates, in_range, take_hit,
 };
 use super::cost::{CostMeter, RuleCosts};
 use super::engine::{Engine, GroupEngine, LiteralSet};
@@ -257,20 +257,27 @@ impl<T: Tracer> Detector<T> {
         }
         if whole {
             add_sized(group, bytes.len(), &mut candidates);
+            add_anchored(group, bytes, &mut candidates);
         }
+        let anchored = group.anchored_in_stream.reaches(position);
         let mut window = std::mem::take(&mut self.window);
         window.clear();
         let state = &flow.streams[direction.index()];
         let history = self.history.get(state.history);
         let stretch = if history.is_empty() {
             Stretch { data: bytes, start: position }
-        } else if candidates.iter().any(|c| c.place == Where::Stream) || state.pending != NO_PENDING {
+        } else if anchored || candidates.iter().any(|c| c.place == Where::Stream) || state.pending != NO_PENDING {
             window.extend_from_slice(history);
             window.extend_from_slice(bytes);
             Stretch { data: &window, start: position - history.len() as u64 }
         } else {
             Stretch { data: bytes, start: position }
         };
+        if anchored {
+            group.anchored_in_stream.in_stream(stretch, position, |guarded, end| {
+                candidates.push(Candidate { rule: guarded.rule, at: end, place: Where::Stream });
+            });
+        }
         self.judge_parked(cx, flow, direction, stretch, false);
         candidates.sort_unstable();
         self.judge_all(cx, Some(flow), &candidates, stretch);
@@ -341,6 +348,14 @@ impl<T: Tracer> Detector<T> {
             }
         }
         add_sized(group, payload.len(), &mut candidates);
+        add_anchored(group, payload, &mut candidates);
+        if stream_rules {
+            group.anchored_in_stream.in_packet(payload, |guarded, end| {
+                if engine.rule(guarded.rule).is_some_and(|rule| !rule.only_stream && !rule.inspection.packet) {
+                    candidates.push(Candidate { rule: guarded.rule, at: end, place: Where::Packet });
+                }
+            });
+        }
         candidates.sort_unstable();
         self.judge_all(cx, flow, &candidates, Stretch { data: &[], start: 0 });
         self.candidates = candidates;
@@ -478,7 +493,9 @@ impl<T: Tracer> Detector<T> {
             return;
         }
         let header = |rule: &u32| Candidate { rule: *rule, at: 0, place: Where::Header };
-        out.extend(group.headers.iter().map(header));
+        let to_client = cx.direction == Some(Direction::ToClient);
+        let server_port = if to_client { cx.packet.src_port } else { cx.packet.dst_port };
+        out.extend(group.header_rules(server_port).map(|rule| header(&rule)));
         let mut flow = flow;
         let own = flow.as_deref_mut().filter(|flow| flow.class == Some(cx.class));
         let changed = own.is_some_and(|flow| std::mem::replace(&mut flow.app_judged, cx.app) != cx.app);

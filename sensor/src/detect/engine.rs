@@ -2,6 +2,7 @@
 //! all workers share one.
 
 use super::address::{AddressIndex, AddressLists, RowId};
+use super::anchored::{Anchored, AnchoredBuilder};
 use super::app_engine::{AppEngine, AppPlan};
 use super::cache::DatabaseCache;
 use super::compile::{Plan, Sets, Wanted};
@@ -17,7 +18,6 @@ use sekisho_signatures::app::Protocol;
 use sekisho_signatures::group::{Group, PacketClass};
 use sekisho_signatures::model::{AddressSet, PacketCondition, Signature};
 use sekisho_signatures::ruleset::Ruleset;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 /// An address list with fewer addresses than this narrows enough to look its rules up by address.
@@ -47,6 +47,13 @@ pub(super) enum LiteralSet {
     Block(Arc<BlockSet>),
 }
 
+/// A rule that is judged on every packet of its group, by its headers.
+struct HeaderRule {
+    rule: u32,
+    /// The server's ports lie between: most of a group's packets go elsewhere.
+    ports: (u16, u16),
+}
+
 /// What is run on a packet of one group.
 pub(super) struct GroupEngine {
     pub(super) literals: LiteralSet,
@@ -55,7 +62,7 @@ pub(super) struct GroupEngine {
     /// By literal: where its rules start in `guarded`; one more entry at the end.
     first: Vec<u32>,
     /// Rules with nothing to search for: judged on every packet of the group.
-    pub(super) headers: Box<[u32]>,
+    headers: Box<[HeaderRule]>,
     /// The same, judged once a flow and direction: addresses, ports and the protocol decide.
     pub(super) once: Box<[u32]>,
     /// The same, judged when what is known of the flow's application protocol has changed.
@@ -64,9 +71,12 @@ pub(super) struct GroupEngine {
     pub(super) events: Box<[u32]>,
     /// By payload size: rules on single packets of few sizes, whose literals are too common to search for.
     by_size: Vec<Box<[u32]>>,
+    /// Rules on single packets, and such on streams, whose literals have one place or few.
+    pub(super) anchored: Anchored,
+    pub(super) anchored_in_stream: Anchored,
     /// Some rule is judged on the stream.
     pub(super) streams: bool,
-    /// Some guarded rule is judged on single packets.
+    /// Some rule whose literal is searched for is judged on single packets.
     pub(super) packets: bool,
 }
 
@@ -74,6 +84,12 @@ impl GroupEngine {
     /// Rules that only packets with a payload of `len` bytes can match.
     pub(super) fn rules_of_size(&self, len: usize) -> &[u32] {
         self.by_size.get(len).map_or(&[], |rules| rules)
+    }
+
+    /// Rules with nothing to search for that packets from or to this server's port may match.
+    pub(super) fn header_rules(&self, server_port: u16) -> impl Iterator<Item = u32> {
+        let fits = move |r: &&HeaderRule| (r.ports.0..=r.ports.1).contains(&server_port);
+        self.headers.iter().filter(fits).map(|r| r.rule)
     }
 
     pub(super) fn guarded(&self, literal: u32) -> &[Guarded] {
@@ -340,12 +356,13 @@ impl GroupPlan {
 }
 
 fn plan_group(ruleset: &Ruleset, rules: &[Option<Rule>], group: &Group, plan: &mut Plan) -> GroupPlan {
-    let mut ids: HashMap<(Box<[u8]>, bool), u32> = HashMap::new();
+    let mut ids: FxHashMap<(Box<[u8]>, bool), u32> = FxHashMap::default();
     let mut literals: Vec<Literal> = vec![];
     let mut found: Vec<(u32, Guarded)> = vec![];
     let (mut headers, mut once, mut recognised, mut events) = (vec![], vec![], vec![], vec![]);
     let mut by_size: Vec<Vec<u32>> = vec![];
     let (mut streams, mut packets) = (false, false);
+    let (mut anchored, mut anchored_in_stream) = (AnchoredBuilder::default(), AnchoredBuilder::default());
     for &i in &group.rules {
         let index = i as usize;
         let Some(rule) = &rules[index] else { continue };
@@ -356,12 +373,11 @@ fn plan_group(ruleset: &Ruleset, rules: &[Option<Rule>], group: &Group, plan: &m
         }
         let Some(pattern) = &ruleset.fast_patterns[index] else {
             if !by_address(ruleset, index) {
-                let list = match (rule.is_address_only(), rule.is_protocol_only()) {
-                    (true, _) => &mut once,
-                    (_, true) => &mut recognised,
-                    _ => &mut headers,
-                };
-                list.push(i);
+                match (rule.is_address_only(), rule.is_protocol_only()) {
+                    (true, _) => once.push(i),
+                    (_, true) => recognised.push(i),
+                    _ => headers.push(HeaderRule { rule: i, ports: signature.server_port_range(group.to_server) }),
+                }
             }
             continue;
         };
@@ -375,15 +391,25 @@ fn plan_group(ruleset: &Ruleset, rules: &[Option<Rule>], group: &Group, plan: &m
             continue;
         }
         streams |= rule.inspection.stream;
-        packets |= rule.inspection.packet;
         let (bytes, nocase) = pattern.literal();
+        let starts = pattern.starts;
+        let guarded = Guarded { rule: i, content_to_end: (pattern.from + pattern.len) as u32, starts };
+        if AnchoredBuilder::takes(pattern.bits, pattern.from, starts) {
+            if rule.inspection.packet {
+                anchored.add(bytes, nocase, pattern.from, guarded);
+            }
+            if rule.inspection.stream {
+                anchored_in_stream.add(bytes, nocase, pattern.from, guarded);
+            }
+            continue;
+        }
+        packets |= rule.inspection.packet;
         let bytes: Box<[u8]> = if nocase { bytes.to_ascii_lowercase().into() } else { bytes.into() };
         let literal = *ids.entry((bytes.clone(), nocase)).or_insert_with(|| {
             literals.push(Literal { bytes, nocase });
             (literals.len() - 1) as u32
         });
-        let starts = pattern.starts;
-        found.push((literal, Guarded { rule: i, content_to_end: (pattern.from + pattern.len) as u32, starts }));
+        found.push((literal, guarded));
     }
     found.sort_by_key(|(literal, _)| *literal);
     let first =
@@ -405,6 +431,8 @@ fn plan_group(ruleset: &Ruleset, rules: &[Option<Rule>], group: &Group, plan: &m
         recognised: recognised.into(),
         events: events.into(),
         by_size,
+        anchored: anchored.build(),
+        anchored_in_stream: anchored_in_stream.build(),
         streams,
         packets,
     };

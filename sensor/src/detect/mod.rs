@@ -1,7 +1,7 @@
 //! Detection: which signatures a packet, or the stream that it belongs to, matches.
 //!
 //! [`engine`] makes a ruleset ready: rules compiled ([`rule`], [`program`]), address lists indexed ([`address`]), one
-//! literal set built for each group of rules ([`hyperscan`], `compile`), or taken from where it was kept ([`cache`]).
+//! literal set built for each group of rules ([`hyperscan`], `compile`), or taken from where it was kept ([`cache`]), but for literals that have one place (`anchored`).
 //! [`detector`] is a worker's part: it scans, finds candidates and has them judged (`judging`, [`evaluate`]), with the help of each stream's last bytes ([`history`]), of what waits for more
 //! of a stream ([`pending`]), of the flow's bits ([`flowbits`]) and of the counts by which rules are held back
 //! ([`threshold`]). What application protocols' parsers take apart is judged by transaction (`app_engine`, [`buffer`], `transaction`),
@@ -14,6 +14,7 @@
 //! occurrence, 10 ns; a rule's gate, 5 to 20 ns; a payload judgement, 50 ns and more.
 
 pub mod address;
+mod anchored;
 mod app_engine;
 pub mod asn1;
 pub mod buffer;
