@@ -179,7 +179,16 @@ pub fn compile_next(config: &Config, paths: &[PathBuf], lasting: &mut Lasting) -
     }
 }
 
+/// In a thread that ends with it: what a thread's heap has lent to others returns to the system when it is freed only if that thread
+/// is gone.
 fn compile_by(load: Load, config: &Config, paths: &[PathBuf], lasting: &mut Lasting) -> Result<Rules, RulesError> {
+    std::thread::scope(|scope| {
+        let compiling = scope.spawn(|| compile_here(load, config, paths, lasting));
+        compiling.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+fn compile_here(load: Load, config: &Config, paths: &[PathBuf], lasting: &mut Lasting) -> Result<Rules, RulesError> {
     let started = Instant::now();
     let mut loaded = read_by(load, config, paths)?;
     let read = started.elapsed();
