@@ -109,6 +109,8 @@ pub const BUILT: Protocols = Protocols::of(&[
     Protocol::BittorrentDht,
     Protocol::Krb5,
     Protocol::Nfs,
+    Protocol::Modbus,
+    Protocol::Dnp3,
 ]);
 
 /// A set of application protocols.

@@ -294,9 +294,13 @@ buffers! {
     NfsVersion: "nfs.version", &["nfs_version"], &[], Protocols::NFS, ToServer, Number, Complete, "the version.";
     DhcpHostname: "dhcp.hostname", &[], &[], Protocols::DHCP, Both, Bytes, Complete, "the host name option.";
     Dnp3Data: "dnp3.data", &["dnp3_data"], &[], Protocols::DNP3, Both, Bytes, Complete, "the reassembled data.";
+    Dnp3Func: "dnp3_func", &["dnp3.func"], &[], Protocols::DNP3, Both, Number, Complete, "the function of a fragment.";
+    Dnp3Ind: "dnp3_ind", &["dnp3.ind"], &[], Protocols::DNP3, Both, Asked, Complete, "what a response indicates: `[+|*|-|=]NAME[,NAME]`, by themselves any of them.";
+    Dnp3Obj: "dnp3_obj", &["dnp3.obj"], &[], Protocols::DNP3, Both, Asked, Complete, "an object that a fragment has: `GROUP,VARIATION`.";
     EnipProductName: "enip.product_name", &[], &[], Protocols::ENIP, ToClient, Bytes, Complete, "the product's name.";
     EnipServiceName: "enip.service_name", &[], &[], Protocols::ENIP, ToClient, Bytes, Complete, "the service's name.";
-    ModbusData: "modbus.data", &[], &[], Protocols::MODBUS, Both, Bytes, Complete, "the data.";
+    ModbusData: "modbus.data", &[], &[], Protocols::MODBUS, Both, Bytes, Complete, "what stands behind the function of a message.";
+    Modbus: "modbus", &[], &[], Protocols::MODBUS, ToServer, Asked, Complete, "what a request calls or accesses: `unit N`, `function N[, subfunction N]`, `function CATEGORY`, `access read|write [TABLE][, address N[, value N]]`.";
     TftpFile: "tftp.file", &[], &[], Protocols::TFTP, ToServer, Bytes, Complete, "the file's name.";
     TftpMode: "tftp.mode", &[], &[], Protocols::TFTP, ToServer, Bytes, Complete, "the mode.";
     SipFramePdu: "sip.pdu", &[], &[], Protocols::SIP, Both, Bytes, Frame, "frame: a message.";

@@ -65,6 +65,8 @@ event_types! {
     Dhcp "dhcp" "A DHCP message.",
     BittorrentDht "bittorrent_dht" "A BitTorrent DHT message.",
     Krb5 "krb5" "A Kerberos message.",
+    Modbus "modbus" "A Modbus request and its response.",
+    Dnp3 "dnp3" "A DNP3 fragment.",
     Nfs "nfs" "An NFS call, or a file in transfer.",
     Fileinfo "fileinfo" "A file that a protocol carried.",
 }

@@ -4,6 +4,7 @@ use super::Parser;
 use super::bittorrent::{self, DhtParser};
 use super::dcerpc::{self, DcerpcDatagramParser, DcerpcParser};
 use super::dhcp::{self, DhcpParser};
+use super::dnp3::{self, Dnp3Parser};
 use super::dns::{self, DnsParser};
 use super::ftp::{self, FtpParser};
 use super::ftp_data::FtpDataParser;
@@ -13,6 +14,7 @@ use super::ike::{self, IkeParser};
 use super::imap::{self, ImapParser};
 use super::krb5::{self, Krb5Parser};
 use super::ldap::{self, LdapParser};
+use super::modbus::{self, ModbusParser};
 use super::mqtt::{self, MqttParser};
 use super::nfs::{self, NfsParser};
 use super::ntp::{self, NtpParser};
@@ -340,6 +342,27 @@ static ENTRIES: &[Entry] = &[
         ports: &[],
         probe: |_, bytes| nfs::probe_datagram(bytes),
         parser: || Box::new(NfsParser::new(nfs::Transport::Datagram)),
+    },
+    Entry {
+        protocol: Protocol::Dnp3,
+        transport: Transport::Stream,
+        ports: &[],
+        probe: dnp3::probe,
+        parser: || Box::new(Dnp3Parser::new()),
+    },
+    Entry {
+        protocol: Protocol::Modbus,
+        transport: Transport::Stream,
+        ports: &[502],
+        probe: modbus::probe_on_port,
+        parser: || Box::new(ModbusParser::new()),
+    },
+    Entry {
+        protocol: Protocol::Modbus,
+        transport: Transport::Stream,
+        ports: &[],
+        probe: modbus::probe,
+        parser: || Box::new(ModbusParser::new()),
     },
     Entry {
         protocol: Protocol::Mdns,

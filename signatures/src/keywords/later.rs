@@ -34,10 +34,6 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     later("enip.serial", "`enip.serial`: the serial number."),
     later("enip.state", "`enip.state`: the state."),
     later("enip.vendor_id", "`enip.vendor_id`: the vendor."),
-    later("modbus", "`modbus`: function, unit or access."),
-    later("dnp3_func", "`dnp3_func`: the function.").or(&["dnp3.func"]),
-    later("dnp3_ind", "`dnp3_ind`: the indicators.").or(&["dnp3.ind"]),
-    later("dnp3_obj", "`dnp3_obj`: the object.").or(&["dnp3.obj"]),
     later("ndpi-protocol", "`ndpi-protocol`: the protocol that nDPI recognised."),
     later("ndpi-risk", "`ndpi-risk`: the risks that nDPI saw."),
 ];

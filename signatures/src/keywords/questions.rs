@@ -27,6 +27,9 @@ pub(crate) fn question(
         Buffer::TlsCertValid => Question::CertificateValid,
         Buffer::IkeChosenSaAttribute => ike_attribute(name, option)?,
         Buffer::Krb5TicketEncryption => Question::Krb5TicketEncryption(krb5_encryption(name, text(option))?),
+        Buffer::Dnp3Ind => Question::Dnp3Indicators(super::dnp3::indicators(name, text(option))?),
+        Buffer::Dnp3Obj => super::dnp3::object(name, text(option))?,
+        Buffer::Modbus => Question::Modbus(super::modbus::parse(name, text(option))?),
         _ => {
             return Err(RuleError::new(
                 Kind::UnknownKeyword { name: name.to_owned(), nearest: None },

@@ -28,7 +28,8 @@ pub(super) fn widest(buffer: Buffer) -> u64 {
         Buffer::Http2Frametype | Buffer::Http2Priority | Buffer::WebsocketFlags | Buffer::WebsocketOpcode => {
             u64::from(u8::MAX)
         }
-        Buffer::MqttType
+        Buffer::Dnp3Func
+        | Buffer::MqttType
         | Buffer::MqttFlags
         | Buffer::MqttQos
         | Buffer::MqttReasonCode
@@ -78,6 +79,46 @@ pub(super) fn flags(buffer: Buffer) -> &'static [(&'static str, u64)] {
 /// Names of values, in small letters. DNS: IANA, "Domain Name System Parameters".
 pub(super) fn names(buffer: Buffer) -> &'static [(&'static str, u64)] {
     match buffer {
+        // IEEE 1815, 4.2.2.5.
+        Buffer::Dnp3Func => &[
+            ("confirm", 0),
+            ("read", 1),
+            ("write", 2),
+            ("select", 3),
+            ("operate", 4),
+            ("direct_operate", 5),
+            ("direct_operate_nr", 6),
+            ("immed_freeze", 7),
+            ("immed_freeze_nr", 8),
+            ("freeze_clear", 9),
+            ("freeze_clear_nr", 10),
+            ("freeze_at_time", 11),
+            ("freeze_at_time_nr", 12),
+            ("cold_restart", 13),
+            ("warm_restart", 14),
+            ("initialize_data", 15),
+            ("initialize_appl", 16),
+            ("start_appl", 17),
+            ("stop_appl", 18),
+            ("save_config", 19),
+            ("enable_unsolicited", 20),
+            ("disable_unsolicited", 21),
+            ("assign_class", 22),
+            ("delay_measure", 23),
+            ("record_current_time", 24),
+            ("open_file", 25),
+            ("close_file", 26),
+            ("delete_file", 27),
+            ("get_file_info", 28),
+            ("authenticate_file", 29),
+            ("abort_file", 30),
+            ("activate_config", 31),
+            ("authenticate_req", 32),
+            ("authenticate_err", 33),
+            ("response", 129),
+            ("unsolicited_response", 130),
+            ("authenticate_resp", 131),
+        ],
         Buffer::TftpOpcode => &[("read", 1), ("write", 2), ("data", 3), ("ack", 4), ("error", 5)],
         Buffer::FtpMode => &[("active", 1), ("passive", 0)],
         Buffer::FtpReplyReceived => &[("yes", 1), ("true", 1), ("on", 1), ("no", 0), ("false", 0), ("off", 0)],
