@@ -111,6 +111,7 @@ pub const BUILT: Protocols = Protocols::of(&[
     Protocol::Nfs,
     Protocol::Modbus,
     Protocol::Dnp3,
+    Protocol::Enip,
 ]);
 
 /// A set of application protocols.

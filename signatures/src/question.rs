@@ -50,6 +50,9 @@ pub enum Question {
     CertificateValid,
     /// `krb5.ticket_encryption`: its ticket is encrypted so.
     Krb5TicketEncryption(EncryptionTest),
+    /// `cip_service`: a request for this service, of this class and attribute if they are named.
+    #[expect(missing_docs, reason = "the names say it")]
+    CipService { service: u8, class: Option<u32>, attribute: Option<u32> },
     /// `dnp3_ind`: what a response indicates.
     Dnp3Indicators(IndicatorTest),
     /// `dnp3_obj`: it has such an object.
@@ -75,6 +78,10 @@ impl fmt::Display for Question {
             }
             Self::IkeAttribute { name, value } => write!(f, "{name}={value}"),
             Self::Krb5TicketEncryption(test) => write!(f, "{test}"),
+            Self::CipService { service, class, attribute } => {
+                write!(f, "{service}")?;
+                [class, attribute].into_iter().flatten().try_for_each(|part| write!(f, ",{part}"))
+            }
             Self::Dnp3Indicators(test) => write!(f, "{test}"),
             Self::Dnp3Object { group, variation } => write!(f, "{group},{variation}"),
             Self::Modbus(test) => write!(f, "{test}"),

@@ -67,6 +67,7 @@ event_types! {
     Krb5 "krb5" "A Kerberos message.",
     Modbus "modbus" "A Modbus request and its response.",
     Dnp3 "dnp3" "A DNP3 fragment.",
+    Enip "enip" "An EtherNet/IP message and its answer.",
     Nfs "nfs" "An NFS call, or a file in transfer.",
     Fileinfo "fileinfo" "A file that a protocol carried.",
 }

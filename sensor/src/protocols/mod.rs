@@ -20,6 +20,7 @@ pub mod dcerpc;
 pub mod dhcp;
 pub mod dnp3;
 pub mod dns;
+pub mod enip;
 pub mod file;
 mod flow;
 mod framing;

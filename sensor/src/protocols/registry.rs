@@ -6,6 +6,7 @@ use super::dcerpc::{self, DcerpcDatagramParser, DcerpcParser};
 use super::dhcp::{self, DhcpParser};
 use super::dnp3::{self, Dnp3Parser};
 use super::dns::{self, DnsParser};
+use super::enip::{self, EnipParser};
 use super::ftp::{self, FtpParser};
 use super::ftp_data::FtpDataParser;
 use super::http::{self, HttpConfig, HttpParser};
@@ -349,6 +350,20 @@ static ENTRIES: &[Entry] = &[
         ports: &[],
         probe: dnp3::probe,
         parser: || Box::new(Dnp3Parser::new()),
+    },
+    Entry {
+        protocol: Protocol::Enip,
+        transport: Transport::Stream,
+        ports: &[],
+        probe: enip::probe,
+        parser: || Box::new(EnipParser::new(enip::Transport::Stream)),
+    },
+    Entry {
+        protocol: Protocol::Enip,
+        transport: Transport::Datagram,
+        ports: &[],
+        probe: enip::probe,
+        parser: || Box::new(EnipParser::new(enip::Transport::Datagram)),
     },
     Entry {
         protocol: Protocol::Modbus,

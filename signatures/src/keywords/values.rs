@@ -28,6 +28,21 @@ pub(super) fn widest(buffer: Buffer) -> u64 {
         Buffer::Http2Frametype | Buffer::Http2Priority | Buffer::WebsocketFlags | Buffer::WebsocketOpcode => {
             u64::from(u8::MAX)
         }
+        Buffer::EnipState | Buffer::EnipCipStatus => u64::from(u8::MAX),
+        Buffer::EnipCommand
+        | Buffer::EnipProtocolVersion
+        | Buffer::EnipCapabilities
+        | Buffer::EnipVendorId
+        | Buffer::EnipDeviceType
+        | Buffer::EnipProductCode
+        | Buffer::EnipRevision
+        | Buffer::EnipIdentityStatus
+        | Buffer::EnipCipExtendedstatus => u64::from(u16::MAX),
+        Buffer::EnipStatus
+        | Buffer::EnipSerial
+        | Buffer::EnipCipClass
+        | Buffer::EnipCipInstance
+        | Buffer::EnipCipAttribute => u64::from(u32::MAX),
         Buffer::Dnp3Func
         | Buffer::MqttType
         | Buffer::MqttFlags
@@ -53,6 +68,11 @@ pub(super) fn is_list(buffer: Buffer) -> bool {
             | Buffer::DnsRrtype
             | Buffer::MqttType
             | Buffer::MqttReasonCode
+            | Buffer::EnipCipClass
+            | Buffer::EnipCipInstance
+            | Buffer::EnipCipAttribute
+            | Buffer::EnipCipStatus
+            | Buffer::EnipCipExtendedstatus
     )
 }
 
@@ -79,6 +99,30 @@ pub(super) fn flags(buffer: Buffer) -> &'static [(&'static str, u64)] {
 /// Names of values, in small letters. DNS: IANA, "Domain Name System Parameters".
 pub(super) fn names(buffer: Buffer) -> &'static [(&'static str, u64)] {
     match buffer {
+        // ODVA, "The CIP Networks Library", volume 2, 2-3; the first name of a value is the one that EVE has.
+        Buffer::EnipCommand => &[
+            ("nop", 0x00),
+            ("list_services", 0x04),
+            ("list_identity", 0x63),
+            ("list_interfaces", 0x64),
+            ("register_session", 0x65),
+            ("unregister_session", 0x66),
+            ("send_r_r_data", 0x6f),
+            ("send_rr_data", 0x6f),
+            ("send_unit_data", 0x70),
+            ("indicate_status", 0x72),
+            ("cancel", 0x73),
+        ],
+        Buffer::EnipStatus => &[
+            ("success", 0x00),
+            ("invalid_cmd", 0x01),
+            ("no_resources", 0x02),
+            ("incorrect_data", 0x03),
+            ("invalid_session", 0x64),
+            ("invalid_length", 0x65),
+            ("unsupported_prot_rev", 0x69),
+            ("encap_header_error", 0x6a),
+        ],
         // IEEE 1815, 4.2.2.5.
         Buffer::Dnp3Func => &[
             ("confirm", 0),
