@@ -11,6 +11,7 @@ use super::ftp::{self, FtpParser};
 use super::ftp_data::FtpDataParser;
 use super::http::{self, HttpConfig, HttpParser};
 use super::http2::{self, Http2Parser};
+use super::iec104::{self, Iec104Parser};
 use super::ike::{self, IkeParser};
 use super::imap::{self, ImapParser};
 use super::krb5::{self, Krb5Parser};
@@ -22,6 +23,7 @@ use super::ntp::{self, NtpParser};
 use super::pop3::{self, Pop3Parser};
 use super::quic::{self, QuicParser};
 use super::rfb::{self, RfbParser};
+use super::s7comm::{self, S7commParser};
 use super::sip::{self, SipParser};
 use super::smb::{self, SmbParser};
 use super::smtp::{self, SmtpParser};
@@ -364,6 +366,27 @@ static ENTRIES: &[Entry] = &[
         ports: &[],
         probe: enip::probe,
         parser: || Box::new(EnipParser::new(enip::Transport::Datagram)),
+    },
+    Entry {
+        protocol: Protocol::S7comm,
+        transport: Transport::Stream,
+        ports: &[],
+        probe: s7comm::probe,
+        parser: || Box::new(S7commParser::new()),
+    },
+    Entry {
+        protocol: Protocol::Iec104,
+        transport: Transport::Stream,
+        ports: &[2404],
+        probe: iec104::probe_on_port,
+        parser: || Box::new(Iec104Parser::new()),
+    },
+    Entry {
+        protocol: Protocol::Iec104,
+        transport: Transport::Stream,
+        ports: &[],
+        probe: iec104::probe,
+        parser: || Box::new(Iec104Parser::new()),
     },
     Entry {
         protocol: Protocol::Modbus,

@@ -28,7 +28,24 @@ pub(super) fn widest(buffer: Buffer) -> u64 {
         Buffer::Http2Frametype | Buffer::Http2Priority | Buffer::WebsocketFlags | Buffer::WebsocketOpcode => {
             u64::from(u8::MAX)
         }
-        Buffer::EnipState | Buffer::EnipCipStatus => u64::from(u8::MAX),
+        Buffer::EnipState
+        | Buffer::EnipCipStatus
+        | Buffer::S7commRosctr
+        | Buffer::S7commFunction
+        | Buffer::S7commArea
+        | Buffer::S7commGroup
+        | Buffer::S7commSubfunction
+        | Buffer::Iec104Control
+        | Buffer::Iec104Type
+        | Buffer::Iec104Cause
+        | Buffer::Iec104CauseFlags
+        | Buffer::Iec104Originator => u64::from(u8::MAX),
+        Buffer::S7commError
+        | Buffer::S7commDb
+        | Buffer::S7commSzlId
+        | Buffer::S7commSzlIndex
+        | Buffer::Iec104CommonAddress => u64::from(u16::MAX),
+        Buffer::S7commAddress | Buffer::Iec104ObjectAddress | Buffer::Iec104Value => u64::from(u32::MAX),
         Buffer::EnipCommand
         | Buffer::EnipProtocolVersion
         | Buffer::EnipCapabilities
@@ -73,6 +90,11 @@ pub(super) fn is_list(buffer: Buffer) -> bool {
             | Buffer::EnipCipAttribute
             | Buffer::EnipCipStatus
             | Buffer::EnipCipExtendedstatus
+            | Buffer::S7commArea
+            | Buffer::S7commDb
+            | Buffer::S7commAddress
+            | Buffer::Iec104ObjectAddress
+            | Buffer::Iec104Value
     )
 }
 
@@ -88,6 +110,7 @@ impl Buffer {
 /// Names of bits, for integers that are made of them. MQTT 5.0, 2.1.3 and 3.1.2.3.
 pub(super) fn flags(buffer: Buffer) -> &'static [(&'static str, u64)] {
     match buffer {
+        Buffer::Iec104CauseFlags => &[("negative", 0x40), ("test", 0x80)],
         Buffer::MqttFlags => &[("dup", 0x08), ("retain", 0x01)],
         Buffer::MqttConnectFlags => {
             &[("username", 0x80), ("password", 0x40), ("will_retain", 0x20), ("will", 0x04), ("clean_session", 0x02)]
@@ -123,6 +146,66 @@ pub(super) fn names(buffer: Buffer) -> &'static [(&'static str, u64)] {
             ("unsupported_prot_rev", 0x69),
             ("encap_header_error", 0x6a),
         ],
+        Buffer::S7commRosctr => &[("job", 1), ("ack", 2), ("ack_data", 3), ("userdata", 7)],
+        Buffer::S7commFunction => &[
+            ("cpu_services", 0x00),
+            ("read_var", 0x04),
+            ("write_var", 0x05),
+            ("request_download", 0x1a),
+            ("download_block", 0x1b),
+            ("download_ended", 0x1c),
+            ("start_upload", 0x1d),
+            ("upload", 0x1e),
+            ("end_upload", 0x1f),
+            ("pi_service", 0x28),
+            ("plc_stop", 0x29),
+            ("setup_communication", 0xf0),
+        ],
+        Buffer::S7commArea => &[
+            ("counters", 0x1c),
+            ("timers", 0x1d),
+            ("peripherals", 0x80),
+            ("inputs", 0x81),
+            ("outputs", 0x82),
+            ("flags", 0x83),
+            ("data_block", 0x84),
+            ("instance_block", 0x85),
+            ("local", 0x86),
+        ],
+        Buffer::S7commGroup => {
+            &[("programmer", 1), ("cyclic", 2), ("blocks", 3), ("cpu", 4), ("security", 5), ("time", 7)]
+        }
+        // IEC 60870-5-104, 5.3 and 8; 60870-5-101, 7.2.
+        Buffer::Iec104Control => &[
+            ("startdt_act", 0x07),
+            ("startdt_con", 0x0b),
+            ("stopdt_act", 0x13),
+            ("stopdt_con", 0x23),
+            ("testfr_act", 0x43),
+            ("testfr_con", 0x83),
+        ],
+        Buffer::Iec104Cause => &[
+            ("per_cyc", 1),
+            ("back", 2),
+            ("spont", 3),
+            ("init", 4),
+            ("req", 5),
+            ("act", 6),
+            ("actcon", 7),
+            ("deact", 8),
+            ("deactcon", 9),
+            ("actterm", 10),
+            ("retrem", 11),
+            ("retloc", 12),
+            ("file", 13),
+            ("inrogen", 20),
+            ("reqcogen", 37),
+            ("unknown_type", 44),
+            ("unknown_cause", 45),
+            ("unknown_common_address", 46),
+            ("unknown_object_address", 47),
+        ],
+        Buffer::Iec104Type => IEC104_TYPES,
         // IEEE 1815, 4.2.2.5.
         Buffer::Dnp3Func => &[
             ("confirm", 0),
@@ -415,3 +498,73 @@ pub(super) fn bits(buffer: Buffer) -> &'static [(&'static str, u8)] {
         _ => &[],
     }
 }
+
+/// Types of what is carried: 60870-5-101, 7.2.1.1, and 60870-5-104, 8.
+const IEC104_TYPES: &[(&str, u64)] = &[
+    ("m_sp_na_1", 1),
+    ("m_sp_ta_1", 2),
+    ("m_dp_na_1", 3),
+    ("m_dp_ta_1", 4),
+    ("m_st_na_1", 5),
+    ("m_st_ta_1", 6),
+    ("m_bo_na_1", 7),
+    ("m_bo_ta_1", 8),
+    ("m_me_na_1", 9),
+    ("m_me_ta_1", 10),
+    ("m_me_nb_1", 11),
+    ("m_me_tb_1", 12),
+    ("m_me_nc_1", 13),
+    ("m_me_tc_1", 14),
+    ("m_it_na_1", 15),
+    ("m_it_ta_1", 16),
+    ("m_ep_ta_1", 17),
+    ("m_ep_tb_1", 18),
+    ("m_ep_tc_1", 19),
+    ("m_ps_na_1", 20),
+    ("m_me_nd_1", 21),
+    ("m_sp_tb_1", 30),
+    ("m_dp_tb_1", 31),
+    ("m_st_tb_1", 32),
+    ("m_bo_tb_1", 33),
+    ("m_me_td_1", 34),
+    ("m_me_te_1", 35),
+    ("m_me_tf_1", 36),
+    ("m_it_tb_1", 37),
+    ("m_ep_td_1", 38),
+    ("m_ep_te_1", 39),
+    ("m_ep_tf_1", 40),
+    ("c_sc_na_1", 45),
+    ("c_dc_na_1", 46),
+    ("c_rc_na_1", 47),
+    ("c_se_na_1", 48),
+    ("c_se_nb_1", 49),
+    ("c_se_nc_1", 50),
+    ("c_bo_na_1", 51),
+    ("c_sc_ta_1", 58),
+    ("c_dc_ta_1", 59),
+    ("c_rc_ta_1", 60),
+    ("c_se_ta_1", 61),
+    ("c_se_tb_1", 62),
+    ("c_se_tc_1", 63),
+    ("c_bo_ta_1", 64),
+    ("m_ei_na_1", 70),
+    ("c_ic_na_1", 100),
+    ("c_ci_na_1", 101),
+    ("c_rd_na_1", 102),
+    ("c_cs_na_1", 103),
+    ("c_ts_na_1", 104),
+    ("c_rp_na_1", 105),
+    ("c_cd_na_1", 106),
+    ("c_ts_ta_1", 107),
+    ("p_me_na_1", 110),
+    ("p_me_nb_1", 111),
+    ("p_me_nc_1", 112),
+    ("p_ac_na_1", 113),
+    ("f_fr_na_1", 120),
+    ("f_sr_na_1", 121),
+    ("f_sc_na_1", 122),
+    ("f_ls_na_1", 123),
+    ("f_af_na_1", 124),
+    ("f_sg_na_1", 125),
+    ("f_dr_ta_1", 126),
+];
