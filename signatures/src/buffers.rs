@@ -299,6 +299,9 @@ buffers! {
     Dnp3Obj: "dnp3_obj", &["dnp3.obj"], &[], Protocols::DNP3, Both, Asked, Complete, "an object that a fragment has: `GROUP,VARIATION`.";
     EnipProductName: "enip.product_name", &[], &[], Protocols::ENIP, ToClient, Bytes, Complete, "the product's name.";
     EnipServiceName: "enip.service_name", &[], &[], Protocols::ENIP, ToClient, Bytes, Complete, "the service's name.";
+    EnipFramePdu: "enip.pdu", &[], &[], Protocols::ENIP, Both, Bytes, Frame, "frame: a message.";
+    EnipFrameHdr: "enip.hdr", &[], &[], Protocols::ENIP, Both, Bytes, Frame, "frame: the header of a message.";
+    EnipFrameData: "enip.data", &[], &[], Protocols::ENIP, Both, Bytes, Frame, "frame: what follows the header of a message.";
     EnipCommand: "enip_command", &["enip.command"], &[], Protocols::ENIP, Both, Number, Complete, "the command of a message.";
     EnipStatus: "enip.status", &[], &[], Protocols::ENIP, Both, Number, Complete, "the status in a message's header.";
     EnipProtocolVersion: "enip.protocol_version", &[], &[], Protocols::ENIP, Both, Number, Complete, "the version in a session's registration, an identity or a service.";

@@ -27,6 +27,7 @@ mod modbus;
 pub(crate) mod number;
 mod packet;
 mod pcre;
+mod plant;
 pub(crate) mod questions;
 mod sets;
 mod size;

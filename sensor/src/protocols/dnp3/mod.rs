@@ -8,7 +8,7 @@
 //! | bytes of a fragment | [`FRAGMENT_LIMIT`] | it is dropped, event `too_long_reassembly` |
 //! | objects of a fragment | [`OBJECT_LIMIT`] | later ones are not read, event `too_many_objects` |
 //! | points of a fragment | [`POINT_LIMIT`] | later ones are not read, event `too_many_points` |
-//! | points of a fragment in EVE | [`SHOWN_LIMIT`](record::SHOWN_LIMIT) | later ones are left out |
+//! | points of a fragment in EVE | [`SHOWN_LIMIT`] | later ones are left out |
 
 mod application;
 mod event;
@@ -25,4 +25,5 @@ mod tests;
 pub use application::{OBJECT_LIMIT, POINT_LIMIT};
 pub use parser::{Dnp3Parser, FRAGMENT_LIMIT};
 pub use probe::probe;
+pub use record::SHOWN_LIMIT;
 pub use transaction::Dnp3Transaction;

@@ -11,7 +11,7 @@ use serde::{Serialize, Serializer};
 use std::io;
 
 /// Points of a fragment that EVE shows.
-pub(super) const SHOWN_LIMIT: usize = 256;
+pub const SHOWN_LIMIT: usize = 256;
 
 /// A fragment for EVE.
 #[derive(Debug)]

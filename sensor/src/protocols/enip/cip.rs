@@ -1,6 +1,7 @@
 //! CIP messages (volume 1, 2-4): requests with a path, answers with a status, and those that hold others.
 
 use crate::protocols::cursor::Cursor;
+use arrayvec::ArrayVec;
 
 /// CIP messages that are read of one message.
 pub const CIP_LIMIT: usize = 64;
@@ -135,15 +136,19 @@ impl<'a> Cip<'a> {
     }
 }
 
-/// All CIP messages of one, those that hold others before these. False if one of them is broken.
-pub(super) fn all<'a>(bytes: &'a [u8], out: &mut Vec<Cip<'a>>) -> bool {
-    gather(bytes, 0, out)
+/// CIP messages of one.
+pub(super) type All<'a> = ArrayVec<Cip<'a>, CIP_LIMIT>;
+
+/// All CIP messages of one, those that hold others before these; and whether none of them is broken.
+pub(super) fn all(bytes: &[u8]) -> (All<'_>, bool) {
+    let mut out = All::new();
+    let is_sound = gather(bytes, 0, &mut out);
+    (out, is_sound)
 }
 
-fn gather<'a>(bytes: &'a [u8], depth: usize, out: &mut Vec<Cip<'a>>) -> bool {
+fn gather<'a>(bytes: &'a [u8], depth: usize, out: &mut All<'a>) -> bool {
     let Some((cip, data)) = Cip::read(bytes) else { return false };
-    out.push(cip);
-    if depth >= DEPTH_LIMIT || out.len() >= CIP_LIMIT {
+    if out.try_push(cip).is_err() || depth >= DEPTH_LIMIT {
         return true;
     }
     match cip {
@@ -167,11 +172,11 @@ fn embedded(data: &[u8]) -> Option<&[u8]> {
 }
 
 /// The messages in a multiple service packet (volume 1, A-4.10): how many, where each begins, and they.
-fn several<'a>(data: &'a [u8], depth: usize, out: &mut Vec<Cip<'a>>) -> bool {
+fn several<'a>(data: &'a [u8], depth: usize, out: &mut All<'a>) -> bool {
     let mut at = Cursor::little(data);
     let Some(count) = at.u16() else { return false };
     for _ in 0..count {
-        if out.len() >= CIP_LIMIT {
+        if out.is_full() {
             return true;
         }
         let inner = at.u16().and_then(|from| data.get(usize::from(from)..));

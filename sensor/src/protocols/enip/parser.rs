@@ -8,7 +8,7 @@ use super::transaction::EnipTransaction;
 use crate::packet::Direction;
 use crate::protocols::framing::{Framer, Step};
 use crate::protocols::registry::Likeness;
-use crate::protocols::{Observer, Parser, Status};
+use crate::protocols::{MAX_FRAME, Observer, Parser, Status};
 use sekisho_signatures::app::Protocol;
 use sekisho_signatures::buffers::Progress;
 use std::collections::VecDeque;
@@ -78,7 +78,8 @@ impl EnipParser {
             }
         };
         transaction.add(direction, bytes);
-        let is_sound = message.body.is_some() && message.cip().is_none_or(|bytes| cip::all(bytes, &mut Vec::new()));
+        frames(&mut transaction, direction, bytes, observer);
+        let is_sound = message.body.is_some() && message.cip().is_none_or(|bytes| cip::all(bytes).1);
         if !is_sound {
             observer.event(Some(&mut transaction), direction, event::INVALID_PDU);
         }
@@ -109,6 +110,15 @@ impl EnipParser {
         match whole {
             Some(whole) => self.message(whole, direction, observer),
             None => observer.event(None, direction, event::INVALID_PDU),
+        }
+    }
+}
+
+fn frames(transaction: &mut EnipTransaction, direction: Direction, bytes: &[u8], observer: &mut dyn Observer) {
+    let (header, data) = bytes.split_at_checked(HEADER_LEN).unwrap_or((bytes, &[]));
+    for (name, part) in [("pdu", bytes), ("hdr", header), ("data", data)] {
+        if !part.is_empty() {
+            observer.frame(Some(transaction), direction, name, part.get(..MAX_FRAME).unwrap_or(part));
         }
     }
 }

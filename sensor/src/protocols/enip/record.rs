@@ -92,10 +92,9 @@ impl Serialize for Said<'_> {
                 },
             )?,
             Some(Body::Cip { bytes, .. }) => {
-                let mut all = Vec::new();
-                cip::all(bytes, &mut all);
+                let (mut all, _) = cip::all(bytes);
                 // In each direction, only what belongs there is shown.
-                all.retain(|cip| matches!(cip, Cip::Request { .. }) == self.asks);
+                all.retain(|cip| matches!(*cip, Cip::Request { .. }) == self.asks);
                 if let Some((outer, inner)) = all.split_first() {
                     map.serialize_entry("cip", &Shown { cip: outer, inner })?;
                 }

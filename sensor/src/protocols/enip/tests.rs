@@ -79,6 +79,7 @@ fn records_of_exchanges() {
     assert_eq!(log.events(), [""; 0]);
     let records = log.records();
     assert_eq!(records.len(), 8);
+    assert_eq!(log.frames().iter().skip(1).take(3).map(|frame| frame.0).collect::<Vec<_>>(), ["hdr", "pdu", "hdr"]);
     assert_eq!(
         *records[0],
         json!({"request": {"command": "list_identity", "status": "success"},

@@ -1,6 +1,6 @@
 //! A message and its answer, as rules see them.
 
-use super::cip::{self, Cip, Logical};
+use super::cip::{self, All, Cip, Logical};
 use super::message::{Body, Identity, Message, Service};
 use super::record::EnipRecord;
 use crate::packet::Direction;
@@ -60,12 +60,9 @@ impl EnipTransaction {
         }
     }
 
-    fn cip(&self, direction: Direction) -> Vec<Cip<'_>> {
-        let mut all = Vec::new();
-        if let Some(bytes) = self.message(direction).and_then(|message| message.cip()) {
-            cip::all(bytes, &mut all);
-        }
-        all
+    fn cip(&self, direction: Direction) -> All<'_> {
+        let bytes = self.message(direction).and_then(|message| message.cip());
+        bytes.map(|bytes| cip::all(bytes).0).unwrap_or_default()
     }
 
     fn number_of_cip(&self, buffer: Buffer, direction: Direction, index: usize) -> Option<u64> {

@@ -4,7 +4,7 @@
 //!
 //! | bound | value | beyond it |
 //! |---|---|---|
-//! | bytes of a message | 6 + [`LENGTH_LIMIT`](message::LENGTH_LIMIT) | it is passed over, event `invalid_length` |
+//! | bytes of a message | 6 + [`LENGTH_LIMIT`] | it is passed over, event `invalid_length` |
 //! | requests without a response | [`TRANSACTION_LIMIT`] | the oldest is told as it stands, event `flooded` |
 
 mod event;
@@ -17,7 +17,7 @@ mod transaction;
 #[cfg(test)]
 mod tests;
 
-pub use message::{Data, Message};
+pub use message::{Data, LENGTH_LIMIT, Message};
 pub use parser::{ModbusParser, TRANSACTION_LIMIT};
 pub use probe::{probe, probe_on_port};
 pub use transaction::ModbusTransaction;
