@@ -329,9 +329,14 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// Whether the function is one that the specification defines, and all of it fits (V1.1b3, 5.1).
+    /// Whether all of it fits its function, as far as that is defined.
     pub(super) fn is_sound(&self) -> bool {
-        self.faults == Faults::default() && name(self.code()).is_some()
+        self.faults == Faults::default() && self.function != 0
+    }
+
+    /// Whether the function is one whose messages are built so that they tell it from other protocols.
+    pub(super) fn is_telling(&self) -> bool {
+        self.is_sound() && (self.access != Access::default() || matches!(self.code(), 8 | 43))
     }
 
     /// Whether this response answers the request.

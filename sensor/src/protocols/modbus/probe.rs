@@ -4,16 +4,17 @@ use super::message::{HEADER_LEN, LENGTH_LIMIT, Message, whole_len};
 use crate::packet::Direction;
 use crate::protocols::registry::Likeness;
 
-/// The first bytes of a direction on any port: a message of a function that the specification defines, which it fits in all.
+/// The first bytes of a direction on any port: a message that fits its function, where this tells something.
 #[must_use]
 pub fn probe(direction: Direction, bytes: &[u8]) -> Likeness {
-    judge(direction, bytes, |message| message.is_sound())
+    judge(direction, bytes, |message| message.is_telling())
 }
 
-/// The first bytes of a direction on the port that Modbus has: any message.
+/// The first bytes of a direction on the port that Modbus has: any message that fits its function. What only
+/// a server sends is not one to a server: so a flow whose start was not seen is turned round.
 #[must_use]
 pub fn probe_on_port(direction: Direction, bytes: &[u8]) -> Likeness {
-    judge(direction, bytes, |message| message.code() != 0)
+    judge(direction, bytes, |message| message.is_sound())
 }
 
 fn judge(direction: Direction, bytes: &[u8], is_right: impl Fn(&Message<'_>) -> bool) -> Likeness {

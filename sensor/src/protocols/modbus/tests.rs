@@ -138,6 +138,10 @@ fn what_begins_like_modbus() {
     assert_eq!(probe(ToClient, &message(1, 17, b"\x03\x04\x02\x2b\x00\x64")), Likeness::Yes);
     let unknown = message(1, 17, b"\x64\x00");
     assert_eq!((probe(ToServer, &unknown), probe_on_port(ToServer, &unknown)), (Likeness::No, Likeness::Yes));
+    let refused = message(4, 10, b"\x81\x06");
+    assert_eq!((probe_on_port(ToServer, &refused), probe_on_port(ToClient, &refused)), (Likeness::No, Likeness::Yes));
+    // HART-IP has a header of as many bytes.
+    assert_eq!(probe(ToServer, b"\x01\0\0\0\0\x02\0\x0d\x01\0\0\x75\x30"), Likeness::No);
     assert_eq!(probe(ToServer, b"\x4a\0\0\0\x0a5.7.1"), Likeness::No);
     assert_eq!(probe_on_port(ToServer, b"GET / HTTP/1.1\r\n"), Likeness::No);
 }

@@ -46,7 +46,7 @@ impl<'a> Packet<'a> {
         let (head, bytes) = rest.split_at_checked(len.into())?;
         match head {
             [0xf0, number, ..] => Some(Self::Data { bytes, last: number & 0x80 != 0 }),
-            [0xe0..=0xef | 0xd0..=0xdf, ..] => Some(Self::Connect),
+            [0xd0..=0xef, ..] => Some(Self::Connect),
             [_, ..] => Some(Self::Other),
             [] => None,
         }

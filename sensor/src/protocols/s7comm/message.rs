@@ -103,28 +103,33 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// What it says; None if it is not built as its function says. `whole`: the bytes that it was read from.
-    pub(super) fn content(&self, whole: &'a [u8]) -> Option<Content> {
+    /// What it says, as far as it is built as its function says; and whether all of it is. `whole`: the bytes that it was read from.
+    pub(super) fn content(&self, whole: &'a [u8]) -> (Content, bool) {
         let mut content = Content::default();
+        let is_sound = self.fill(&mut content, whole).is_some();
+        (content, is_sound)
+    }
+
+    fn fill(&self, content: &mut Content, whole: &'a [u8]) -> Option<()> {
         if self.rosctr == Rosctr::USERDATA {
             content.userdata = Some(self.userdata()?);
-            return Some(content);
+            return Some(());
         }
         let mut at = Cursor::big(self.parameters);
-        let Some(function) = at.u8() else {
+        content.function = at.u8();
+        let Some(function) = content.function else {
             // An acknowledgement may say nothing more.
-            return (self.rosctr != Rosctr::JOB).then_some(content);
+            return (self.rosctr != Rosctr::JOB).then_some(());
         };
-        content.function = Some(function);
         if function == 0xf0 {
             at.skip(5)?;
             content.pdu_length = Some(at.u16()?);
         }
         if self.rosctr != Rosctr::JOB {
-            return Some(content);
+            return Some(());
         }
         match function {
-            0x04 | 0x05 => content.items = items(&mut at)?,
+            0x04 | 0x05 => items(&mut at, &mut content.items)?,
             // A status, then the number of the transfer, before the block's name.
             0x1a..=0x1d => {
                 at.skip(7)?;
@@ -145,7 +150,7 @@ impl<'a> Message<'a> {
             }
             _ => {}
         }
-        Some(content)
+        Some(())
     }
 
     fn userdata(&self) -> Option<Userdata> {
@@ -165,9 +170,8 @@ impl<'a> Message<'a> {
     }
 }
 
-fn items(at: &mut Cursor<'_>) -> Option<Vec<Item>> {
+fn items(at: &mut Cursor<'_>, items: &mut Vec<Item>) -> Option<()> {
     let count = at.u8()?;
-    let mut items = Vec::with_capacity(count.into());
     for _ in 0..count {
         let (_specification, len) = (at.u8()?, at.u8()?);
         let mut item = Cursor::big(at.take(len.into())?);
@@ -182,5 +186,5 @@ fn items(at: &mut Cursor<'_>) -> Option<Vec<Item>> {
             at.skip(1)?;
         }
     }
-    Some(items)
+    Some(())
 }

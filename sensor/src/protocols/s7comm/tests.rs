@@ -130,6 +130,15 @@ fn a_message_may_come_in_several_packets() {
 }
 
 #[test]
+fn what_can_be_read_of_a_broken_job_is_seen() {
+    let log = run(&[(ToServer, job(1, &READ[..20], b""))]);
+    assert_eq!(
+        (log.all(Buffer::S7commFunction), log.all(Buffer::S7commDb)),
+        (vec!["4".to_owned()], vec!["7".to_owned()])
+    );
+}
+
+#[test]
 fn odd_exchanges_have_events() {
     let many = (0..=TRANSACTION_LIMIT).flat_map(|n| job(n as u16, READ, b"")).collect();
     let filler = packet(&[&[2, 0xf0, 0][..], &[b'2'; 60_000]].concat());

@@ -38,9 +38,8 @@ impl S7commTransaction {
 
     /// Takes the message of a direction; false if it is not built as it should be.
     pub(super) fn add(&mut self, direction: Direction, bytes: &[u8]) -> bool {
-        let content = Message::read(bytes).and_then(|message| message.content(bytes));
-        let is_sound = content.is_some();
-        self.said[direction.index()] = Some(Said { bytes: bytes.to_vec(), content: content.unwrap_or_default() });
+        let (content, is_sound) = Message::read(bytes).map(|message| message.content(bytes)).unwrap_or_default();
+        self.said[direction.index()] = Some(Said { bytes: bytes.to_vec(), content });
         is_sound
     }
 
