@@ -4,7 +4,7 @@ use std::fmt;
 
 macro_rules! protocols {
     ($($variant:ident: $name:literal, $($other:literal),* ; )*) => {
-        /// An application protocol, as Suricata 8 tells them apart; of SOCKS it does not know.
+        /// An application protocol, as Suricata 8 tells them apart; of SOCKS, S7comm and IEC 104 it does not know.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(u8)]
         #[expect(missing_docs, reason = "the names say it")]
@@ -63,6 +63,8 @@ protocols! {
     Modbus: "modbus", ;
     Dnp3: "dnp3", ;
     Enip: "enip", ;
+    S7comm: "s7comm", ;
+    Iec104: "iec104", ;
     Irc: "irc", ;
     Jabber: "jabber", ;
     Msn: "msn", ;
@@ -109,6 +111,11 @@ pub const BUILT: Protocols = Protocols::of(&[
     Protocol::BittorrentDht,
     Protocol::Krb5,
     Protocol::Nfs,
+    Protocol::Modbus,
+    Protocol::Dnp3,
+    Protocol::Enip,
+    Protocol::S7comm,
+    Protocol::Iec104,
 ]);
 
 /// A set of application protocols.
@@ -152,6 +159,8 @@ impl Protocols {
     pub const MODBUS: Self = Self::of(&[Protocol::Modbus]);
     pub const DNP3: Self = Self::of(&[Protocol::Dnp3]);
     pub const ENIP: Self = Self::of(&[Protocol::Enip]);
+    pub const S7COMM: Self = Self::of(&[Protocol::S7comm]);
+    pub const IEC104: Self = Self::of(&[Protocol::Iec104]);
     /// Those that carry files.
     pub const FILES: Self = Self::of(&[
         Protocol::Http1,

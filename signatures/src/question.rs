@@ -1,7 +1,9 @@
 //! Questions that rules ask of a transaction as a whole, where neither bytes nor a single integer would do: several properties of one
 //! message at once, or a list of them. A protocol's parser answers.
 
+use crate::dnp3::IndicatorTest;
 use crate::krb5::EncryptionTest;
+use crate::modbus::ModbusTest;
 use crate::model::NumberTest;
 use std::fmt;
 
@@ -48,6 +50,16 @@ pub enum Question {
     CertificateValid,
     /// `krb5.ticket_encryption`: its ticket is encrypted so.
     Krb5TicketEncryption(EncryptionTest),
+    /// `cip_service`: a request for this service, of this class and attribute if they are named.
+    #[expect(missing_docs, reason = "the names say it")]
+    CipService { service: u8, class: Option<u32>, attribute: Option<u32> },
+    /// `dnp3_ind`: what a response indicates.
+    Dnp3Indicators(IndicatorTest),
+    /// `dnp3_obj`: it has such an object.
+    #[expect(missing_docs, reason = "the names say it")]
+    Dnp3Object { group: u8, variation: u8 },
+    /// `modbus`: what the request calls or accesses.
+    Modbus(ModbusTest),
 }
 
 /// As the rule asks it: what stands behind the keyword's colon.
@@ -66,6 +78,13 @@ impl fmt::Display for Question {
             }
             Self::IkeAttribute { name, value } => write!(f, "{name}={value}"),
             Self::Krb5TicketEncryption(test) => write!(f, "{test}"),
+            Self::CipService { service, class, attribute } => {
+                write!(f, "{service}")?;
+                [class, attribute].into_iter().flatten().try_for_each(|part| write!(f, ",{part}"))
+            }
+            Self::Dnp3Indicators(test) => write!(f, "{test}"),
+            Self::Dnp3Object { group, variation } => write!(f, "{group},{variation}"),
+            Self::Modbus(test) => write!(f, "{test}"),
             Self::DcerpcOperation(test) => write!(f, "{}", Ranges(test)),
             Self::Http2Setting { id, value } => {
                 write!(f, "setting {id}")?;

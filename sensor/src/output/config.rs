@@ -5,21 +5,28 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::PathBuf;
 
 macro_rules! event_types {
-    ($($variant:ident $name:literal $doc:literal,)* @ $($record:ident $record_name:literal $record_doc:literal,)*) => {
+    (
+        $($variant:ident $name:literal $doc:literal,)*
+        @ $($record:ident $record_name:literal $record_doc:literal,)*
+        @ $($beyond:ident $beyond_name:literal $beyond_doc:literal,)*
+    ) => {
         /// The kinds of events that an output can write.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         pub enum EventType {
             $(#[doc = $doc] #[serde(rename = $name)] $variant,)*
             $(#[doc = $record_doc] #[serde(rename = $record_name)] $record,)*
+            $(#[doc = $beyond_doc] #[serde(rename = $beyond_name)] $beyond,)*
         }
 
         impl EventType {
             /// Every type, in the order of its [`index`](Self::index).
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)* $(Self::$record,)*];
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)* $(Self::$record,)* $(Self::$beyond,)*];
+            /// Those that Suricata's published schema knows: what is written unless more is asked for.
+            pub const PUBLISHED: &'static [Self] = &[$(Self::$variant,)* $(Self::$record,)*];
             /// How many there are.
             pub const COUNT: usize = Self::ALL.len();
             /// Those of application protocols.
-            pub const RECORDS: &'static [Self] = &[$(Self::$record,)*];
+            pub const RECORDS: &'static [Self] = &[$(Self::$record,)* $(Self::$beyond,)*];
 
             /// EVE's `event_type`, the label of the metrics, and the word of the configuration.
             #[must_use]
@@ -27,6 +34,7 @@ macro_rules! event_types {
                 match self {
                     $(Self::$variant => $name,)*
                     $(Self::$record => $record_name,)*
+                    $(Self::$beyond => $beyond_name,)*
                 }
             }
         }
@@ -66,7 +74,13 @@ event_types! {
     BittorrentDht "bittorrent_dht" "A BitTorrent DHT message.",
     Krb5 "krb5" "A Kerberos message.",
     Nfs "nfs" "An NFS call, or a file in transfer.",
+    Modbus "modbus" "A Modbus request and its response.",
+    Dnp3 "dnp3" "A DNP3 fragment.",
+    Enip "enip" "An EtherNet/IP message and its answer.",
     Fileinfo "fileinfo" "A file that a protocol carried.",
+    @
+    S7comm "s7comm" "An S7comm job and its answer.",
+    Iec104 "iec104" "An IEC 104 frame.",
 }
 
 impl EventType {
@@ -103,7 +117,8 @@ pub struct EveConfig {
     pub enabled: bool,
     /// The file, or a named pipe. One JSON object a line. Default: `/var/log/sekisho/eve.json`.
     pub path: PathBuf,
-    /// The events to write: any of `alert`, `flow`, `anomaly`, `stats`, `packet`, `drop` and the protocols' names. Default: all of them.
+    /// The events to write: any of `alert`, `flow`, `anomaly`, `stats`, `packet`, `drop` and the protocols' names. Default: all that Suricata's
+    /// published schema knows, which leaves out `s7comm` and `iec104`.
     pub types: Vec<EventType>,
     /// Add to a file that is already there (true, the default) or empty it first.
     pub append: bool,
@@ -125,7 +140,7 @@ impl Default for EveConfig {
         Self {
             enabled: true,
             path: PathBuf::from("/var/log/sekisho/eve.json"),
-            types: EventType::ALL.to_vec(),
+            types: EventType::PUBLISHED.to_vec(),
             append: true,
             stats_interval_s: 8,
             alert_queue: 4096,
@@ -198,6 +213,14 @@ mod tests {
         assert!(toml::from_str::<EveConfig>("pth = 'x'").is_err());
         assert!(toml::from_str::<MetricsConfig>("port = 1").is_err());
         assert!(toml::from_str::<ControlConfig>("sock = 'x'").is_err());
+    }
+
+    #[test]
+    fn what_the_schema_does_not_know_is_asked_for() {
+        let types = EveConfig::default().types;
+        assert!(types.contains(&EventType::Modbus) && !types.contains(&EventType::S7comm));
+        let config: EveConfig = toml::from_str("types = ['s7comm', 'iec104']").unwrap();
+        assert_eq!(config.types, [EventType::S7comm, EventType::Iec104]);
     }
 
     #[test]

@@ -4,21 +4,26 @@ use super::Parser;
 use super::bittorrent::{self, DhtParser};
 use super::dcerpc::{self, DcerpcDatagramParser, DcerpcParser};
 use super::dhcp::{self, DhcpParser};
+use super::dnp3::{self, Dnp3Parser};
 use super::dns::{self, DnsParser};
+use super::enip::{self, EnipParser};
 use super::ftp::{self, FtpParser};
 use super::ftp_data::FtpDataParser;
 use super::http::{self, HttpConfig, HttpParser};
 use super::http2::{self, Http2Parser};
+use super::iec104::{self, Iec104Parser};
 use super::ike::{self, IkeParser};
 use super::imap::{self, ImapParser};
 use super::krb5::{self, Krb5Parser};
 use super::ldap::{self, LdapParser};
+use super::modbus::{self, ModbusParser};
 use super::mqtt::{self, MqttParser};
 use super::nfs::{self, NfsParser};
 use super::ntp::{self, NtpParser};
 use super::pop3::{self, Pop3Parser};
 use super::quic::{self, QuicParser};
 use super::rfb::{self, RfbParser};
+use super::s7comm::{self, S7commParser};
 use super::sip::{self, SipParser};
 use super::smb::{self, SmbParser};
 use super::smtp::{self, SmtpParser};
@@ -340,6 +345,62 @@ static ENTRIES: &[Entry] = &[
         ports: &[],
         probe: |_, bytes| nfs::probe_datagram(bytes),
         parser: || Box::new(NfsParser::new(nfs::Transport::Datagram)),
+    },
+    Entry {
+        protocol: Protocol::Dnp3,
+        transport: Transport::Stream,
+        ports: &[],
+        probe: dnp3::probe,
+        parser: || Box::new(Dnp3Parser::new()),
+    },
+    Entry {
+        protocol: Protocol::Enip,
+        transport: Transport::Stream,
+        ports: &[],
+        probe: enip::probe,
+        parser: || Box::new(EnipParser::new(enip::Transport::Stream)),
+    },
+    Entry {
+        protocol: Protocol::Enip,
+        transport: Transport::Datagram,
+        ports: &[],
+        probe: enip::probe,
+        parser: || Box::new(EnipParser::new(enip::Transport::Datagram)),
+    },
+    Entry {
+        protocol: Protocol::S7comm,
+        transport: Transport::Stream,
+        ports: &[],
+        probe: s7comm::probe,
+        parser: || Box::new(S7commParser::new()),
+    },
+    Entry {
+        protocol: Protocol::Iec104,
+        transport: Transport::Stream,
+        ports: &[2404],
+        probe: iec104::probe_on_port,
+        parser: || Box::new(Iec104Parser::new()),
+    },
+    Entry {
+        protocol: Protocol::Iec104,
+        transport: Transport::Stream,
+        ports: &[],
+        probe: iec104::probe,
+        parser: || Box::new(Iec104Parser::new()),
+    },
+    Entry {
+        protocol: Protocol::Modbus,
+        transport: Transport::Stream,
+        ports: &[502],
+        probe: modbus::probe_on_port,
+        parser: || Box::new(ModbusParser::new()),
+    },
+    Entry {
+        protocol: Protocol::Modbus,
+        transport: Transport::Stream,
+        ports: &[],
+        probe: modbus::probe,
+        parser: || Box::new(ModbusParser::new()),
     },
     Entry {
         protocol: Protocol::Mdns,

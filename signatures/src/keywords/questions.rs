@@ -27,6 +27,10 @@ pub(crate) fn question(
         Buffer::TlsCertValid => Question::CertificateValid,
         Buffer::IkeChosenSaAttribute => ike_attribute(name, option)?,
         Buffer::Krb5TicketEncryption => Question::Krb5TicketEncryption(krb5_encryption(name, text(option))?),
+        Buffer::CipService => cip_service(name, text(option))?,
+        Buffer::Dnp3Ind => Question::Dnp3Indicators(super::dnp3::indicators(name, text(option))?),
+        Buffer::Dnp3Obj => super::dnp3::object(name, text(option))?,
+        Buffer::Modbus => Question::Modbus(super::modbus::parse(name, text(option))?),
         _ => {
             return Err(RuleError::new(
                 Kind::UnknownKeyword { name: name.to_owned(), nearest: None },
@@ -232,6 +236,19 @@ fn ike_attribute(name: &'static str, option: &RuleOption<'_>) -> Result<Question
     Ok(Question::IkeAttribute { name: known, value })
 }
 
+/// `SERVICE[,CLASS[,ATTRIBUTE]]`.
+fn cip_service(name: &'static str, text: Text<'_>) -> Result<Question, RuleError> {
+    let mut parts = text.split(b',');
+    let service = number::unsigned(name, parts.next().unwrap_or(text), u64::from(u8::MAX))? as u8;
+    let mut next =
+        || parts.next().map(|part| number::unsigned(name, part, u64::from(u32::MAX)).map(|n| n as u32)).transpose();
+    let (class, attribute) = (next()?, next()?);
+    match parts.next() {
+        Some(more) => Err(invalid(name, more, "no more than a service, a class and an attribute")),
+        None => Ok(Question::CipService { service, class, attribute }),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::testing::{bad, checked};
@@ -264,6 +281,16 @@ mod tests {
             assert!(checked(&format!("krb5.ticket_encryption:{good};")).is_ok(), "{good}");
         }
         assert!(matches!(bad("krb5.ticket_encryption:strong;").0, Kind::Invalid { .. }));
+    }
+
+    #[test]
+    fn services_of_devices() {
+        for good in ["cip_service:75;", "cip_service:16,246,6;", "enip_command:list_identity;", "enip.command:99;"] {
+            assert!(checked(good).is_ok(), "{good}: {:?}", checked(good));
+        }
+        assert!(checked("enip.cip_class:!6,any; enip.status:invalid_cmd;").is_ok());
+        assert!(matches!(bad("cip_service:1,2,3,4;").0, Kind::Invalid { .. }));
+        assert!(matches!(bad("cip_service:256;").0, Kind::OutOfRange { .. }));
     }
 
     #[test]

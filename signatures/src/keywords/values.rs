@@ -28,7 +28,40 @@ pub(super) fn widest(buffer: Buffer) -> u64 {
         Buffer::Http2Frametype | Buffer::Http2Priority | Buffer::WebsocketFlags | Buffer::WebsocketOpcode => {
             u64::from(u8::MAX)
         }
-        Buffer::MqttType
+        Buffer::EnipState
+        | Buffer::EnipCipStatus
+        | Buffer::S7commRosctr
+        | Buffer::S7commFunction
+        | Buffer::S7commArea
+        | Buffer::S7commGroup
+        | Buffer::S7commSubfunction
+        | Buffer::Iec104Control
+        | Buffer::Iec104Type
+        | Buffer::Iec104Cause
+        | Buffer::Iec104CauseFlags
+        | Buffer::Iec104Originator => u64::from(u8::MAX),
+        Buffer::S7commError
+        | Buffer::S7commDb
+        | Buffer::S7commSzlId
+        | Buffer::S7commSzlIndex
+        | Buffer::Iec104CommonAddress => u64::from(u16::MAX),
+        Buffer::S7commAddress | Buffer::Iec104ObjectAddress | Buffer::Iec104Value => u64::from(u32::MAX),
+        Buffer::EnipCommand
+        | Buffer::EnipProtocolVersion
+        | Buffer::EnipCapabilities
+        | Buffer::EnipVendorId
+        | Buffer::EnipDeviceType
+        | Buffer::EnipProductCode
+        | Buffer::EnipRevision
+        | Buffer::EnipIdentityStatus
+        | Buffer::EnipCipExtendedstatus => u64::from(u16::MAX),
+        Buffer::EnipStatus
+        | Buffer::EnipSerial
+        | Buffer::EnipCipClass
+        | Buffer::EnipCipInstance
+        | Buffer::EnipCipAttribute => u64::from(u32::MAX),
+        Buffer::Dnp3Func
+        | Buffer::MqttType
         | Buffer::MqttFlags
         | Buffer::MqttQos
         | Buffer::MqttReasonCode
@@ -52,6 +85,16 @@ pub(super) fn is_list(buffer: Buffer) -> bool {
             | Buffer::DnsRrtype
             | Buffer::MqttType
             | Buffer::MqttReasonCode
+            | Buffer::EnipCipClass
+            | Buffer::EnipCipInstance
+            | Buffer::EnipCipAttribute
+            | Buffer::EnipCipStatus
+            | Buffer::EnipCipExtendedstatus
+            | Buffer::S7commArea
+            | Buffer::S7commDb
+            | Buffer::S7commAddress
+            | Buffer::Iec104ObjectAddress
+            | Buffer::Iec104Value
     )
 }
 
@@ -67,6 +110,7 @@ impl Buffer {
 /// Names of bits, for integers that are made of them. MQTT 5.0, 2.1.3 and 3.1.2.3.
 pub(super) fn flags(buffer: Buffer) -> &'static [(&'static str, u64)] {
     match buffer {
+        Buffer::Iec104CauseFlags => &[("negative", 0x40), ("test", 0x80)],
         Buffer::MqttFlags => &[("dup", 0x08), ("retain", 0x01)],
         Buffer::MqttConnectFlags => {
             &[("username", 0x80), ("password", 0x40), ("will_retain", 0x20), ("will", 0x04), ("clean_session", 0x02)]
@@ -319,7 +363,7 @@ pub(super) fn names(buffer: Buffer) -> &'static [(&'static str, u64)] {
             ("e_sync_refresh_required", 4096),
             ("no_operation", 16654),
         ],
-        _ => &[],
+        _ => super::plant::names(buffer),
     }
 }
 
