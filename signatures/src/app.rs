@@ -109,6 +109,7 @@ pub const BUILT: Protocols = Protocols::of(&[
     Protocol::BittorrentDht,
     Protocol::Krb5,
     Protocol::Nfs,
+    Protocol::Rdp,
 ]);
 
 /// A set of application protocols.

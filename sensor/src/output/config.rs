@@ -66,6 +66,7 @@ event_types! {
     BittorrentDht "bittorrent_dht" "A BitTorrent DHT message.",
     Krb5 "krb5" "A Kerberos message.",
     Nfs "nfs" "An NFS call, or a file in transfer.",
+    Rdp "rdp" "A message of how an RDP connection begins.",
     Fileinfo "fileinfo" "A file that a protocol carried.",
 }
 

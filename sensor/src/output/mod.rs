@@ -209,7 +209,7 @@ impl Outputs {
             reopen: AtomicBool::new(false),
             stats_source: OnceLock::new(),
         });
-        let mut outputs = Self { shared, wanted: Wanted::default(), config: config.clone(), thread: None };
+        let mut outputs = Self { shared, wanted: Wanted::of(&[]), config: config.clone(), thread: None };
         if !config.enabled {
             return Ok(outputs);
         }
@@ -267,8 +267,8 @@ impl Outputs {
         self.close();
         let reading = self.handle().reading();
         let mut lost = reading.sent;
-        for (lost, written) in lost.iter_mut().zip(reading.written) {
-            *lost = lost.saturating_sub(written);
+        for (lost, written) in lost.iter_mut().zip(reading.written.iter()) {
+            *lost = lost.saturating_sub(*written);
         }
         let first_error = self.shared.sink.first_error.lock().unwrap_or_else(PoisonError::into_inner).clone();
         OutputReport { sent: reading.sent, written: reading.written, lost, first_error }

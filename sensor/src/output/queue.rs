@@ -17,7 +17,29 @@ use std::time::Duration;
 const WAIT_STEP: Duration = Duration::from_micros(100);
 
 /// A number for each type of event.
-pub type PerType = [u64; EventType::COUNT];
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PerType([u64; EventType::COUNT]);
+
+// The standard library has it for short arrays only.
+impl Default for PerType {
+    fn default() -> Self {
+        Self([0; EventType::COUNT])
+    }
+}
+
+impl std::ops::Deref for PerType {
+    type Target = [u64; EventType::COUNT];
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl std::ops::DerefMut for PerType {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
+    }
+}
 
 /// Adds to a counter that only the calling thread writes.
 pub(super) fn bump(counter: &AtomicU64, n: u64) {
@@ -25,8 +47,14 @@ pub(super) fn bump(counter: &AtomicU64, n: u64) {
 }
 
 /// Counters by type. Single writer, relaxed stores.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct TypeCounts([AtomicU64; EventType::COUNT]);
+
+impl Default for TypeCounts {
+    fn default() -> Self {
+        Self([const { AtomicU64::new(0) }; EventType::COUNT])
+    }
+}
 
 impl TypeCounts {
     pub(super) fn add(&self, kind: EventType, n: u64) {
@@ -83,12 +111,12 @@ impl Lane {
 }
 
 /// Which events the outputs take.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Wanted([bool; EventType::COUNT]);
 
 impl Wanted {
     pub(super) fn of(types: &[EventType]) -> Self {
-        let mut wanted = Self::default();
+        let mut wanted = Self([false; EventType::COUNT]);
         for kind in types {
             wanted.0[kind.index()] = true;
         }

@@ -38,6 +38,7 @@ pub mod ntp;
 mod pieces;
 pub mod pop3;
 pub mod quic;
+pub mod rdp;
 pub mod registry;
 pub mod rfb;
 pub mod sip;

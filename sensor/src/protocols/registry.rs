@@ -18,6 +18,7 @@ use super::nfs::{self, NfsParser};
 use super::ntp::{self, NtpParser};
 use super::pop3::{self, Pop3Parser};
 use super::quic::{self, QuicParser};
+use super::rdp::{self, RdpParser};
 use super::rfb::{self, RfbParser};
 use super::sip::{self, SipParser};
 use super::smb::{self, SmbParser};
@@ -122,6 +123,20 @@ static ENTRIES: &[Entry] = &[
         ports: &[],
         probe: tls::probe,
         parser: || Box::new(TlsParser::new()),
+    },
+    Entry {
+        protocol: Protocol::Rdp,
+        transport: Transport::Stream,
+        ports: &[],
+        probe: rdp::probe,
+        parser: || Box::new(RdpParser::new()),
+    },
+    Entry {
+        protocol: Protocol::Rdp,
+        transport: Transport::Stream,
+        ports: &[3389],
+        probe: rdp::probe_on_port,
+        parser: || Box::new(RdpParser::new()),
     },
     Entry {
         protocol: Protocol::Smb,
