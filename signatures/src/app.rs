@@ -110,6 +110,7 @@ pub const BUILT: Protocols = Protocols::of(&[
     Protocol::Krb5,
     Protocol::Nfs,
     Protocol::Rdp,
+    Protocol::Pgsql,
 ]);
 
 /// A set of application protocols.

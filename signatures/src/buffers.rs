@@ -288,7 +288,7 @@ buffers! {
     LdapResponsesMessage: "ldap.responses.message", &[], &[], Protocols::LDAP, ToClient, Many, Body, "each response's diagnostic message.";
     LdapRequestAttributeType: "ldap.request.attribute_type", &[], &[], Protocols::LDAP, ToServer, Many, Complete, "each attribute of the request.";
     LdapResponsesAttributeType: "ldap.responses.attribute_type", &[], &[], Protocols::LDAP, ToClient, Many, Body, "each attribute of the responses.";
-    PgsqlQuery: "pgsql.query", &[], &[], Protocols::PGSQL, Both, Bytes, Complete, "the query.";
+    PgsqlQuery: "pgsql.query", &[], &[], Protocols::PGSQL, ToServer, Many, Complete, "a statement, of a simple or of an extended query.";
     NfsFilename: "nfs.filename", &[], &[], Protocols::NFS, ToServer, Bytes, Complete, "the file's name, or that which is asked about.";
     NfsProcedure: "nfs_procedure", &[], &[], Protocols::NFS, ToServer, Number, Complete, "the procedure; in version 4 the call's main operation.";
     NfsVersion: "nfs.version", &["nfs_version"], &[], Protocols::NFS, ToServer, Number, Complete, "the version.";
@@ -328,6 +328,7 @@ buffers! {
     WebsocketFramePdu: "websocket.pdu", &[], &[], Protocols::WEBSOCKET, Both, Bytes, Frame, "frame: a message.";
     WebsocketFrameHeader: "websocket.header", &[], &[], Protocols::WEBSOCKET, Both, Bytes, Frame, "frame: the header of a message.";
     WebsocketFrameData: "websocket.data", &[], &[], Protocols::WEBSOCKET, Both, Bytes, Frame, "frame: the payload of a message.";
+    PgsqlFramePdu: "pgsql.pdu", &[], &[], Protocols::PGSQL, Both, Bytes, Frame, "frame: a message.";
     MqttFramePdu: "mqtt.pdu", &[], &[], Protocols::MQTT, Both, Bytes, Frame, "frame: a control packet.";
     MqttFrameHeader: "mqtt.header", &[], &[], Protocols::MQTT, Both, Bytes, Frame, "frame: the fixed header of a control packet.";
     MqttFrameData: "mqtt.data", &[], &[], Protocols::MQTT, Both, Bytes, Frame, "frame: what follows the fixed header of a control packet.";

@@ -67,6 +67,7 @@ event_types! {
     Krb5 "krb5" "A Kerberos message.",
     Nfs "nfs" "An NFS call, or a file in transfer.",
     Rdp "rdp" "A message of how an RDP connection begins.",
+    Pgsql "pgsql" "A message of a PostgreSQL client, with its answer.",
     Fileinfo "fileinfo" "A file that a protocol carried.",
 }
 

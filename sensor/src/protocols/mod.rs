@@ -35,6 +35,7 @@ pub mod mime;
 pub mod mqtt;
 pub mod nfs;
 pub mod ntp;
+pub mod pgsql;
 mod pieces;
 pub mod pop3;
 pub mod quic;

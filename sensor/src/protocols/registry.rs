@@ -16,6 +16,7 @@ use super::ldap::{self, LdapParser};
 use super::mqtt::{self, MqttParser};
 use super::nfs::{self, NfsParser};
 use super::ntp::{self, NtpParser};
+use super::pgsql::{self, PgsqlParser};
 use super::pop3::{self, Pop3Parser};
 use super::quic::{self, QuicParser};
 use super::rdp::{self, RdpParser};
@@ -137,6 +138,13 @@ static ENTRIES: &[Entry] = &[
         ports: &[3389],
         probe: rdp::probe_on_port,
         parser: || Box::new(RdpParser::new()),
+    },
+    Entry {
+        protocol: Protocol::Pgsql,
+        transport: Transport::Stream,
+        ports: &[],
+        probe: pgsql::probe,
+        parser: || Box::new(PgsqlParser::new()),
     },
     Entry {
         protocol: Protocol::Smb,
