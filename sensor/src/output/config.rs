@@ -68,6 +68,8 @@ event_types! {
     Nfs "nfs" "An NFS call, or a file in transfer.",
     Rdp "rdp" "A message of how an RDP connection begins.",
     Pgsql "pgsql" "A message of a PostgreSQL client, with its answer.",
+    Mysql "mysql" "A login or a command of MySQL, with its answer. Beyond Suricata 8's schema.",
+    Llmnr "llmnr" "A message of link-local multicast name resolution. Beyond Suricata 8's schema.",
     Fileinfo "fileinfo" "A file that a protocol carried.",
 }
 
@@ -77,6 +79,9 @@ impl EventType {
     pub fn of_record(kind: &str) -> Option<Self> {
         Self::RECORDS.iter().copied().find(|t| t.name() == kind)
     }
+
+    /// Those that Suricata 8's schema of EVE does not have: they are written only where the configuration names them.
+    pub const BEYOND_SCHEMA: &'static [Self] = &[Self::Mysql, Self::Llmnr];
 
     /// Its place in arrays with an entry per type.
     #[must_use]
@@ -105,7 +110,8 @@ pub struct EveConfig {
     pub enabled: bool,
     /// The file, or a named pipe. One JSON object a line. Default: `/var/log/sekisho/eve.json`.
     pub path: PathBuf,
-    /// The events to write: any of `alert`, `flow`, `anomaly`, `stats`, `packet`, `drop` and the protocols' names. Default: all of them.
+    /// The events to write: any of `alert`, `flow`, `anomaly`, `stats`, `packet`, `drop` and the protocols' names. Default: all
+    /// but [`EventType::BEYOND_SCHEMA`].
     pub types: Vec<EventType>,
     /// Add to a file that is already there (true, the default) or empty it first.
     pub append: bool,
@@ -127,7 +133,7 @@ impl Default for EveConfig {
         Self {
             enabled: true,
             path: PathBuf::from("/var/log/sekisho/eve.json"),
-            types: EventType::ALL.to_vec(),
+            types: EventType::ALL.iter().copied().filter(|t| !EventType::BEYOND_SCHEMA.contains(t)).collect(),
             append: true,
             stats_interval_s: 8,
             alert_queue: 4096,

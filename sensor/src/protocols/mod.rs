@@ -33,6 +33,7 @@ pub mod ldap;
 mod line;
 pub mod mime;
 pub mod mqtt;
+pub mod mysql;
 pub mod nfs;
 pub mod ntp;
 pub mod pgsql;

@@ -14,6 +14,7 @@ use super::imap::{self, ImapParser};
 use super::krb5::{self, Krb5Parser};
 use super::ldap::{self, LdapParser};
 use super::mqtt::{self, MqttParser};
+use super::mysql::{self, MysqlParser};
 use super::nfs::{self, NfsParser};
 use super::ntp::{self, NtpParser};
 use super::pgsql::{self, PgsqlParser};
@@ -145,6 +146,13 @@ static ENTRIES: &[Entry] = &[
         ports: &[],
         probe: pgsql::probe,
         parser: || Box::new(PgsqlParser::new()),
+    },
+    Entry {
+        protocol: Protocol::Mysql,
+        transport: Transport::Stream,
+        ports: &[],
+        probe: mysql::probe,
+        parser: || Box::new(MysqlParser::new()),
     },
     Entry {
         protocol: Protocol::Smb,
@@ -372,6 +380,20 @@ static ENTRIES: &[Entry] = &[
         parser: || Box::new(DnsParser::new(dns::Family::Mdns, dns::Transport::Datagram)),
     },
     Entry {
+        protocol: Protocol::Llmnr,
+        transport: Transport::Datagram,
+        ports: &[5355],
+        probe: |_, bytes| message(dns::probe_datagram(bytes)),
+        parser: || Box::new(DnsParser::new(dns::Family::Llmnr, dns::Transport::Datagram)),
+    },
+    Entry {
+        protocol: Protocol::Llmnr,
+        transport: Transport::Stream,
+        ports: &[5355],
+        probe: |_, bytes| message(dns::probe_stream(bytes)),
+        parser: || Box::new(DnsParser::new(dns::Family::Llmnr, dns::Transport::Stream)),
+    },
+    Entry {
         protocol: Protocol::Dns,
         transport: Transport::Datagram,
         ports: &[53],
@@ -402,12 +424,19 @@ fn message(guess: dns::Guess) -> Likeness {
     }
 }
 
+/// Protocols that are not looked for on a port which is another's: who sends the server there something else first must not have the
+/// answers that follow taken for it.
+const NOT_ON: &[(Protocol, u16)] = &[(Protocol::Snmp, 53)];
+
 /// Which protocol a direction's first bytes are of. `ports`: the client's and the server's.
 #[must_use]
 pub fn probe(transport: Transport, direction: Direction, ports: [u16; 2], bytes: &[u8]) -> Probe {
     let mut more = false;
     for entry in ENTRIES.iter().filter(|e| e.transport == transport) {
         if !entry.ports.is_empty() && !ports.iter().any(|p| entry.ports.contains(p)) {
+            continue;
+        }
+        if NOT_ON.iter().any(|(protocol, port)| *protocol == entry.protocol && ports.contains(port)) {
             continue;
         }
         match (entry.probe)(direction, bytes) {

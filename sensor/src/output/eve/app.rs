@@ -59,7 +59,18 @@ impl<'a> AppRecord<'a> {
         let tx_id = event.tx_id.filter(|_| {
             !matches!(
                 kind,
-                "dns" | "mdns" | "tls" | "ssh" | "dcerpc" | "fileinfo" | "smb" | "krb5" | "nfs" | "rdp" | "pgsql"
+                "dns"
+                    | "mdns"
+                    | "llmnr"
+                    | "tls"
+                    | "ssh"
+                    | "dcerpc"
+                    | "fileinfo"
+                    | "smb"
+                    | "krb5"
+                    | "nfs"
+                    | "rdp"
+                    | "pgsql"
             )
         });
         let note = event.note.as_deref();
