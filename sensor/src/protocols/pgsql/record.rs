@@ -149,10 +149,10 @@ impl Serialize for Answered<'_> {
             map.serialize_entry("authentication_sasl_final", &Text(&said.sasl_final))?;
         }
         // An error has the same key, and tells more.
-        if said.fields.is_empty() && said.salt.is_none() {
-            if let Some(name) = said.authentication.filter(|code| *code != 12).and_then(authentication_name) {
-                map.serialize_entry("message", name)?;
-            }
+        let is_told = !said.fields.is_empty() || said.salt.is_some();
+        let authentication = said.authentication.filter(|code| *code != 12 && !is_told);
+        if let Some(name) = authentication.and_then(authentication_name) {
+            map.serialize_entry("message", name)?;
         }
         let parameters: Vec<Pair<'_>> = pairs(&said.parameters).map(Pair::of).collect();
         if !parameters.is_empty() {
