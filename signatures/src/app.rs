@@ -4,7 +4,7 @@ use std::fmt;
 
 macro_rules! protocols {
     ($($variant:ident: $name:literal, $($other:literal),* ; )*) => {
-        /// An application protocol, as Suricata 8 tells them apart; of SOCKS, S7comm and IEC 104 it does not know.
+        /// An application protocol, as Suricata 8 tells them apart; of SOCKS, S7comm, IEC 104, LLMNR and MySQL it does not know.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(u8)]
         #[expect(missing_docs, reason = "the names say it")]
@@ -33,6 +33,7 @@ protocols! {
     Doh2: "doh2", ;
     Dns: "dns", ;
     Mdns: "mdns", ;
+    Llmnr: "llmnr", ;
     Tls: "tls", "ssl";
     Dtls: "dtls", ;
     Quic: "quic", ;
@@ -58,6 +59,7 @@ protocols! {
     Ike: "ike", "ikev2";
     Mqtt: "mqtt", ;
     Pgsql: "pgsql", ;
+    Mysql: "mysql", ;
     Websocket: "websocket", ;
     BittorrentDht: "bittorrent-dht", ;
     Modbus: "modbus", ;
@@ -116,6 +118,10 @@ pub const BUILT: Protocols = Protocols::of(&[
     Protocol::Enip,
     Protocol::S7comm,
     Protocol::Iec104,
+    Protocol::Rdp,
+    Protocol::Pgsql,
+    Protocol::Mysql,
+    Protocol::Llmnr,
 ]);
 
 /// A set of application protocols.
@@ -154,6 +160,8 @@ impl Protocols {
     pub const DHCP: Self = Self::of(&[Protocol::Dhcp]);
     pub const IKE: Self = Self::of(&[Protocol::Ike]);
     pub const MQTT: Self = Self::of(&[Protocol::Mqtt]);
+    pub const MYSQL: Self = Self::of(&[Protocol::Mysql]);
+    pub const LLMNR: Self = Self::of(&[Protocol::Llmnr]);
     pub const PGSQL: Self = Self::of(&[Protocol::Pgsql]);
     pub const WEBSOCKET: Self = Self::of(&[Protocol::Websocket]);
     pub const MODBUS: Self = Self::of(&[Protocol::Modbus]);

@@ -175,6 +175,11 @@ buffers! {
     MdnsAuthoritiesRrname: "mdns.authorities.rrname", &[], &[], Protocols::MDNS, Both, Many, Complete, "each name of the authority section.";
     MdnsAdditionalsRrname: "mdns.additionals.rrname", &[], &[], Protocols::MDNS, Both, Many, Complete, "each name of the additional section.";
     MdnsResponseRrname: "mdns.response.rrname", &[], &[], Protocols::MDNS, Both, Many, Complete, "each name of any section of a response.";
+    LlmnrQueriesRrname: "llmnr.queries.rrname", &[], &[], Protocols::LLMNR, Both, Many, Complete, "each name of the question section.";
+    LlmnrAnswersRrname: "llmnr.answers.rrname", &[], &[], Protocols::LLMNR, Both, Many, Complete, "each name of the answer section.";
+    LlmnrAuthoritiesRrname: "llmnr.authorities.rrname", &[], &[], Protocols::LLMNR, Both, Many, Complete, "each name of the authority section.";
+    LlmnrAdditionalsRrname: "llmnr.additionals.rrname", &[], &[], Protocols::LLMNR, Both, Many, Complete, "each name of the additional section.";
+    LlmnrResponseRrname: "llmnr.response.rrname", &[], &[], Protocols::LLMNR, Both, Many, Complete, "each name of any section of a response.";
     TlsSni: "tls.sni", &["tls_sni"], &[], Protocols::TLS, ToServer, Bytes, Line, "the server name that the client asks for.";
     TlsAlpn: "tls.alpn", &[], &[], Protocols::TLS, Both, Many, Line, "each application protocol offered or chosen.";
     TlsCertSubject: "tls.cert_subject", &["tls_cert_subject"], &[], Protocols::TLS, Both, Bytes, Headers, "the subject of the server's certificate.";
@@ -288,7 +293,9 @@ buffers! {
     LdapResponsesMessage: "ldap.responses.message", &[], &[], Protocols::LDAP, ToClient, Many, Body, "each response's diagnostic message.";
     LdapRequestAttributeType: "ldap.request.attribute_type", &[], &[], Protocols::LDAP, ToServer, Many, Complete, "each attribute of the request.";
     LdapResponsesAttributeType: "ldap.responses.attribute_type", &[], &[], Protocols::LDAP, ToClient, Many, Body, "each attribute of the responses.";
-    PgsqlQuery: "pgsql.query", &[], &[], Protocols::PGSQL, Both, Bytes, Complete, "the query.";
+    MysqlCommand: "mysql.command", &[], &[], Protocols::MYSQL, ToServer, Bytes, Complete, "a statement, or the name that another command has with it.";
+    MysqlRows: "mysql.rows", &[], &[], Protocols::MYSQL, ToClient, Many, Complete, "a row of a result, with commas between its values.";
+    PgsqlQuery: "pgsql.query", &[], &[], Protocols::PGSQL, ToServer, Many, Complete, "a statement, of a simple or of an extended query.";
     NfsFilename: "nfs.filename", &[], &[], Protocols::NFS, ToServer, Bytes, Complete, "the file's name, or that which is asked about.";
     NfsProcedure: "nfs_procedure", &[], &[], Protocols::NFS, ToServer, Number, Complete, "the procedure; in version 4 the call's main operation.";
     NfsVersion: "nfs.version", &["nfs_version"], &[], Protocols::NFS, ToServer, Number, Complete, "the version.";
@@ -375,6 +382,8 @@ buffers! {
     WebsocketFramePdu: "websocket.pdu", &[], &[], Protocols::WEBSOCKET, Both, Bytes, Frame, "frame: a message.";
     WebsocketFrameHeader: "websocket.header", &[], &[], Protocols::WEBSOCKET, Both, Bytes, Frame, "frame: the header of a message.";
     WebsocketFrameData: "websocket.data", &[], &[], Protocols::WEBSOCKET, Both, Bytes, Frame, "frame: the payload of a message.";
+    PgsqlFramePdu: "pgsql.pdu", &[], &[], Protocols::PGSQL, Both, Bytes, Frame, "frame: a message.";
+    MysqlFramePdu: "mysql.pdu", &[], &[], Protocols::MYSQL, Both, Bytes, Frame, "frame: a packet.";
     MqttFramePdu: "mqtt.pdu", &[], &[], Protocols::MQTT, Both, Bytes, Frame, "frame: a control packet.";
     MqttFrameHeader: "mqtt.header", &[], &[], Protocols::MQTT, Both, Bytes, Frame, "frame: the fixed header of a control packet.";
     MqttFrameData: "mqtt.data", &[], &[], Protocols::MQTT, Both, Bytes, Frame, "frame: what follows the fixed header of a control packet.";

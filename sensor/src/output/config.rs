@@ -77,10 +77,14 @@ event_types! {
     Modbus "modbus" "A Modbus request and its response.",
     Dnp3 "dnp3" "A DNP3 fragment.",
     Enip "enip" "An EtherNet/IP message and its answer.",
+    Rdp "rdp" "A message of how an RDP connection begins.",
+    Pgsql "pgsql" "A message of a PostgreSQL client, with its answer.",
     Fileinfo "fileinfo" "A file that a protocol carried.",
     @
     S7comm "s7comm" "An S7comm job and its answer.",
     Iec104 "iec104" "An IEC 104 frame.",
+    Mysql "mysql" "A login or a command of MySQL, with its answer.",
+    Llmnr "llmnr" "A message of link-local multicast name resolution.",
 }
 
 impl EventType {
@@ -118,7 +122,7 @@ pub struct EveConfig {
     /// The file, or a named pipe. One JSON object a line. Default: `/var/log/sekisho/eve.json`.
     pub path: PathBuf,
     /// The events to write: any of `alert`, `flow`, `anomaly`, `stats`, `packet`, `drop` and the protocols' names. Default: all that Suricata's
-    /// published schema knows, which leaves out `s7comm` and `iec104`.
+    /// published schema knows, which leaves out `s7comm`, `iec104`, `mysql` and `llmnr`.
     pub types: Vec<EventType>,
     /// Add to a file that is already there (true, the default) or empty it first.
     pub append: bool,

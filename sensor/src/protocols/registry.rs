@@ -18,10 +18,13 @@ use super::krb5::{self, Krb5Parser};
 use super::ldap::{self, LdapParser};
 use super::modbus::{self, ModbusParser};
 use super::mqtt::{self, MqttParser};
+use super::mysql::{self, MysqlParser};
 use super::nfs::{self, NfsParser};
 use super::ntp::{self, NtpParser};
+use super::pgsql::{self, PgsqlParser};
 use super::pop3::{self, Pop3Parser};
 use super::quic::{self, QuicParser};
+use super::rdp::{self, RdpParser};
 use super::rfb::{self, RfbParser};
 use super::s7comm::{self, S7commParser};
 use super::sip::{self, SipParser};
@@ -127,6 +130,34 @@ static ENTRIES: &[Entry] = &[
         ports: &[],
         probe: tls::probe,
         parser: || Box::new(TlsParser::new()),
+    },
+    Entry {
+        protocol: Protocol::Rdp,
+        transport: Transport::Stream,
+        ports: &[],
+        probe: rdp::probe,
+        parser: || Box::new(RdpParser::new()),
+    },
+    Entry {
+        protocol: Protocol::Rdp,
+        transport: Transport::Stream,
+        ports: &[3389],
+        probe: rdp::probe_on_port,
+        parser: || Box::new(RdpParser::new()),
+    },
+    Entry {
+        protocol: Protocol::Pgsql,
+        transport: Transport::Stream,
+        ports: &[],
+        probe: pgsql::probe,
+        parser: || Box::new(PgsqlParser::new()),
+    },
+    Entry {
+        protocol: Protocol::Mysql,
+        transport: Transport::Stream,
+        ports: &[],
+        probe: mysql::probe,
+        parser: || Box::new(MysqlParser::new()),
     },
     Entry {
         protocol: Protocol::Smb,
@@ -410,6 +441,20 @@ static ENTRIES: &[Entry] = &[
         parser: || Box::new(DnsParser::new(dns::Family::Mdns, dns::Transport::Datagram)),
     },
     Entry {
+        protocol: Protocol::Llmnr,
+        transport: Transport::Datagram,
+        ports: &[5355],
+        probe: |_, bytes| message(dns::probe_datagram(bytes)),
+        parser: || Box::new(DnsParser::new(dns::Family::Llmnr, dns::Transport::Datagram)),
+    },
+    Entry {
+        protocol: Protocol::Llmnr,
+        transport: Transport::Stream,
+        ports: &[5355],
+        probe: |_, bytes| message(dns::probe_stream(bytes)),
+        parser: || Box::new(DnsParser::new(dns::Family::Llmnr, dns::Transport::Stream)),
+    },
+    Entry {
         protocol: Protocol::Dns,
         transport: Transport::Datagram,
         ports: &[53],
@@ -440,12 +485,19 @@ fn message(guess: dns::Guess) -> Likeness {
     }
 }
 
+/// Protocols that are not looked for on a port which is another's: who sends the server there something else first must not have the
+/// answers that follow taken for it.
+const NOT_ON: &[(Protocol, u16)] = &[(Protocol::Snmp, 53)];
+
 /// Which protocol a direction's first bytes are of. `ports`: the client's and the server's.
 #[must_use]
 pub fn probe(transport: Transport, direction: Direction, ports: [u16; 2], bytes: &[u8]) -> Probe {
     let mut more = false;
     for entry in ENTRIES.iter().filter(|e| e.transport == transport) {
         if !entry.ports.is_empty() && !ports.iter().any(|p| entry.ports.contains(p)) {
+            continue;
+        }
+        if NOT_ON.iter().any(|(protocol, port)| *protocol == entry.protocol && ports.contains(port)) {
             continue;
         }
         match (entry.probe)(direction, bytes) {

@@ -57,7 +57,21 @@ impl<'a> AppRecord<'a> {
         let event_type = EventType::of_record(kind).unwrap_or(EventType::Anomaly);
         // These say their transaction's number in their own object, or have but one.
         let tx_id = event.tx_id.filter(|_| {
-            !matches!(kind, "dns" | "mdns" | "tls" | "ssh" | "dcerpc" | "fileinfo" | "smb" | "krb5" | "nfs")
+            !matches!(
+                kind,
+                "dns"
+                    | "mdns"
+                    | "llmnr"
+                    | "tls"
+                    | "ssh"
+                    | "dcerpc"
+                    | "fileinfo"
+                    | "smb"
+                    | "krb5"
+                    | "nfs"
+                    | "rdp"
+                    | "pgsql"
+            )
         });
         let note = event.note.as_deref();
         Self {

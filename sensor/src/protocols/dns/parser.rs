@@ -13,10 +13,12 @@ use sekisho_signatures::buffers::Progress;
 /// Which of the protocols that share the format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
-    /// DNS, and LLMNR, which rules cannot tell from it.
+    /// DNS.
     Dns,
     /// Multicast DNS: who asks and who answers has nothing to do with who spoke first.
     Mdns,
+    /// Link-local multicast name resolution: whoever asks asks all, and each answer comes in a flow of its own.
+    Llmnr,
 }
 
 /// How messages are told from one another.
@@ -159,6 +161,7 @@ impl Parser for DnsParser {
         match self.family {
             Family::Dns => Protocol::Dns,
             Family::Mdns => Protocol::Mdns,
+            Family::Llmnr => Protocol::Llmnr,
         }
     }
 

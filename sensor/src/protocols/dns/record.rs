@@ -1,4 +1,4 @@
-//! EVE's `dns` (version 3) and `mdns`.
+//! EVE's `dns` (version 3), `mdns`, and `llmnr`, which is written as `dns` is: Suricata 8 does not read it, and it is not in its schema.
 
 use super::message::{Message, Question, Resource};
 use super::name::Name;
@@ -25,12 +25,13 @@ impl Record for DnsRecord {
         match self.family {
             Family::Dns => "dns",
             Family::Mdns => "mdns",
+            Family::Llmnr => "llmnr",
         }
     }
 
     fn write(&self, out: &mut dyn io::Write) -> serde_json::Result<()> {
         match self.family {
-            Family::Dns => serde_json::to_writer(out, &DnsObject(self)),
+            Family::Dns | Family::Llmnr => serde_json::to_writer(out, &DnsObject(self)),
             Family::Mdns => serde_json::to_writer(out, &MdnsObject(&self.message)),
         }
     }

@@ -78,13 +78,13 @@ impl DnsTransaction {
         let message = &self.message;
         let record = |section: &[Resource]| section.get(index).map(|r| r.name);
         let query = || message.queries.get(index).map(|q| q.name);
-        if self.family == Family::Mdns {
+        if self.family != Family::Dns {
             return match buffer {
-                Buffer::MdnsQueriesRrname => query(),
-                Buffer::MdnsAnswersRrname => record(&message.answers),
-                Buffer::MdnsAuthoritiesRrname => record(&message.authorities),
-                Buffer::MdnsAdditionalsRrname => record(&message.additionals),
-                Buffer::MdnsResponseRrname => self.response_names.get(index).copied(),
+                Buffer::MdnsQueriesRrname | Buffer::LlmnrQueriesRrname => query(),
+                Buffer::MdnsAnswersRrname | Buffer::LlmnrAnswersRrname => record(&message.answers),
+                Buffer::MdnsAuthoritiesRrname | Buffer::LlmnrAuthoritiesRrname => record(&message.authorities),
+                Buffer::MdnsAdditionalsRrname | Buffer::LlmnrAdditionalsRrname => record(&message.additionals),
+                Buffer::MdnsResponseRrname | Buffer::LlmnrResponseRrname => self.response_names.get(index).copied(),
                 _ => None,
             };
         }
@@ -123,7 +123,7 @@ impl Transaction for DnsTransaction {
     }
 
     fn number(&self, buffer: Buffer, direction: Direction, index: usize) -> Option<u64> {
-        if direction != self.direction || self.family == Family::Mdns {
+        if direction != self.direction || self.family != Family::Dns {
             return None;
         }
         let message = &self.message;
@@ -139,6 +139,10 @@ impl Transaction for DnsTransaction {
     }
 
     fn record(&self, _direction: Direction, alert: bool) -> Option<Box<dyn Record>> {
+        // The schema of alerts has no place for it.
+        if alert && self.family == Family::Llmnr {
+            return None;
+        }
         Some(Box::new(DnsRecord {
             family: self.family,
             tx_id: self.state.id,

@@ -4,6 +4,7 @@
 //! A form is read as it comes, cut anywhere; of what may still become a delimiter, nothing is handed out.
 
 use super::event::Event;
+use crate::protocols::Part;
 use crate::protocols::file::{FilePolicy, FileState, FileTracker};
 
 /// Parts of a form with a file name that are told; more are left out.
@@ -27,8 +28,8 @@ pub(super) enum Files {
 
 /// A file in a form.
 #[derive(Debug)]
-pub(super) struct FilePart {
-    pub(super) tracker: FileTracker,
+pub(in crate::protocols) struct FilePart {
+    pub(in crate::protocols) tracker: FileTracker,
     /// Where in the body it starts.
     pub(super) start: u64,
     /// Where it ends, once that is known.
@@ -37,7 +38,7 @@ pub(super) struct FilePart {
 
 /// A form, as far as it was read.
 #[derive(Debug)]
-pub(super) struct Form {
+pub(in crate::protocols) struct Form {
     /// Two hyphens and the boundary.
     delimiter: Box<[u8]>,
     place: Place,
@@ -45,7 +46,7 @@ pub(super) struct Form {
     pending: Vec<u8>,
     /// Where in the body `pending` ends.
     at: u64,
-    pub(super) parts: Vec<FilePart>,
+    pub(in crate::protocols) parts: Vec<FilePart>,
     /// Parts that were told to be over.
     pub(super) told: usize,
 }
@@ -65,8 +66,8 @@ enum Place {
 impl Files {
     /// Of a request, by its content type: a form, or all of it.
     pub(super) fn of_request(content_type: Option<&[u8]>) -> Self {
-        match content_type.and_then(boundary) {
-            Some(boundary) => Self::Form(Box::new(Form::new(boundary))),
+        match content_type.and_then(Form::of) {
+            Some(form) => Self::Form(Box::new(form)),
             None => Self::Body(None),
         }
     }
@@ -153,6 +154,20 @@ fn behind_quotes(bytes: &[u8]) -> &[u8] {
 }
 
 impl Form {
+    /// The form that a content type says to follow.
+    pub(in crate::protocols) fn of(content_type: &[u8]) -> Option<Self> {
+        boundary(content_type).map(Self::new)
+    }
+
+    /// What is there of the bytes of a file, out of the body that is kept; `complete`: no more of it comes.
+    pub(in crate::protocols) fn file_part<'a>(&self, index: usize, body: &'a [u8], complete: bool) -> Option<Part<'a>> {
+        let part = self.parts.get(index)?;
+        let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(body.len());
+        let end = part.end.unwrap_or_else(|| self.sure().max(part.start));
+        let data = body.get(place(part.start)..place(end))?;
+        Some(Part { data, complete: part.end.is_some() || complete })
+    }
+
     fn new(boundary: &[u8]) -> Self {
         Self {
             delimiter: [b"--", boundary].concat().into(),
@@ -165,7 +180,7 @@ impl Form {
     }
 
     /// More of the body, decoded; what is odd about it. Files that begin in it are followed by `policy`.
-    pub(super) fn push(&mut self, bytes: &[u8], policy: FilePolicy) -> Option<Event> {
+    pub(in crate::protocols) fn push(&mut self, bytes: &[u8], policy: FilePolicy) -> Option<Event> {
         self.at = self.at.saturating_add(bytes.len() as u64);
         if self.place == Place::Over {
             return None;
@@ -257,7 +272,7 @@ impl Form {
     }
 
     /// The body is over, or what follows makes no sense: a file without an end ends here.
-    pub(super) fn end(&mut self, state: FileState) {
+    pub(in crate::protocols) fn end(&mut self, state: FileState) {
         if self.place == Place::File
             && let Some(part) = self.parts.last_mut()
         {
@@ -269,7 +284,7 @@ impl Form {
     }
 
     /// Bytes of the body are missing: those of the file that it is in.
-    fn gap(&mut self, len: u64) {
+    pub(in crate::protocols) fn gap(&mut self, len: u64) {
         if self.place == Place::File
             && let Some(part) = self.parts.last_mut()
         {
@@ -278,12 +293,12 @@ impl Form {
     }
 
     /// How far into the body the bytes are known to be of the file.
-    pub(super) fn sure(&self) -> u64 {
+    fn sure(&self) -> u64 {
         self.position(0)
     }
 
     /// The number of a part that is over and was not told.
-    pub(super) fn over(&mut self) -> Option<usize> {
+    pub(in crate::protocols) fn over(&mut self) -> Option<usize> {
         let index = self.told;
         self.parts.get(index)?.end?;
         self.told += 1;

@@ -34,7 +34,7 @@ mod uri;
 mod tests;
 
 pub(in crate::protocols) use decompress::{Decompressor, codings};
-pub(in crate::protocols) use files::parameter;
+pub(in crate::protocols) use files::{Form, parameter};
 pub(in crate::protocols) use record::content_range;
 
 pub use config::{DecompressLimits, HttpConfig};

@@ -344,13 +344,7 @@ impl HttpTransaction {
                 let part = Part { data: body.data(), complete: body.complete() };
                 Some(part).filter(|p| index == 0 && !p.data.is_empty())
             }
-            Files::Form(form) => {
-                let part = form.parts.get(index)?;
-                let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(body.data().len());
-                let end = part.end.unwrap_or_else(|| form.sure().max(part.start));
-                let data = body.data().get(place(part.start)..place(end))?;
-                Some(Part { data, complete: part.end.is_some() || body.complete() })
-            }
+            Files::Form(form) => form.file_part(index, body.data(), body.complete()),
         }
     }
 

@@ -1,13 +1,17 @@
-//! Bodies: their codings undone, followed as files.
+//! Bodies: their codings undone, followed as files; those of forms, whose parts are files, part by part.
 
+use crate::protocols::Part;
 use crate::protocols::file::{FilePolicy, FileState, FileTracker};
-use crate::protocols::http::{DecompressLimits, Decompressor, codings};
+use crate::protocols::http::{DecompressLimits, Decompressor, Form, codings};
 
 /// The body of one message.
 #[derive(Debug)]
 pub struct Body {
+    /// All of it.
     pub(super) file: FileTracker,
     decompressor: Option<Decompressor>,
+    /// It is a form: its parts are the files, and lie in what is kept of it.
+    form: Option<Box<Form>>,
 }
 
 impl Body {
@@ -19,26 +23,41 @@ impl Body {
         }
         let undo = coding.map(|value| codings(value, &DecompressLimits::default()).0).unwrap_or_default();
         let decompressor = (!undo.is_empty()).then(|| Decompressor::new(&undo));
-        Self { file, decompressor }
+        Self { file, decompressor, form: None }
     }
 
-    /// More of it; whether its coding could not be undone.
-    pub(super) fn push(&mut self, bytes: &[u8]) -> bool {
-        match &mut self.decompressor {
+    /// It is a form, if its content type says so.
+    pub(super) fn of_type(mut self, content_type: Option<&[u8]>) -> Self {
+        self.form = content_type.and_then(Form::of).map(Box::new);
+        self
+    }
+
+    /// More of it; whether its coding could not be undone. Files that begin in it are followed by `policy`.
+    pub(super) fn push(&mut self, bytes: &[u8], policy: FilePolicy) -> bool {
+        let Self { file, decompressor, form } = self;
+        // What rules look at is kept with the body.
+        let policy = FilePolicy { keep: 0, ..policy };
+        let mut sink = |bytes: &[u8]| {
+            file.push(bytes);
+            if let Some(form) = form {
+                form.push(bytes, policy);
+            }
+        };
+        match decompressor {
             None => {
-                self.file.push(bytes);
+                sink(bytes);
                 false
             }
-            Some(decompressor) => {
-                let file = &mut self.file;
-                decompressor.push(bytes, &DecompressLimits::default(), &mut |bytes| file.push(bytes)).is_some()
-            }
+            Some(decompressor) => decompressor.push(bytes, &DecompressLimits::default(), &mut sink).is_some(),
         }
     }
 
     /// So many bytes are missing.
     pub(super) fn gap(&mut self, len: u64) {
         self.file.gap(len);
+        if let Some(form) = &mut self.form {
+            form.gap(len);
+        }
         if self.decompressor.is_some() {
             self.decompressor = Some(Decompressor::stopped());
         }
@@ -46,6 +65,45 @@ impl Body {
 
     /// It is over; whether all of it was to come.
     pub(super) fn end(&mut self, whole: bool) {
-        self.file.close(if whole { FileState::Closed } else { FileState::Truncated });
+        let state = if whole { FileState::Closed } else { FileState::Truncated };
+        self.file.close(state);
+        if let Some(form) = &mut self.form {
+            form.end(state);
+        }
+    }
+
+    /// Its parts are files, and not it.
+    pub(super) fn is_form(&self) -> bool {
+        self.form.is_some()
+    }
+
+    /// The number of a part that is a file, is over and was not told.
+    pub(super) fn next_over(&mut self) -> Option<usize> {
+        self.form.as_mut()?.over()
+    }
+
+    /// Who follows file number `index`.
+    pub(super) fn tracker(&self, index: usize) -> Option<&FileTracker> {
+        match &self.form {
+            Some(form) => form.parts.get(index).map(|part| &part.tracker),
+            None => Some(&self.file).filter(|_| index == 0),
+        }
+    }
+
+    /// The same, to have it stored.
+    pub(super) fn tracker_mut(&mut self, index: usize) -> Option<&mut FileTracker> {
+        match &mut self.form {
+            Some(form) => form.parts.get_mut(index).map(|part| &mut part.tracker),
+            None => Some(&mut self.file).filter(|_| index == 0),
+        }
+    }
+
+    /// What is there of the bytes of file number `index`.
+    pub(super) fn file_part(&self, index: usize) -> Option<Part<'_>> {
+        let all = self.file.data();
+        match &self.form {
+            Some(form) => form.file_part(index, all.data, all.complete),
+            None => Some(all).filter(|part| index == 0 && !part.data.is_empty()),
+        }
     }
 }

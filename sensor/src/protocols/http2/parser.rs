@@ -209,7 +209,10 @@ impl Http2Parser {
             let name = transaction.file_name(direction);
             let range = transaction.range(direction);
             let coding = transaction.message_ref(direction).headers.get(b"content-encoding");
-            let body = Body::new(&name, coding, range, policy);
+            // In HTTP/1 forms are requests alone, too.
+            let kind = transaction.message_ref(direction).headers.get(b"content-type");
+            let kind = kind.filter(|_| direction == Direction::ToServer);
+            let body = Body::new(&name, coding, range, policy).of_type(kind);
             transaction.message(direction).body = Some(body);
         }
         let is_dns = transaction.doh && doh::is_sent(&transaction.message_ref(direction).headers);
@@ -217,12 +220,13 @@ impl Http2Parser {
         if is_dns && message.dns_body.len() + data.len() <= doh::MESSAGE_LIMIT {
             message.dns_body.extend_from_slice(data);
         }
-        if message.body.as_mut().is_some_and(|body| body.push(data)) {
+        if message.body.as_mut().is_some_and(|body| body.push(data, policy)) {
             observer.event(Some(transaction), direction, event::FAILED_DECOMPRESSION);
         }
         tell(transaction, direction, Progress::Headers, observer);
         transaction.message(direction).told = Progress::Body;
         observer.progress(transaction, direction, Progress::Body);
+        tell_parts(transaction, direction, observer);
     }
 
     fn frame_ends(&mut self, direction: Direction, frame: Frame, observer: &mut dyn Observer) {
@@ -435,9 +439,10 @@ impl Http2Parser {
             if let Some(body) = &mut message.body {
                 body.end(whole);
             }
-            let has_file = message.body.is_some();
+            let is_file = message.body.as_ref().is_some_and(|body| !body.is_form());
             tell(transaction, direction, Progress::Complete, observer);
-            if has_file {
+            tell_parts(transaction, direction, observer);
+            if is_file {
                 observer.file(transaction, direction, 0);
             }
         }
@@ -577,6 +582,13 @@ fn read_dns(transaction: &mut Http2Transaction, direction: Direction) {
     let body = std::mem::take(&mut message.dns_body);
     let dns = if body.is_empty() { in_path } else { Some(body) };
     message.dns = dns.and_then(|bytes| DnsTransaction::within(direction, &bytes)).map(Box::new);
+}
+
+/// Tells the parts of a form that are over.
+fn tell_parts(transaction: &mut Http2Transaction, direction: Direction, observer: &mut dyn Observer) {
+    while let Some(index) = transaction.message(direction).body.as_mut().and_then(Body::next_over) {
+        observer.file(transaction, direction, index);
+    }
 }
 
 /// Tells how far a direction got, by way of all levels between.

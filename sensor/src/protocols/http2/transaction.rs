@@ -193,7 +193,6 @@ impl Http2Transaction {
         let wanted = match buffer {
             Buffer::HttpRequestBody => to_server,
             Buffer::HttpResponseBody => !to_server,
-            Buffer::FileData => true,
             _ => false,
         };
         let file = &self.message_ref(direction).body.as_ref().filter(|_| wanted)?.file;
@@ -241,6 +240,14 @@ impl Transaction for Http2Transaction {
         if self.made(buffer, direction, index, scratch).is_some() {
             return Some(Part::whole(scratch));
         }
+        match buffer {
+            Buffer::FileData => return message.body.as_ref()?.file_part(index),
+            Buffer::FileName => {
+                let name = message.body.as_ref()?.tracker(index)?.name();
+                return Some(Part::whole(name)).filter(|part| !part.data.is_empty());
+            }
+            _ => {}
+        }
         if index > 0 {
             return None;
         }
@@ -251,10 +258,6 @@ impl Transaction for Http2Transaction {
             Buffer::HttpHost => self.host().map(Part::whole),
             Buffer::HttpHostRaw => self.raw_host().map(Part::whole),
             Buffer::HttpProtocol => Some(Part::whole(b"HTTP/2")),
-            Buffer::FileName => {
-                let file = &message.body.as_ref()?.file;
-                Some(Part::whole(file.name())).filter(|part| !part.data.is_empty())
-            }
             _ => {
                 let name = self.field(buffer, direction)?;
                 self.joined(direction, name, scratch).map(Part::whole)
@@ -286,16 +289,16 @@ impl Transaction for Http2Transaction {
     }
 
     fn tracker(&self, direction: Direction, index: usize) -> Option<&FileTracker> {
-        Some(&self.message_ref(direction).body.as_ref().filter(|_| index == 0)?.file)
+        self.message_ref(direction).body.as_ref()?.tracker(index)
     }
 
     fn tracker_mut(&mut self, direction: Direction, index: usize) -> Option<&mut FileTracker> {
-        Some(&mut self.message(direction).body.as_mut().filter(|_| index == 0)?.file)
+        self.message(direction).body.as_mut()?.tracker_mut(index)
     }
 
     fn file(&self, direction: Direction, index: usize) -> Option<FileInfo> {
-        let body = self.message_ref(direction).body.as_ref().filter(|_| index == 0)?;
-        body.file.info().filter(|file| file.size > 0)
+        let body = self.message_ref(direction).body.as_ref()?;
+        body.tracker(index)?.info().filter(|file| body.is_form() || file.size > 0)
     }
 
     fn record(&self, direction: Direction, alert: bool) -> Option<Box<dyn Record>> {

@@ -63,7 +63,7 @@ impl Mail {
         true
     }
 
-    fn begin_file(&mut self, name: &[u8]) {
+    pub(super) fn begin_file(&mut self, name: &[u8]) {
         if self.files.len() >= MAX_FILES {
             self.odd.add(Oddities::MALFORMED_MSG);
             return;
@@ -84,6 +84,7 @@ impl Mail {
     /// What is in hand of a part is over.
     pub(super) fn end_part(&mut self, state: FileState) {
         self.held.clear();
+        self.uu_end();
         let mut rest = std::mem::take(&mut self.decoded);
         rest.clear();
         if self.in_file || self.in_text {
@@ -94,14 +95,19 @@ impl Mail {
         if self.in_text {
             self.urls.end();
         }
+        self.end_file(state);
+        self.in_text = false;
+        self.transfer = Transfer::Identity;
+    }
+
+    /// The file in hand, if there is one, is over.
+    pub(super) fn end_file(&mut self, state: FileState) {
         if std::mem::take(&mut self.in_file)
             && let Some(file) = self.files.last_mut()
         {
             file.close(state);
             self.kept = self.kept.saturating_add(file.data().data.len());
         }
-        self.in_text = false;
-        self.transfer = Transfer::Identity;
     }
 
     /// Bytes of a body, up to the end of a line at most; how many were taken.
@@ -153,7 +159,9 @@ impl Mail {
     /// Bytes of a line that is no delimiter, up to its end at most.
     pub(super) fn content(&mut self, piece: &[u8]) {
         let whole = piece.ends_with(b"\n");
-        if piece == b"\n" && self.held.as_slice() == b"\r" {
+        if self.is_uu() {
+            self.line_len = self.line_len.saturating_add(piece.len() - usize::from(whole));
+        } else if piece == b"\n" && self.held.as_slice() == b"\r" {
             self.held.push(b'\n');
         } else {
             if !piece.is_empty() {
@@ -166,6 +174,7 @@ impl Mail {
             self.held.extend(piece.get(text.len()..).unwrap_or_default().iter().copied());
             self.line_len = self.line_len.saturating_add(text.len());
         }
+        self.uu_content(piece);
         if whole {
             if self.line_len > LINE_LIMIT {
                 self.odd.add(Oddities::LONG_LINE);

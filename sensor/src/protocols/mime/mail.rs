@@ -4,6 +4,7 @@ use super::event::Oddities;
 use super::field::{Fields, Line, MAX_NAME, MAX_VALUE};
 use super::transfer::Transfer;
 use super::url::Urls;
+use super::uu::Uu;
 use crate::protocols::file::{FilePolicy, FileState, FileTracker};
 use crate::protocols::text::Hex;
 use arrayvec::ArrayVec;
@@ -82,6 +83,7 @@ pub struct Mail {
     /// The end of the line before, which belongs to the delimiter if one follows.
     pub(super) held: ArrayVec<u8, 2>,
     pub(super) transfer: Transfer,
+    pub(super) uu: Uu,
     /// What is read is of the last file.
     pub(super) in_file: bool,
     /// What is read is text.
@@ -121,6 +123,7 @@ impl Mail {
             line_lost: false,
             held: ArrayVec::new(),
             transfer: Transfer::Identity,
+            uu: Uu::default(),
             in_file: false,
             in_text: false,
             files: Vec::new(),
@@ -208,6 +211,7 @@ impl Mail {
         }
         self.line.clear();
         self.held.clear();
+        self.uu.gap();
         match self.place {
             Place::Header | Place::PartHeader => self.line_lost = true,
             Place::Body => self.in_content = true,
@@ -217,6 +221,8 @@ impl Mail {
                 (*bits, *count) = (0, 0);
                 (len / 4).saturating_mul(3).max(1)
             }
+            // Of 62 bytes that a line has with its end, 45 are data.
+            _ if self.uu.is_inside() => (len / 62).saturating_mul(45).max(1),
             _ => len,
         };
         if self.in_file

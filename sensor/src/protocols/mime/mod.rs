@@ -1,7 +1,7 @@
 //! Mail messages (RFC 5322) with MIME (RFC 2045 to 2049, 2231): header fields, the parts with a file name as files, the URLs of texts.
 //!
 //! A [`Mail`] takes a message as it comes, cut anywhere, whatever protocol carries it (SMTP, POP3, IMAP), and decodes what it can:
-//! nested multiparts and messages, base64 and quoted-printable. It never fails: what is malformed is noted as [`Oddities`], and is
+//! nested multiparts and messages, base64, quoted-printable and what is uuencoded, also in a plain text. It never fails: what is malformed is noted as [`Oddities`], and is
 //! read as mail programs would.
 //!
 //! | bound | value | beyond it |
@@ -26,6 +26,7 @@ mod parameter;
 mod record;
 mod transfer;
 mod url;
+mod uu;
 
 #[cfg(test)]
 mod tests;

@@ -17,6 +17,8 @@ pub(super) enum Transfer {
     },
     /// `=3D`, and `=` before a line's end that is none.
     Quoted(Quoted),
+    /// Lines of [`uu`](super::uu).
+    Uu,
 }
 
 /// Where quoted-printable text was cut.
@@ -75,6 +77,8 @@ impl Transfer {
             Self::Base64 { bits: 0, count: 0 }
         } else if word.eq_ignore_ascii_case(b"quoted-printable") {
             Self::Quoted(Quoted::Plain)
+        } else if [&b"x-uuencode"[..], b"uuencode", b"x-uue"].iter().any(|name| word.eq_ignore_ascii_case(name)) {
+            Self::Uu
         } else {
             Self::Identity
         }
@@ -88,7 +92,8 @@ impl Transfer {
     /// Decodes more; the result is appended to `out`.
     pub(super) fn decode(&mut self, bytes: &[u8], out: &mut Vec<u8>, odd: &mut Oddities) {
         match self {
-            Self::Identity => out.extend_from_slice(bytes),
+            // What is uuencoded is read by lines.
+            Self::Identity | Self::Uu => out.extend_from_slice(bytes),
             Self::Base64 { bits, count } => base64(bits, count, bytes, out, odd),
             Self::Quoted(quoted) => quoted_printable(quoted, bytes, out, odd),
         }
@@ -97,7 +102,7 @@ impl Transfer {
     /// There is no more: what was not decoded yet is, as far as it can be.
     pub(super) fn end(&mut self, out: &mut Vec<u8>, odd: &mut Oddities) {
         match self {
-            Self::Identity => {}
+            Self::Identity | Self::Uu => {}
             Self::Base64 { bits, count } => {
                 if *count > 0 {
                     odd.add(Oddities::INVALID_BASE64);

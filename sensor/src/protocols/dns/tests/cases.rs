@@ -164,6 +164,17 @@ fn multicast_has_its_own_buffers_and_record() {
 }
 
 #[test]
+fn link_local_names_have_their_own_buffers_and_record() {
+    let bytes = message(0x8000, [1, 1, 0, 0], &[QUESTION, &record(1, &[10, 0, 0, 9])].concat());
+    let log = datagram(Family::Llmnr, ToServer, &bytes);
+    assert_eq!(log.events, [""; 0], "an answer begins its flow");
+    assert_eq!(log.all(Buffer::LlmnrAnswersRrname), ["example.org"]);
+    assert_eq!(log.all(Buffer::LlmnrQueriesRrname), ["example.org"]);
+    assert_eq!(log.all(Buffer::DnsQueryName), [""; 0]);
+    assert_eq!(log.records[0]["answers"][0]["rdata"], "10.0.0.9");
+}
+
+#[test]
 fn what_begins_like_dns() {
     let request = message(0x0100, [1, 0, 0, 0], QUESTION);
     assert_eq!(probe_datagram(&request), Guess::Request);

@@ -55,7 +55,7 @@ proptest! {
     fn anything_may_come(steps in vec((any::<bool>(), any::<bool>(), vec(any::<u8>(), 0..200), 0u64..300), 0..20)) {
         let mut log = Log::default();
         for transport in [Transport::Stream, Transport::Datagram] {
-            for family in [Family::Dns, Family::Mdns] {
+            for family in [Family::Dns, Family::Mdns, Family::Llmnr] {
                 let mut parser = DnsParser::new(family, transport);
                 for (up, gap, bytes, len) in &steps {
                     let direction = if *up { ToServer } else { ToClient };

@@ -58,6 +58,29 @@ fn files_and_records() {
 }
 
 #[test]
+fn parts_of_forms_are_files() {
+    let body = b"--X\r\nContent-Disposition: form-data; name=a\r\n\r\nvalue\r\n--X\r\nContent-Disposition: form-data; \
+        filename=one.exe\r\n\r\nMZ one\r\n--X\r\nContent-Disposition: form-data; filename=two.txt\r\n\r\ntwo\r\n--X--\r\n";
+    let fields = [(":method", "POST"), (":path", "/up"), ("content-type", "multipart/form-data; boundary=X")];
+    let (first, second) = body.split_at(120);
+    let client = [
+        MAGIC.to_vec(),
+        headers(1, 0, &fields),
+        frame(0, 0, 1, first),
+        frame(0, END_STREAM, 1, second),
+        headers(3, 0, &fields),
+        frame(0, 0, 3, &body[..body.len() - 72]),
+    ];
+    let log = read(&[(ToServer, client.concat())]);
+    let files: Vec<_> = log.files.iter().map(|f| (&*f.name, f.size, f.state)).collect();
+    let whole = [(&b"one.exe"[..], 6, FileState::Closed), (b"two.txt", 3, FileState::Closed)];
+    assert_eq!(files, [whole[0], whole[1], (b"one.exe", 5, FileState::Truncated)]);
+    assert!(log.all(Buffer::FileData).contains(&"MZ one".to_owned()));
+    assert!(log.all(Buffer::FileName).contains(&"two.txt".to_owned()));
+    assert!(log.all(Buffer::HttpRequestBody).iter().any(|all| all.starts_with("--X") && all.contains("value")));
+}
+
+#[test]
 fn frames_are_shown() {
     let log = conversation_log();
     let update = frame(8, 0, 0, &1000u32.to_be_bytes());

@@ -71,6 +71,32 @@ fn a_message_that_is_a_file() {
     assert_eq!(read.md5.as_deref(), Some("9a29332701eff4dee052c772126d7d51"));
 }
 
+/// The numbers 0 to 59, as `uuencode` writes them.
+const UU: &str = "begin 644 tool.exe\r\n\
+    M``$\"`P0%!@<(\"0H+#`T.#Q`1$A,4%187&!D:&QP='A\\@(2(C)\"4F)R@I*BLL\r\n\
+    /+2XO,#$R,S0U-C<X.3H[\r\n\
+    `\r\nend\r\n";
+
+#[test]
+fn files_that_are_uuencoded() {
+    let data: String = (0..60).map(|b| char::from(b as u8)).collect();
+    let file = |name: &str, state| (name.to_owned(), data.clone(), state);
+    let inside = format!("From: a\r\n\r\nhttp://a.example\r\n{UU}\r\nhttp://b.example\r\nbegin 9 is text\r\n");
+    let read_it = read(&[inside.as_bytes()]);
+    assert_eq!(read_it.files, [file("tool.exe", FileState::Closed)]);
+    assert_eq!((read_it.urls, read_it.odd.len()), (vec!["a.example".to_owned(), "b.example".to_owned()], 0));
+    let part = format!(
+        "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Disposition: attachment; filename=a.bin\r\n\
+         Content-Transfer-Encoding: x-uuencode\r\n\r\nsaid before\r\n{UU}said behind\r\n--b--\r\n"
+    );
+    assert_eq!(read(&[part.as_bytes()]).files, [file("a.bin", FileState::Closed)]);
+    // Without its end, and with a line that is none.
+    let cut = format!("a: b\r\n\r\n{}", UU.split_at(UU.len() - 8).0);
+    assert_eq!(read(&[cut.as_bytes()]).files, [file("tool.exe", FileState::Closed)]);
+    let odd = read(&[format!("a: b\r\n\r\n{}", UU.replace("\n`", "\n~")).as_bytes()]);
+    assert_eq!((odd.files[0].2, odd.odd), (FileState::Truncated, vec!["mime_malformed_msg"]));
+}
+
 #[test]
 fn a_message_without_a_header() {
     let read = read(&[b"This is a test of http://u.example\r\n"]);
