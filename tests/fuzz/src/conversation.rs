@@ -1,4 +1,4 @@
-//! What targets share: a TCP conversation that the fuzzer cuts up, as frames.
+//! A TCP conversation that the fuzzer cuts up, as frames.
 //!
 //! Input: 2 bytes of starting sequence numbers, the number of cuts, 4 bytes for each cut, and the content, the first half of
 //! which is the client's and the second the server's. Whatever the bytes say, all of both streams is sent, nothing is lost,

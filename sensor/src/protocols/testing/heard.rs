@@ -1,5 +1,6 @@
 //! What tests of protocols share: an observer that writes down all it is told, and conversations that are cut and broken at random.
 
+use super::seeds;
 use crate::packet::Direction;
 use crate::protocols::file::{FileInfo, FilePolicy};
 use crate::protocols::{Expected, Observer, Parser, Status, Transaction};
@@ -32,6 +33,7 @@ impl Told {
 
     /// What a parser tells of a conversation; both directions end unless it gives up or changes.
     pub(in crate::protocols) fn of(parser: &mut dyn Parser, conversation: &[(Direction, Vec<u8>)]) -> Self {
+        seeds::keep(parser.protocol(), conversation);
         let mut told = Self::default();
         for (direction, bytes) in conversation {
             let status = parser.data(*direction, bytes, &mut told);

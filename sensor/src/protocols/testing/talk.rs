@@ -1,5 +1,6 @@
 //! An observer that writes down all that parsers tell it, for tests of any protocol.
 
+use super::seeds;
 use crate::packet::Direction;
 use crate::protocols::file::{FileInfo, FileRecord};
 use crate::protocols::{Observer, Parser, Record, Status, Transaction};
@@ -122,6 +123,7 @@ pub(in crate::protocols) fn asked(
     pieces: &[(Direction, Vec<u8>)],
     question: Option<Question>,
 ) -> Log {
+    seeds::keep(parser.protocol(), pieces);
     let mut log = Log { question, ..Log::default() };
     for (direction, bytes) in pieces {
         if parser.data(*direction, bytes, &mut log) != Status::More {
