@@ -131,6 +131,11 @@ fn run(
     (last, witness.finish())
 }
 
+/// What comes at once behind an HTTP message is taken for its body, as browsers and servers take it: there it counts how the bytes came.
+fn counts_pieces(outcome: &Outcome) -> bool {
+    outcome.events.iter().any(|(_, event)| event.ends_with("_body_unexpected"))
+}
+
 /// Says what differs, shortly.
 fn compare(protocol: Protocol, whole: &(Option<Status>, Outcome), cut: &(Option<Status>, Outcome)) {
     assert_eq!(whole.0, cut.0, "{protocol}: status (left: whole, right: cut)");
@@ -168,6 +173,9 @@ fuzz_target!(init: start(), |data: &[u8]| {
     run(reading, exchange.is_probed(), rounds, &exchange.pieces, false);
     let whole = run(reading, exchange.is_probed(), 1, &exchange.pieces, true);
     if reading.transport == Transport::Stream && !exchange.is_probed() {
-        compare(*protocol, &whole, &run(reading, false, 1, &exchange.cut(), true));
+        let cut = run(reading, false, 1, &exchange.cut(), true);
+        if !counts_pieces(&whole.1) && !counts_pieces(&cut.1) {
+            compare(*protocol, &whole, &cut);
+        }
     }
 });

@@ -158,7 +158,7 @@ impl Observer for Witness {
         if !self.listens {
             return;
         }
-        let info = transaction.file(direction, index).expect("a file that is over is there");
+        let Some(info) = transaction.file(direction, index) else { return };
         let carrier = transaction.record(direction, true);
         let record = FileRecord::new(info, transaction.state_ref().id, self.protocol, carrier);
         self.outcome.files.push(json(self.protocol, &record));

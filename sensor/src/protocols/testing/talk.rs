@@ -10,6 +10,7 @@ use sekisho_signatures::app::Protocol;
 use sekisho_signatures::buffers::{Buffer, Kind, Progress, Source};
 use sekisho_signatures::question::Question;
 use serde_json::Value;
+use std::collections::HashMap;
 
 /// What was told.
 #[derive(Debug, Default, PartialEq, Clone)]
@@ -30,6 +31,8 @@ pub(in crate::protocols) struct Log {
     pub(in crate::protocols) yes: Vec<(u64, Direction)>,
     /// What is asked.
     pub(in crate::protocols) question: Option<Question>,
+    /// How far each direction of a transaction was told.
+    reached: HashMap<(u64, usize), Progress>,
 }
 
 impl Log {
@@ -51,6 +54,11 @@ fn value(record: &dyn Record) -> Value {
 
 impl Observer for Log {
     fn progress(&mut self, transaction: &mut dyn Transaction, direction: Direction, progress: Progress) {
+        let before = self.reached.insert((transaction.state_ref().id, direction.index()), progress);
+        assert!(
+            before.is_none_or(|b| b < progress || b == progress && b == Progress::Body),
+            "{before:?}, {progress:?}"
+        );
         if progress != Progress::Complete {
             return;
         }

@@ -46,6 +46,14 @@ fn a_mail_with_all_that_is_in_it() {
     assert_eq!(told.records[1], json!({"smtp": {"helo": "client.example"}}));
 }
 
+/// A file is told with the line that ends it: what its record says of the mail does not depend on how that came.
+#[test]
+fn a_file_is_told_before_what_follows_it() {
+    let told = told(MAIL);
+    assert_eq!(told.carriers[0]["email"]["status"], "BODY_STARTED");
+    assert_eq!(told.carriers[0]["email"]["attachment"], json!(["implant.exe"]));
+}
+
 #[test]
 fn pipelined_commands_and_their_mail() {
     let told = told(
