@@ -51,7 +51,9 @@ fn limit(protocol: Protocol) -> usize {
     match protocol {
         Protocol::Smb | Protocol::Nfs => 40 << 20,
         Protocol::Dcerpc => 16 << 20,
-        Protocol::Http1 | Protocol::Http2 | Protocol::Doh2 | Protocol::Smtp => 16 << 20,
+        Protocol::Http2 | Protocol::Doh2 | Protocol::Smtp => 16 << 20,
+        // Requests that nobody answers yet, with their bodies.
+        Protocol::Http1 => 64 << 20,
         _ => 4 << 20,
     }
 }

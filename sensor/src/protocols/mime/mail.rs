@@ -178,11 +178,6 @@ impl Mail {
         Some(index)
     }
 
-    /// A file is over and was not told.
-    pub fn has_over(&self) -> bool {
-        self.files.get(self.told_files).is_some_and(|f| f.is_over())
-    }
-
     /// What is odd and was not told.
     pub fn new_oddities(&mut self) -> Oddities {
         let new = self.odd.without(self.told);

@@ -217,22 +217,17 @@ impl SmtpParser {
         }
     }
 
-    /// Bytes of a mail, a line or less. A file is told with the line that ends it, so that the record beside it says the same
-    /// however the mail came.
-    fn mail(&mut self, bytes: &[u8], observer: &mut dyn Observer) {
+    fn mail(&mut self, bytes: &[u8]) {
         let room = MAX_FRAME.saturating_sub(self.frame.len());
         self.frame.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
         if let Some(mail) = self.transaction.as_mut().and_then(|t| t.mail.as_mut()) {
             mail.push(bytes);
-            if mail.has_over() {
-                self.tell_mail(observer);
-            }
         }
     }
 
     /// Bytes of a mail; how many were taken.
     fn data(&mut self, mut dotted: Dotted, bytes: &[u8], observer: &mut dyn Observer) -> usize {
-        match dotted.take(bytes, |line| self.mail(line, observer)) {
+        match dotted.take(bytes, |line| self.mail(line)) {
             Some(taken) => {
                 self.await_reply(Command::EndOfMail);
                 self.complete(true, observer);
@@ -249,7 +244,7 @@ impl SmtpParser {
     fn chunk(&mut self, left: u64, last: bool, bytes: &[u8], observer: &mut dyn Observer) -> usize {
         let taken = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
         let part = bytes.get(..taken).unwrap_or_default();
-        part.split_inclusive(|b| *b == b'\n').for_each(|line| self.mail(line, observer));
+        self.mail(part);
         let left = left - taken as u64;
         self.mode = Mode::Chunk { left, last };
         if left == 0 {
@@ -262,13 +257,12 @@ impl SmtpParser {
         taken
     }
 
-    /// Tells what came of a mail.
+    /// Tells what came of a mail. Its files are told with its end, so that the records beside theirs say the same however it came.
     fn tell_mail(&mut self, observer: &mut dyn Observer) {
         let Some(transaction) = &mut self.transaction else { return };
         tell_oddities(transaction, observer);
         if transaction.mail.as_ref().is_some_and(|mail| mail.stage() >= Stage::Body) {
             tell(transaction, Progress::Body, observer);
-            tell_files(transaction, observer);
         }
     }
 

@@ -46,12 +46,15 @@ fn a_mail_with_all_that_is_in_it() {
     assert_eq!(told.records[1], json!({"smtp": {"helo": "client.example"}}));
 }
 
-/// A file is told with the line that ends it: what its record says of the mail does not depend on how that came.
+/// Files are told with the end of the mail: what their records say of it does not depend on how it came.
 #[test]
-fn a_file_is_told_before_what_follows_it() {
+fn a_file_is_told_with_its_mail() {
     let told = told(MAIL);
-    assert_eq!(told.carriers[0]["email"]["status"], "BODY_STARTED");
-    assert_eq!(told.carriers[0]["email"]["attachment"], json!(["implant.exe"]));
+    assert_eq!(told.carriers.len(), 2);
+    for carrier in &told.carriers {
+        assert_eq!(carrier["email"]["status"], "PARSE_DONE");
+        assert_eq!(carrier["email"]["attachment"], json!(["implant.exe", "note.txt"]));
+    }
 }
 
 #[test]
