@@ -31,11 +31,13 @@ fn delivered(overlap: OverlapPolicy, segments: &[(u32, &str)]) -> String {
     String::from_utf8_lossy(&t.record.bytes[0][1..]).into_owned()
 }
 
+type Text = (u32, &'static str);
+
 /// Every way in which two segments can lie to each other: Novak and Sturges, "Target-Based TCP Stream Reassembly" (2007).
 #[test]
 fn two_segments_in_every_relation() {
     // The earlier one, the later one, and what First, Last, Bsd, OldLinux, Linux and Solaris make of them.
-    let table: [((u32, &str), (u32, &str), [&str; 6]); 9] = [
+    let table: [(Text, Text, [&str; 6]); 9] = [
         // Starts before it, and ends before, with, after it.
         ((1, "aaa"), (0, "bbb"), ["baaa", "bbba", "bbba", "bbba", "bbba", "baaa"]),
         ((1, "aa"), (0, "bbb"), ["baa", "bbb", "bbb", "bbb", "bbb", "bbb"]),
