@@ -14,6 +14,7 @@ mod pieces;
 mod tests;
 
 use crate::decode::{DecodeEvent, EventSet};
+use crate::host_os::{HostOs, HostOsTable};
 use crate::packet::{Addr, Vlans};
 use crate::time::Timestamp;
 use buffers::{Buffer, Pool};
@@ -21,6 +22,7 @@ use pieces::Pieces;
 pub use pieces::Policy;
 use serde::Deserialize;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Bytes kept free before a datagram's payload for its header. IPv4 headers have at most 60; IPv6 datagrams whose
 /// unfragmentable part is longer than this are refused.
@@ -44,7 +46,7 @@ pub struct DefragConfig {
     pub max_fragments: u16,
     /// Seconds of packet time, from its first fragment on, after which a datagram is given up.
     pub timeout_s: u32,
-    /// Who is believed where fragments overlap.
+    /// Who is believed where fragments overlap, for receivers whose system `[host_os_policy]` does not tell.
     pub policy: Policy,
 }
 
@@ -161,6 +163,7 @@ struct Slot {
     first_seen: Timestamp,
     buffer: Buffer,
     pieces: Pieces,
+    policy: Policy,
     /// Payload length, known from the last fragment.
     total: Option<u32>,
     /// The header's length, once the first fragment came.
@@ -181,6 +184,7 @@ pub struct Defragmenter {
     pool: Pool,
     oldest: u32,
     newest: u32,
+    hosts: Arc<HostOsTable>,
     /// What happened so far.
     pub counters: DefragCounters,
 }
@@ -200,9 +204,15 @@ impl Defragmenter {
             pool: Pool::new(config.memory_bytes),
             oldest: NONE,
             newest: NONE,
+            hosts: Arc::default(),
             counters: DefragCounters::default(),
             config,
         }
+    }
+
+    /// Takes overlaps as the systems of the receivers take them.
+    pub fn set_hosts(&mut self, hosts: Arc<HostOsTable>) {
+        self.hosts = hosts;
     }
 
     /// Takes a fragment. The events are the packet's to raise.
@@ -244,7 +254,7 @@ impl Defragmenter {
             return Inserted::Refused;
         };
         let first_byte_was_known = slot.pieces.has_first_byte();
-        let added = slot.pieces.add(fragment.offset, data, self.config.policy, slot.buffer.get_mut(HEADER_MAX..));
+        let added = slot.pieces.add(fragment.offset, data, slot.policy, slot.buffer.get_mut(HEADER_MAX..));
         slot.fragments = slot.fragments.saturating_add(1);
         if fragment.offset == 0 && (!first_byte_was_known || added.wrote_first_byte) {
             slot.set_header(fragment.header);
@@ -319,11 +329,13 @@ impl Defragmenter {
             self.counters.evicted_for_datagrams = self.counters.evicted_for_datagrams.wrapping_add(1);
             self.remove(self.oldest);
         }
+        let policy = self.hosts.find(fragment.key.dst).map_or(self.config.policy, HostOs::fragments);
         let index = match self.free.pop() {
             Some(index) => {
                 let slot = self.slots.get_mut(index as usize)?;
                 slot.key = fragment.key;
                 slot.first_seen = fragment.ts;
+                slot.policy = policy;
                 slot.total = None;
                 slot.header_len = None;
                 slot.fragments = 0;
@@ -335,6 +347,7 @@ impl Defragmenter {
                     first_seen: fragment.ts,
                     buffer: Buffer::default(),
                     pieces: Pieces::default(),
+                    policy,
                     total: None,
                     header_len: None,
                     fragments: 0,

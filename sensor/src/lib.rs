@@ -14,6 +14,7 @@ pub mod defrag;
 pub mod detect;
 pub mod event;
 pub mod flow;
+pub mod host_os;
 pub mod ledger;
 pub mod output;
 pub mod packet;

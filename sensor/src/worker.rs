@@ -28,6 +28,7 @@ use crate::event::{
 };
 use crate::flow::expect::Expectations;
 use crate::flow::{Flow, FlowConfig, FlowCounters, FlowIndex, FlowTable, Lookup};
+use crate::host_os::{HostOsConfig, HostOsTable};
 use crate::ledger::{DropReason, Ledger, Outcome};
 use crate::output::files_config::FilesConfig;
 use crate::output::filestore::FileStore;
@@ -56,6 +57,8 @@ pub struct WorkerConfig {
     pub flow: FlowConfig,
     /// The stream engine.
     pub stream: StreamConfig,
+    /// Which systems the hosts of which networks run.
+    pub hosts: HostOsConfig,
     /// Detection.
     pub detect: DetectConfig,
     /// Files that protocols carry.
@@ -159,11 +162,14 @@ impl<T: Tracer> Worker<T> {
         let tells_packets = sender.wants(EventType::Packet);
         detector.logs_anomalies = sender.wants(EventType::Anomaly);
         detector.handle_files(&engine, FileHandling::new(&config.files, config.store.clone()));
+        let hosts = Arc::new(HostOsTable::new(&config.hosts));
+        let mut decoder = Decoder::new(config.decode.clone());
+        decoder.defrag.set_hosts(Arc::clone(&hosts));
         Ok(Self {
-            decoder: Decoder::new(config.decode.clone()),
+            decoder,
             path: Path {
                 flows: FlowTable::new(&config.flow, config.seed, config.number),
-                streams: StreamEngine::new(&config.stream),
+                streams: StreamEngine::new(&config.stream).with_hosts(hosts),
                 stream_events: [0; StreamEvent::COUNT],
                 detector,
                 sender,

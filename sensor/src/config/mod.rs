@@ -15,6 +15,7 @@ use crate::control::interface::AttachConfig;
 use crate::decode::DecodeConfig;
 use crate::detect::DetectConfig;
 use crate::flow::FlowConfig;
+use crate::host_os::HostOsConfig;
 use crate::output::{ControlConfig, EveConfig, FilesConfig, MetricsConfig};
 use crate::stream::StreamConfig;
 use sekisho_signatures::variables::Variables;
@@ -39,6 +40,7 @@ pub struct Config {
     pub decode: DecodeConfig,
     pub flow: FlowConfig,
     pub stream: StreamConfig,
+    pub host_os_policy: HostOsConfig,
     pub detect: DetectConfig,
     pub files: FilesConfig,
     pub eve: EveConfig,

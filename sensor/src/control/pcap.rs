@@ -246,6 +246,7 @@ pub fn worker_config(config: &Config, inline: bool, seed: u64, number: u16) -> W
         decode: config.decode.clone(),
         flow: config.flow.clone(),
         stream: config.stream.clone(),
+        hosts: config.host_os_policy.clone(),
         detect: config.detect,
         files: config.files.clone(),
         store: None,

@@ -43,6 +43,25 @@ fn insert(d: &mut Defragmenter, key: Key, at_ns: u64, part: &Part<'_>) -> (Optio
     (whole, events.iter().map(DecodeEvent::keyword).collect())
 }
 
+/// The policy is that of the receiver's system, and the configured one where that is not known.
+#[test]
+fn the_receivers_system_decides() {
+    let mut config = crate::host_os::HostOsConfig::default();
+    config.0.insert(crate::host_os::HostOs::Last, vec!["::2".to_owned().try_into().unwrap()]);
+    let mut d = Defragmenter::new(DefragConfig { policy: Policy::First, ..DefragConfig::default() });
+    d.set_hosts(Arc::new(HostOsTable::new(&config)));
+    for (dst, expected) in [(Addr(2), b'b'), (Addr(3), b'a')] {
+        let key = Key { dst, ..key(4, 1) };
+        let mut whole = None;
+        for (data, offset, more) in
+            [([b'a'; 8], 8, true), ([b'b'; 8], 8, true), ([b'.'; 8], 0, true), ([b'.'; 8], 16, false)]
+        {
+            whole = insert(&mut d, key, 0, &Part { offset, more, data: &data }).0;
+        }
+        assert_eq!(whole.expect("no fragment is missing")[20 + 8], expected);
+    }
+}
+
 /// Inserts parts given as text at offsets in units of eight bytes; the last argument of each: more fragments.
 fn put_together(policy: Policy, parts: &[(u32, &str, bool)]) -> (Option<String>, u64) {
     let mut d = Defragmenter::new(DefragConfig { policy, ..DefragConfig::default() });

@@ -152,7 +152,7 @@ pub trait Observer {
     /// it is about the flow.
     fn event(&mut self, transaction: Option<&mut dyn Transaction>, direction: Direction, event: &'static str);
 
-    /// File number `index` that the transaction carries in `direction` is over: its EVE record is due.
+    /// File number `index` that the transaction carries in `direction` is over: its EVE record is due, unless nothing of it came.
     fn file(&mut self, _transaction: &mut dyn Transaction, _direction: Direction, _index: usize) {}
 
     /// What is wanted of files; asked as one begins.

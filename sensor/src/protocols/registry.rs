@@ -531,6 +531,22 @@ pub fn transport(protocol: Protocol) -> Option<Transport> {
     ENTRIES.iter().find(|e| e.protocol == protocol).map(|e| e.transport)
 }
 
+/// One way in which a protocol is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// The protocol.
+    pub protocol: Protocol,
+    /// How its bytes come.
+    pub transport: Transport,
+    /// Server ports on which alone it is looked for; empty: any.
+    pub ports: &'static [u16],
+}
+
+/// All that is read, in the order in which it is tried: what fuzzing walks.
+pub fn readings() -> impl Iterator<Item = Reading> {
+    ENTRIES.iter().map(|e| Reading { protocol: e.protocol, transport: e.transport, ports: e.ports })
+}
+
 /// A parser of this protocol for a new flow.
 #[must_use]
 pub fn parser(protocol: Protocol, transport: Transport) -> Option<Box<dyn Parser>> {

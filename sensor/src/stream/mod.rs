@@ -10,11 +10,12 @@
 //! [`StreamConfig`], no panic on any input, and the same bytes delivered however a stream is cut.
 //!
 //! The parts: [`session`] is what is kept per connection; `handshake` and `tracker` are the states (RFC 9293), `judge`
-//! what is odd about a segment; `reassembly` is the order of bytes, [`pool`] the memory, [`event`] the names of the odd.
+//! what is odd about a segment; `reassembly` is the order of bytes, `overlap` whose of them hold, [`pool`] the memory, [`event`] the names of the odd.
 
 pub mod event;
 mod handshake;
 mod judge;
+mod overlap;
 pub mod pool;
 mod reassembly;
 pub mod session;
@@ -26,11 +27,14 @@ mod tracker;
 
 pub use event::{StreamEvent, StreamEventSet};
 pub(crate) use handshake::has_fast_open;
+pub use overlap::OverlapPolicy;
 pub use session::TcpSession;
 
+use crate::host_os::HostOsTable;
 use crate::packet::Direction;
 use pool::Pool;
 use serde::Deserialize;
+use std::sync::Arc;
 
 /// Takes a stream's bytes. For each direction the positions of successive calls are without overlap and without a
 /// jump that is not a `gap`.
@@ -44,18 +48,6 @@ pub trait StreamSink {
     /// Nothing more will come in this direction: its FIN was acknowledged and all before it delivered, or the
     /// connection is over (see [`StreamEngine::close`]). Called once a direction.
     fn end(&mut self, direction: Direction);
-}
-
-/// Which bytes hold where two segments with different data overlap and neither was delivered yet. What was delivered
-/// stays delivered.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OverlapPolicy {
-    /// The bytes that came first (BSD, and what today's Linux and Windows do with most overlaps).
-    #[default]
-    First,
-    /// The bytes that came last.
-    Last,
 }
 
 /// When bytes that are in order are delivered.
@@ -87,7 +79,8 @@ pub struct StreamConfig {
     /// Most blocks (of 1,536 bytes) of out-of-order payload for one direction of a stream; at the limit the
     /// oldest hole is given up. 1 to 65,535. Default 1,024.
     pub max_out_of_order_blocks: u16,
-    /// Which bytes hold where out-of-order segments overlap with different data. Default `first`.
+    /// Which bytes hold where out-of-order segments overlap with different data, for receivers whose system
+    /// `[host_os_policy]` does not tell. Default `first`.
     pub overlap: OverlapPolicy,
     /// When bytes that are in order are delivered. Default `arrived`.
     pub deliver: Delivery,
@@ -197,6 +190,7 @@ pub struct StreamEngine {
     config: StreamConfig,
     depth: u64,
     pool: Pool,
+    hosts: Arc<HostOsTable>,
 }
 
 impl StreamEngine {
@@ -209,8 +203,16 @@ impl StreamEngine {
             counters: StreamCounters::default(),
             depth: if config.depth_bytes == 0 { u64::MAX } else { config.depth_bytes },
             pool: Pool::new(config.memcap_bytes),
+            hosts: Arc::default(),
             config,
         }
+    }
+
+    /// Takes overlaps as the systems of the receivers take them.
+    #[must_use]
+    pub fn with_hosts(mut self, hosts: Arc<HostOsTable>) -> Self {
+        self.hosts = hosts;
+        self
     }
 
     /// Connections whose handshake was not seen are followed.

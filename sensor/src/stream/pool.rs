@@ -20,6 +20,8 @@ pub struct Piece {
     pub len: u32,
     /// The piece after it, or [`NIL`]. While free: the next free one.
     pub next: u32,
+    /// Where the segment that it came from starts and ends.
+    pub from: (u64, u64),
 }
 
 impl Piece {
@@ -59,8 +61,8 @@ impl Pool {
         u64::from(self.in_use) * (BLOCK_BYTES + size_of::<Piece>()) as u64
     }
 
-    /// A block with as much of `bytes` as it holds, at `position`; `None` at the memory cap. `next` is [`NIL`].
-    pub fn take(&mut self, position: u64, bytes: &[u8]) -> Option<u32> {
+    /// A block with as much of `bytes` as it holds, at `position`, of the segment `from`; `None` at the memory cap. `next` is [`NIL`].
+    pub fn take(&mut self, position: u64, bytes: &[u8], from: (u64, u64)) -> Option<u32> {
         let index = if self.free != NIL {
             let index = self.free;
             self.free = self.pieces[index as usize].next;
@@ -70,13 +72,13 @@ impl Pool {
             if index >= self.capacity {
                 return None;
             }
-            self.pieces.push(Piece { position: 0, len: 0, next: NIL });
+            self.pieces.push(Piece { position: 0, len: 0, next: NIL, from });
             self.blocks.push([0; BLOCK_BYTES]);
             index
         };
         let len = bytes.len().min(BLOCK_BYTES);
         self.blocks[index as usize][..len].copy_from_slice(&bytes[..len]);
-        self.pieces[index as usize] = Piece { position, len: len as u32, next: NIL };
+        self.pieces[index as usize] = Piece { position, len: len as u32, next: NIL, from };
         self.in_use += 1;
         Some(index)
     }
@@ -89,6 +91,22 @@ impl Pool {
         self.blocks[index as usize][start..start + len].copy_from_slice(&bytes[..len]);
         piece.len += len as u32;
         len
+    }
+
+    /// Cuts a piece: what lies behind its first `len` bytes, at least one, becomes the piece after it. `None` at the memory cap.
+    pub fn split(&mut self, index: u32, len: usize) -> Option<u32> {
+        let piece = *self.piece(index);
+        let block = self.blocks[index as usize];
+        let tail = self.take(piece.position + len as u64, &block[len..piece.len as usize], piece.from)?;
+        self.pieces[tail as usize].next = piece.next;
+        let front = &mut self.pieces[index as usize];
+        (front.len, front.next) = (len as u32, tail);
+        Some(tail)
+    }
+
+    /// A piece's bytes are those of the segment `from` now.
+    pub fn set_from(&mut self, index: u32, from: (u64, u64)) {
+        self.pieces[index as usize].from = from;
     }
 
     /// Gives a block back.
@@ -129,14 +147,14 @@ mod tests {
     fn blocks_are_reused_and_the_cap_holds() {
         let per_block = (BLOCK_BYTES + size_of::<Piece>()) as u64;
         let mut pool = Pool::new(2 * per_block + 1);
-        let a = pool.take(0, b"abc").unwrap();
-        let b = pool.take(9, &[7; 4000]).unwrap();
+        let a = pool.take(0, b"abc", (0, 3)).unwrap();
+        let b = pool.take(9, &[7; 4000], (9, 4009)).unwrap();
         assert_eq!(pool.bytes(a), b"abc");
         assert_eq!(pool.bytes(b), [7; BLOCK_BYTES]);
-        assert!(pool.take(0, b"x").is_none());
+        assert!(pool.take(0, b"x", (0, 1)).is_none());
         assert_eq!(pool.bytes_in_use(), 2 * per_block);
         pool.give(a);
-        let c = pool.take(3, b"xy").unwrap();
+        let c = pool.take(3, b"xy", (3, 5)).unwrap();
         assert_eq!((c, pool.bytes(c), pool.piece(c).end()), (a, &b"xy"[..], 5));
         assert_eq!(pool.append(c, b"z"), 1);
         assert_eq!(pool.bytes(c), b"xyz");
@@ -144,5 +162,15 @@ mod tests {
         pool.give(b);
         pool.give(c);
         assert_eq!(pool.bytes_in_use(), 0);
+    }
+
+    #[test]
+    fn a_piece_is_cut_in_two() {
+        let mut pool = Pool::new(1 << 20);
+        let a = pool.take(10, b"abcdef", (10, 16)).unwrap();
+        let b = pool.split(a, 2).unwrap();
+        assert_eq!((pool.bytes(a), pool.bytes(b)), (&b"ab"[..], &b"cdef"[..]));
+        assert_eq!((pool.piece(a).next, pool.piece(b).next, pool.piece(b).position), (b, NIL, 12));
+        assert_eq!(pool.piece(b).from, (10, 16));
     }
 }

@@ -3,7 +3,7 @@
 //! The usual segment is the next one expected with nothing buffered: it costs a comparison and the call of the sink.
 //! Everything else is a list of buffered pieces, sorted and without overlap, all of them behind `next`.
 
-use super::pool::{NIL, Pool};
+use super::pool::{NIL, Piece, Pool};
 use super::session::{Half, seq_ge};
 use super::{
     Delivery, OverlapPolicy, PayloadFate, StreamConfig, StreamCounters, StreamEvent, StreamEventSet, StreamSink,
@@ -61,9 +61,12 @@ impl<S: StreamSink> Lane<'_, S> {
         self.payload_out_of_order(seq, bytes)
     }
 
-    fn payload_out_of_order(&mut self, seq: u32, bytes: &[u8]) -> PayloadFate {
+    fn payload_out_of_order(&mut self, seq: u32, segment: &[u8]) -> PayloadFate {
+        let bytes = segment;
         loop {
             let offset = seq.wrapping_sub(self.half.next_seq()) as i32;
+            let start = self.half.next.saturating_add_signed(offset.into());
+            let from = (start, start.saturating_add(segment.len() as u64));
             let known = offset.min(0).unsigned_abs() as usize;
             if known >= bytes.len() {
                 self.counters.duplicates += 1;
@@ -71,7 +74,7 @@ impl<S: StreamSink> Lane<'_, S> {
             }
             let bytes = &bytes[known..];
             if offset <= 0 && !self.waits() {
-                return self.merge_in_order(bytes, known);
+                return self.merge_in_order(bytes, known, from);
             }
             let position = self.half.next + u64::from(offset.max(0).unsigned_abs());
             let Some(room) = self.depth.checked_sub(position).filter(|&room| room > 0) else {
@@ -82,7 +85,7 @@ impl<S: StreamSink> Lane<'_, S> {
                 continue;
             }
             let fits = usize::try_from(room).unwrap_or(usize::MAX).min(bytes.len());
-            match self.buffer(position, &bytes[..fits]) {
+            match self.buffer(position, &bytes[..fits], from) {
                 Ok(0) => {
                     self.counters.duplicates += 1;
                     return PayloadFate::Duplicate;
@@ -94,7 +97,7 @@ impl<S: StreamSink> Lane<'_, S> {
                 // No room to wait in.
                 Err(_) if offset <= 0 => {
                     self.at_once = true;
-                    return self.merge_in_order(bytes, known);
+                    return self.merge_in_order(bytes, known, from);
                 }
                 Err(full) => self.make_room(full, position),
             }
@@ -102,8 +105,8 @@ impl<S: StreamSink> Lane<'_, S> {
     }
 
     /// Delivers `bytes`, which are next, and of whose segment `known` bytes were there before.
-    fn merge_in_order(&mut self, bytes: &[u8], known: usize) -> PayloadFate {
-        self.merge(bytes);
+    fn merge_in_order(&mut self, bytes: &[u8], known: usize, from: (u64, u64)) -> PayloadFate {
+        self.merge(bytes, from);
         if known > 0 || self.half.is(Half::DEPTH) { PayloadFate::Partly } else { PayloadFate::InOrder }
     }
 
@@ -192,7 +195,7 @@ impl<S: StreamSink> Lane<'_, S> {
         if bytes.is_empty() {
             return PayloadFate::Empty;
         }
-        match self.buffer(0, bytes) {
+        match self.buffer(0, bytes, (0, bytes.len() as u64)) {
             Ok(_) => {
                 self.half.marks |= Half::SYN_DATA;
                 PayloadFate::Buffered
@@ -248,8 +251,8 @@ impl<S: StreamSink> Lane<'_, S> {
         self.drain();
     }
 
-    /// Delivers `bytes` at `next`; buffered pieces among them, which came first, hold by the overlap policy.
-    fn merge(&mut self, mut bytes: &[u8]) {
+    /// Delivers `bytes` of the segment `from` at `next`; of them and the buffered pieces among them the overlap policy chooses.
+    fn merge(&mut self, mut bytes: &[u8], from: (u64, u64)) {
         while !bytes.is_empty() && !self.half.is(Half::DEPTH) {
             let head = self.half.head;
             let ahead = match head {
@@ -268,7 +271,7 @@ impl<S: StreamSink> Lane<'_, S> {
             let skip = self.half.next.saturating_sub(self.pool.piece(head).position) as usize;
             let len = self.pool.bytes(head).len().saturating_sub(skip).min(bytes.len());
             let (now, rest) = bytes.split_at(len);
-            self.settle_overlap(head, skip, now);
+            self.settle_overlap(head, skip, now, from);
             bytes = rest;
             self.deliver_head(len);
         }
@@ -332,20 +335,62 @@ impl<S: StreamSink> Lane<'_, S> {
         }
     }
 
-    /// `new` lies over the bytes of piece `index` from `skip` on: notes a difference and lets the policy's bytes hold.
-    fn settle_overlap(&mut self, index: u32, skip: usize, new: &[u8]) {
+    fn overlap(&self) -> OverlapPolicy {
+        self.half.overlap.unwrap_or(self.config.overlap)
+    }
+
+    /// `new`, of the segment `from`, lies over the bytes of piece `index` from `skip` on: notes a difference and lets the policy's
+    /// bytes hold. Tells whether those are the new ones.
+    fn settle_overlap(&mut self, index: u32, skip: usize, new: &[u8], from: (u64, u64)) -> bool {
+        let wins = self.overlap().later_wins(self.pool.piece(index).from, from);
         let held = &mut self.pool.bytes_mut(index)[skip..skip + new.len()];
         if held != new {
             self.counters.overlaps_different += 1;
             self.events.insert(StreamEvent::ReassemblyOverlapDifferentData);
-            if self.config.overlap == OverlapPolicy::Last {
+            if wins {
                 held.copy_from_slice(new);
             }
         }
+        wins
     }
 
-    /// Keeps what is new of `bytes` at `position`, and tells how much that was.
-    fn buffer(&mut self, mut position: u64, mut bytes: &[u8]) -> Result<usize, Full> {
+    /// The `len` bytes from `skip` on of a piece are those of the segment `from` now. Where there is no room for another piece the
+    /// borders stay as they were.
+    fn transfer(&mut self, mut index: u32, skip: usize, len: usize, from: (u64, u64)) {
+        if self.pool.piece(index).from == from || !self.overlap().minds_borders() {
+            return;
+        }
+        if skip > 0 {
+            match self.split(index, skip) {
+                Some(tail) => index = tail,
+                None => return,
+            }
+        }
+        if len < self.pool.piece(index).len as usize && self.split(index, len).is_none() {
+            return;
+        }
+        self.pool.set_from(index, from);
+    }
+
+    fn split(&mut self, index: u32, len: usize) -> Option<u32> {
+        if self.half.pieces >= self.most_pieces() {
+            return None;
+        }
+        let tail = self.pool.split(index, len)?;
+        self.half.pieces += 1;
+        if self.half.tail == index {
+            self.half.tail = tail;
+        }
+        Some(tail)
+    }
+
+    fn most_pieces(&self) -> u16 {
+        let most = self.config.max_out_of_order_blocks;
+        if self.acknowledged { most } else { most.min(UNACKNOWLEDGED_PIECES) }
+    }
+
+    /// Keeps what is new of `bytes`, of the segment `from`, at `position`, and tells how much that was.
+    fn buffer(&mut self, mut position: u64, mut bytes: &[u8], from: (u64, u64)) -> Result<usize, Full> {
         let mut kept = 0;
         let (mut before, mut at) = (NIL, self.half.head);
         if self.half.tail != NIL && self.pool.piece(self.half.tail).end() <= position {
@@ -366,10 +411,12 @@ impl<S: StreamSink> Lane<'_, S> {
                 let piece = *self.pool.piece(at);
                 let skip = (position - piece.position) as usize;
                 let used = (piece.len as usize - skip).min(bytes.len());
-                self.settle_overlap(at, skip, &bytes[..used]);
+                if self.settle_overlap(at, skip, &bytes[..used], from) {
+                    self.transfer(at, skip, used, from);
+                }
                 used
             } else {
-                let used = self.store(&mut before, at, position, &bytes[..free])?;
+                let used = self.store(&mut before, at, position, &bytes[..free], from)?;
                 kept += used;
                 used
             };
@@ -381,19 +428,26 @@ impl<S: StreamSink> Lane<'_, S> {
 
     /// Stores the start of `bytes` between two pieces: at the end of `before` if it continues that one, else in a new
     /// piece, which becomes `before`. Tells how many bytes it stored, at least one.
-    fn store(&mut self, before: &mut u32, behind: u32, position: u64, bytes: &[u8]) -> Result<usize, Full> {
-        if *before != NIL && self.pool.piece(*before).end() == position {
+    fn store(
+        &mut self,
+        before: &mut u32,
+        behind: u32,
+        position: u64,
+        bytes: &[u8],
+        from: (u64, u64),
+    ) -> Result<usize, Full> {
+        let continues =
+            |piece: &Piece| piece.end() == position && (piece.from == from || !self.overlap().minds_borders());
+        if *before != NIL && continues(self.pool.piece(*before)) {
             let used = self.pool.append(*before, bytes);
             if used > 0 {
                 return Ok(used);
             }
         }
-        let most = self.config.max_out_of_order_blocks;
-        let most = if self.acknowledged { most } else { most.min(UNACKNOWLEDGED_PIECES) };
-        if self.half.pieces >= most {
+        if self.half.pieces >= self.most_pieces() {
             return Err(Full::Limit);
         }
-        let index = self.pool.take(position, bytes).ok_or(Full::Memory)?;
+        let index = self.pool.take(position, bytes, from).ok_or(Full::Memory)?;
         self.half.pieces += 1;
         self.pool.link(index, behind);
         match *before {

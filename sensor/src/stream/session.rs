@@ -1,5 +1,6 @@
 //! What is kept per TCP connection: 128 bytes for both directions, with no buffered data.
 
+use super::OverlapPolicy;
 use super::pool::NIL;
 use crate::event::{TcpState, TcpSummary};
 use crate::packet::{Direction, Tcp, TcpFlags};
@@ -48,6 +49,8 @@ pub(super) struct Half {
     pub flags: u8,
     /// Acknowledgements of the receiver that lay beyond the window.
     pub beyond: u8,
+    /// How the receiver's system takes overlapping segments, where the configuration says it of its network.
+    pub overlap: Option<OverlapPolicy>,
 }
 
 impl Half {
@@ -92,6 +95,7 @@ impl Half {
             scale: 0,
             flags: 0,
             beyond: 0,
+            overlap: None,
         }
     }
 

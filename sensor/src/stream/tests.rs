@@ -8,6 +8,7 @@ use crate::packet::{Direction, TcpFlags};
 mod acknowledged;
 mod handshake;
 mod order;
+mod overlap;
 mod simulation;
 mod teardown;
 

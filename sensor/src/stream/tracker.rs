@@ -10,6 +10,7 @@ use super::reassembly::Lane;
 use super::session::{Half, TcpSession, seq_ge, seq_gt};
 use super::{PayloadFate, SegmentReport, StreamEngine, StreamEvent, StreamEventSet, StreamSink};
 use crate::event::TcpState;
+use crate::host_os::HostOs;
 use crate::packet::{Direction, Packet, Tcp, TcpFlags};
 
 /// One segment on its way through the tracker.
@@ -63,6 +64,9 @@ impl StreamEngine {
         self.counters.segments += 1;
         session.halves[direction.index()].flags |= tcp.flags.0;
         let before = session.state;
+        if before == TcpState::None && session.halves[0].overlap.is_none() && !self.hosts.is_empty() {
+            self.choose_overlap(session, packet, direction);
+        }
         if before == TcpState::Closed {
             reopen_after_reset(session, &mut segment);
         }
@@ -90,6 +94,16 @@ impl StreamEngine {
             _ => {}
         }
         report
+    }
+
+    /// Each direction's overlaps are taken as the system of its receiver takes them.
+    #[cold]
+    fn choose_overlap(&self, session: &mut TcpSession, packet: &Packet<'_>, direction: Direction) {
+        let Some(ip) = &packet.ip else { return };
+        for (direction, receiver) in [(direction, ip.dst), (direction.reverse(), ip.src)] {
+            let policy = self.hosts.find(receiver).map_or(self.config.overlap, HostOs::segments);
+            session.halves[direction.index()].overlap = Some(policy);
+        }
     }
 
     /// The flow is over: delivers what is still buffered (holes reported as gaps), ends both directions, and gives the

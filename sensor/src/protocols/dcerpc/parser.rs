@@ -62,7 +62,10 @@ impl Calls {
         // With both halves in one direction, that is complete with the second.
         let [request, response] = transaction.directions;
         let over = if request == response { transaction.call.is_over() } else { transaction.call.half(role).over };
-        observer.progress(transaction, direction, Progress::Body);
+        // An answer in the direction of its request may come behind what was told as complete.
+        if !transaction.is_complete(direction) {
+            observer.progress(transaction, direction, Progress::Body);
+        }
         if over {
             transaction.complete(direction, observer);
         }

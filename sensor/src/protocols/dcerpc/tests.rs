@@ -141,6 +141,12 @@ fn what_is_no_unit_is_given_up() {
 }
 
 #[test]
+fn an_answer_that_comes_with_its_request_is_no_second_request() {
+    let log = talk(&mut DcerpcParser::new(), &[(ToServer, bind(11, 1, 7)), (ToServer, ack(12, 1, 0))]);
+    assert_eq!((log.records.len(), &log.records[0]["dcerpc"]["response"]), (1, &json!("BINDACK")));
+}
+
+#[test]
 fn open_calls_and_what_is_kept_of_them_are_bounded() {
     let mut parser = DcerpcParser::new();
     let mut log = Log::default();

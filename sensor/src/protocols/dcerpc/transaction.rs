@@ -33,6 +33,11 @@ impl DcerpcTransaction {
         }
     }
 
+    /// Whether it was told that no more comes in one direction.
+    pub(super) fn is_complete(&self, direction: Direction) -> bool {
+        self.completed[direction.index()]
+    }
+
     /// What it is about.
     #[must_use]
     pub fn call(&self) -> &Call {

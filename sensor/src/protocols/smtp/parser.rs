@@ -257,13 +257,12 @@ impl SmtpParser {
         taken
     }
 
-    /// Tells what came of a mail.
+    /// Tells what came of a mail. Its files are told with its end, so that the records beside theirs say the same however it came.
     fn tell_mail(&mut self, observer: &mut dyn Observer) {
         let Some(transaction) = &mut self.transaction else { return };
         tell_oddities(transaction, observer);
         if transaction.mail.as_ref().is_some_and(|mail| mail.stage() >= Stage::Body) {
             tell(transaction, Progress::Body, observer);
-            tell_files(transaction, observer);
         }
     }
 

@@ -1,8 +1,9 @@
 //! What tests of protocols share: an observer that writes down all it is told, and conversations that are cut and broken at random.
 
+use super::seeds;
 use crate::packet::Direction;
 use crate::protocols::file::{FileInfo, FilePolicy};
-use crate::protocols::{Expected, Observer, Parser, Status, Transaction};
+use crate::protocols::{Expected, Observer, Parser, Record, Status, Transaction};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use sekisho_signatures::buffers::{Buffer, Kind, Progress, Source};
@@ -18,6 +19,8 @@ pub(in crate::protocols) struct Told {
     pub(in crate::protocols) buffers: Vec<(Buffer, String)>,
     pub(in crate::protocols) records: Vec<serde_json::Value>,
     pub(in crate::protocols) files: Vec<FileInfo>,
+    /// What the records of files say of the transactions that carried them.
+    pub(in crate::protocols) carriers: Vec<serde_json::Value>,
     pub(in crate::protocols) frames: Vec<(&'static str, Vec<u8>)>,
     pub(in crate::protocols) expected: Vec<(Direction, Option<std::net::IpAddr>, u16)>,
     pub(in crate::protocols) status: Option<Status>,
@@ -32,6 +35,7 @@ impl Told {
 
     /// What a parser tells of a conversation; both directions end unless it gives up or changes.
     pub(in crate::protocols) fn of(parser: &mut dyn Parser, conversation: &[(Direction, Vec<u8>)]) -> Self {
+        seeds::keep(parser.protocol(), conversation);
         let mut told = Self::default();
         for (direction, bytes) in conversation {
             let status = parser.data(*direction, bytes, &mut told);
@@ -46,6 +50,15 @@ impl Told {
         told.events.sort();
         told
     }
+}
+
+/// What a record writes, with what stands beside it.
+fn value(record: &dyn Record) -> serde_json::Value {
+    let mut out = format!("{{\"{}\":", record.kind()).into_bytes();
+    record.write(&mut out).expect("a Vec takes all");
+    record.write_beside(&mut out).expect("a Vec takes all");
+    out.push(b'}');
+    serde_json::from_slice(&out).expect("EVE is JSON")
 }
 
 impl Observer for Told {
@@ -85,6 +98,7 @@ impl Observer for Told {
 
     fn file(&mut self, transaction: &mut dyn Transaction, direction: Direction, index: usize) {
         self.files.push(transaction.file(direction, index).expect("a file that is over is there"));
+        self.carriers.extend(transaction.record(direction, true).map(|record| value(&*record)));
     }
 
     fn file_policy(&self) -> FilePolicy {
@@ -107,11 +121,7 @@ impl Observer for Told {
 
     fn log(&mut self, transaction: &mut dyn Transaction, direction: Direction) {
         if let Some(record) = transaction.record(direction, false) {
-            let mut out = format!("{{\"{}\":", record.kind()).into_bytes();
-            record.write(&mut out).expect("a Vec takes all");
-            record.write_beside(&mut out).expect("a Vec takes all");
-            out.push(b'}');
-            self.records.push(serde_json::from_slice(&out).expect("EVE is JSON"));
+            self.records.push(value(&*record));
         }
     }
 }

@@ -1,5 +1,6 @@
 //! An observer that writes down all that parsers tell it, for tests of any protocol.
 
+use super::seeds;
 use crate::packet::Direction;
 use crate::protocols::file::{FileInfo, FileRecord};
 use crate::protocols::{Observer, Parser, Record, Status, Transaction};
@@ -9,6 +10,7 @@ use sekisho_signatures::app::Protocol;
 use sekisho_signatures::buffers::{Buffer, Kind, Progress, Source};
 use sekisho_signatures::question::Question;
 use serde_json::Value;
+use std::collections::HashMap;
 
 /// What was told.
 #[derive(Debug, Default, PartialEq, Clone)]
@@ -29,6 +31,8 @@ pub(in crate::protocols) struct Log {
     pub(in crate::protocols) yes: Vec<(u64, Direction)>,
     /// What is asked.
     pub(in crate::protocols) question: Option<Question>,
+    /// How far each direction of a transaction was told.
+    reached: HashMap<(u64, usize), Progress>,
 }
 
 impl Log {
@@ -50,6 +54,11 @@ fn value(record: &dyn Record) -> Value {
 
 impl Observer for Log {
     fn progress(&mut self, transaction: &mut dyn Transaction, direction: Direction, progress: Progress) {
+        let before = self.reached.insert((transaction.state_ref().id, direction.index()), progress);
+        assert!(
+            before.is_none_or(|b| b < progress || b == progress && b == Progress::Body),
+            "{before:?}, {progress:?}"
+        );
         if progress != Progress::Complete {
             return;
         }
@@ -122,6 +131,7 @@ pub(in crate::protocols) fn asked(
     pieces: &[(Direction, Vec<u8>)],
     question: Option<Question>,
 ) -> Log {
+    seeds::keep(parser.protocol(), pieces);
     let mut log = Log { question, ..Log::default() };
     for (direction, bytes) in pieces {
         if parser.data(*direction, bytes, &mut log) != Status::More {

@@ -1,5 +1,6 @@
 //! What tests of protocols share: an observer that writes down all that it is told, and exchanges cut into pieces.
 
+use super::seeds;
 use crate::packet::Direction;
 use crate::protocols::{Observer, Parser, Status, Transaction};
 use proptest::prelude::*;
@@ -112,6 +113,7 @@ pub(in crate::protocols) type Said = (Direction, Vec<u8>);
 
 /// Has a parser read what is said, until it wants no more, and ends both directions.
 pub(in crate::protocols) fn read(parser: &mut dyn Parser, said: &[Said]) -> Log {
+    seeds::keep(parser.protocol(), said);
     let mut log = Log::default();
     for (direction, bytes) in said {
         if parser.data(*direction, bytes, &mut log) != Status::More {

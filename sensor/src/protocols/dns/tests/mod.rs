@@ -5,7 +5,9 @@ mod properties;
 
 use super::{DnsParser, Family, Transport};
 use crate::packet::Direction;
+use crate::protocols::testing::seeds;
 use crate::protocols::{Observer, Parser, Transaction};
+use sekisho_signatures::app::Protocol;
 use sekisho_signatures::buffers::{Buffer, Kind, Progress, Source};
 
 /// Writes down all that it is told.
@@ -60,6 +62,11 @@ impl Observer for Log {
 }
 
 fn datagram(family: Family, direction: Direction, bytes: &[u8]) -> Log {
+    let protocol = if family == Family::Mdns { Protocol::Mdns } else { Protocol::Dns };
+    seeds::keep(protocol, &[(direction, bytes)]);
+    if let Ok(len) = u16::try_from(bytes.len()) {
+        seeds::keep(protocol, &[(direction, [&len.to_be_bytes(), bytes].concat())]);
+    }
     let mut log = Log::default();
     DnsParser::new(family, Transport::Datagram).data(direction, bytes, &mut log);
     log

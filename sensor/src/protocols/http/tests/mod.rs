@@ -6,6 +6,7 @@ mod properties;
 
 use super::{HttpConfig, HttpParser};
 use crate::packet::Direction;
+use crate::protocols::testing::seeds;
 use crate::protocols::{Observer, Parser, Status, Transaction};
 use sekisho_signatures::app::Protocol;
 use sekisho_signatures::app::Protocols;
@@ -79,6 +80,7 @@ impl Observer for Told {
 pub(super) fn run(pieces: &[(Direction, &[u8])]) -> (Told, Status) {
     let mut parser = HttpParser::new(HttpConfig::default());
     assert_eq!(parser.protocol(), Protocol::Http1);
+    seeds::keep(Protocol::Http1, pieces);
     let mut told = Told::default();
     let mut status = Status::More;
     for (direction, bytes) in pieces {

@@ -6,6 +6,7 @@ mod properties;
 use super::{Http2Parser, Upgrade};
 use crate::packet::Direction::{self, ToClient, ToServer};
 use crate::protocols::file::FileInfo;
+use crate::protocols::testing::seeds;
 use crate::protocols::{Observer, Parser, Status, Transaction};
 use sekisho_signatures::app::Protocol;
 use sekisho_signatures::buffers::{Buffer, Kind, Progress, Source};
@@ -109,6 +110,7 @@ fn setting(id: u16, value: u32) -> Vec<u8> {
 }
 
 fn read(steps: &[(Direction, Vec<u8>)]) -> Log {
+    seeds::keep(Protocol::Http2, steps);
     let (mut log, mut parser) = (Log::default(), Http2Parser::new());
     for (direction, bytes) in steps {
         parser.data(*direction, bytes, &mut log);

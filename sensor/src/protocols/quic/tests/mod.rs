@@ -7,7 +7,9 @@ use super::QuicParser;
 use super::crypto::seal;
 use super::version::Version;
 use crate::packet::Direction::{self, ToClient, ToServer};
+use crate::protocols::testing::seeds;
 use crate::protocols::{Observer, Parser, Status, Transaction};
+use sekisho_signatures::app::Protocol;
 use sekisho_signatures::buffers::{Buffer, Progress, Source};
 
 /// Writes down all that it is told.
@@ -102,6 +104,7 @@ fn server(version: Version, frames: &[u8]) -> Vec<u8> {
 }
 
 fn read(datagrams: &[(Direction, Vec<u8>)]) -> (Log, Status) {
+    seeds::keep(Protocol::Quic, datagrams);
     let (mut log, mut parser) = (Log::default(), QuicParser::new());
     let mut status = Status::More;
     for (direction, bytes) in datagrams {

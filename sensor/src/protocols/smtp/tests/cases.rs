@@ -46,6 +46,17 @@ fn a_mail_with_all_that_is_in_it() {
     assert_eq!(told.records[1], json!({"smtp": {"helo": "client.example"}}));
 }
 
+/// Files are told with the end of the mail: what their records say of it does not depend on how it came.
+#[test]
+fn a_file_is_told_with_its_mail() {
+    let told = told(MAIL);
+    assert_eq!(told.carriers.len(), 2);
+    for carrier in &told.carriers {
+        assert_eq!(carrier["email"]["status"], "PARSE_DONE");
+        assert_eq!(carrier["email"]["attachment"], json!(["implant.exe", "note.txt"]));
+    }
+}
+
 #[test]
 fn pipelined_commands_and_their_mail() {
     let told = told(

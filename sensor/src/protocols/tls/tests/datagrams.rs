@@ -39,6 +39,7 @@ fn server() -> [Vec<u8>; 3] {
 }
 
 fn read(steps: &[(Direction, Vec<u8>)]) -> (Log, Status) {
+    seeds::keep(Protocol::Dtls, steps);
     let (mut log, mut parser) = (Log::default(), DtlsParser::new());
     let mut status = Status::More;
     for (direction, bytes) in steps {

@@ -6,7 +6,9 @@ mod properties;
 
 use super::TlsParser;
 use crate::packet::Direction::{self, ToClient, ToServer};
+use crate::protocols::testing::seeds;
 use crate::protocols::{Observer, Parser, Status, Transaction};
+use sekisho_signatures::app::Protocol;
 use sekisho_signatures::buffers::{Buffer, Kind, Progress, Source};
 
 /// Writes down all that it is told.
@@ -68,6 +70,7 @@ type Steps = [(Direction, Vec<u8>)];
 
 /// Gives a parser all of this, then the end of both directions if it still wants it.
 fn read(steps: &Steps) -> (Log, Status) {
+    seeds::keep(Protocol::Tls, steps);
     let mut log = Log::default();
     let mut parser = TlsParser::new();
     let mut status = Status::More;

@@ -5,7 +5,9 @@ mod properties;
 
 use super::WebsocketParser;
 use crate::packet::Direction::{self, ToClient, ToServer};
+use crate::protocols::testing::seeds;
 use crate::protocols::{Observer, Parser, Status, Transaction};
+use sekisho_signatures::app::Protocol;
 use sekisho_signatures::buffers::{Buffer, Progress};
 
 /// Writes down all that it is told.
@@ -66,6 +68,7 @@ fn frame(first: u8, mask: Option<u32>, payload: &[u8]) -> Vec<u8> {
 
 fn read(bytes: &[u8]) -> Log {
     let (mut log, mut parser) = (Log::default(), WebsocketParser::new());
+    seeds::keep(Protocol::Websocket, &[(ToServer, bytes)]);
     parser.data(ToServer, bytes, &mut log);
     parser.end(ToServer, &mut log);
     log
