@@ -323,6 +323,9 @@ impl<T: Tracer> Detector<T> {
         let drops = matches!(action, Action::Drop | Action::Reject(_));
         if let Some(flow) = flow {
             rule.flowbits.apply(&mut flow.bits);
+            if rule.kept.certificates {
+                flow.kept.get_or_insert_default().certificates.get_or_insert_default();
+            }
             flow.passed |= passes && whole_flow;
             flow.dropped |= drops && whole_flow;
             if whole_flow && passes {

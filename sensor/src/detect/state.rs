@@ -128,6 +128,8 @@ pub(crate) struct FlowKept {
     pub(super) entropies: Vec<(&'static str, f64)>,
     /// Files of the flow that are to be stored.
     pub(super) wishes: Vec<Wish>,
+    /// Its certificates are to be stored; by direction: they were.
+    pub(super) certificates: Option<[bool; 2]>,
 }
 
 impl FlowDetect {

@@ -16,7 +16,6 @@ const fn looks(name: &'static str, doc: &'static str) -> Keyword {
 pub(super) const KEYWORDS: &[Keyword] = &[
     looks("lua", "`lua`: a script decides. Scripts are not run on the packet path."),
     looks("luajit", "`luajit`: a script decides. Scripts are not run on the packet path."),
-    later("tls.store", "`tls.store`: keeps certificates.").or(&["tls_store"]),
     later("cip_service", "`cip_service`: the CIP service."),
     later("enip_command", "`enip_command`: the ENIP command.").or(&["enip.command"]),
     later("enip.cip_attribute", "`enip.cip_attribute`: the CIP attribute."),
