@@ -301,7 +301,8 @@ impl<T: Tracer> Detector<T> {
                 let files = files(t, direction).filter(|file| file.size() > 0).take(MAX_FILES_TOLD);
                 let frame = t.frame().and_then(|(buffer, bytes)| {
                     let complete = bytes.len() < MAX_FRAME;
-                    Some(FrameNote { name: buffer.frame_name()?, direction, len: bytes.len(), complete })
+                    let shown = bytes.get(..FrameNote::SHOWN).unwrap_or(bytes).into();
+                    Some(FrameNote { name: buffer.frame_name()?, direction, len: bytes.len(), complete, bytes: shown })
                 });
                 Some(TransactionNote {
                     id: t.state_ref().id,
