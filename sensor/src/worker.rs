@@ -22,6 +22,7 @@ use crate::detect::storing::FileHandling;
 use crate::detect::threshold::Thresholds;
 use crate::detect::trace::Tracer;
 use crate::detect::transaction::{AppLog, AppLogEntry, Judge};
+use crate::detect::yara::YaraQueue;
 use crate::event::{
     AlertAction, AlertEvent, Anomaly, AnomalyEvent, AppEvent, DropEvent, Event, FlowEndReason, FlowEvent, FlowNote,
     PacketEvent, PacketSource, PacketSummary, TcpState,
@@ -65,6 +66,8 @@ pub struct WorkerConfig {
     pub files: FilesConfig,
     /// Where files are kept, if they are.
     pub store: Option<FileStore>,
+    /// Where files are scanned, if they are.
+    pub yara: Option<YaraQueue>,
     /// Rules that drop, drop.
     pub inline: bool,
     /// Unguessable, the same for all workers of a process.
@@ -161,7 +164,7 @@ impl<T: Tracer> Worker<T> {
         detector.logs_records = of_protocols.into_iter().any(|kind| sender.wants(*kind));
         let tells_packets = sender.wants(EventType::Packet);
         detector.logs_anomalies = sender.wants(EventType::Anomaly);
-        detector.handle_files(&engine, FileHandling::new(&config.files, config.store.clone()));
+        detector.handle_files(&engine, FileHandling::new(&config.files, config.store.clone(), config.yara.clone()));
         let hosts = Arc::new(HostOsTable::new(&config.hosts));
         let mut decoder = Decoder::new(config.decode.clone());
         decoder.defrag.set_hosts(Arc::clone(&hosts));

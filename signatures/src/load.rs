@@ -91,31 +91,37 @@ pub fn load_text_linted(name: &Path, text: &[u8], variables: &Variables, classif
     loader.finish()
 }
 
-/// The files that a path stands for.
-fn expand(path: &Path) -> Result<Vec<PathBuf>, String> {
+/// The files that a path stands for: of a directory those whose names are like one of `names`, of a name with `*` or `?` those
+/// that are like it, else the path itself.
+///
+/// # Errors
+/// In words: the directory cannot be listed, or nothing in it is meant.
+pub fn expand(path: &Path, names: &[&str]) -> Result<Vec<PathBuf>, String> {
     if path.is_dir() {
-        return matching(path, "*.rules");
+        return matching(path, names);
     }
     let pattern = path.file_name().and_then(|n| n.to_str()).filter(|n| n.contains(['*', '?']));
     match pattern {
         Some(pattern) if !path.exists() => {
             let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            matching(parent, pattern)
+            matching(parent, &[pattern])
         }
         _ => Ok(vec![path.to_owned()]),
     }
 }
 
-fn matching(folder: &Path, pattern: &str) -> Result<Vec<PathBuf>, String> {
+fn matching(folder: &Path, patterns: &[&str]) -> Result<Vec<PathBuf>, String> {
     let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
         .and_then(|entries| entries.map(|e| e.map(|e| e.path())).collect::<Result<_, _>>())
         .map_err(|e| format!("cannot list {}: {e}", folder.display()))?;
     files.retain(|f| {
         f.is_file()
-            && f.file_name().and_then(|n| n.to_str()).is_some_and(|n| wildcard(pattern.as_bytes(), n.as_bytes()))
+            && f.file_name()
+                .and_then(|n| n.to_str())
+                .is_some_and(|n| patterns.iter().any(|pattern| wildcard(pattern.as_bytes(), n.as_bytes())))
     });
     if files.is_empty() {
-        return Err(format!("no file in {} is like {pattern}", folder.display()));
+        return Err(format!("no file in {} is like {}", folder.display(), patterns.join(" or ")));
     }
     files.sort();
     Ok(files)
@@ -203,7 +209,7 @@ impl<'a> Loader<'a> {
 
     fn paths(&mut self, paths: &[PathBuf]) {
         for path in paths {
-            match expand(path) {
+            match expand(path, &["*.rules"]) {
                 Ok(files) => files.iter().for_each(|file| self.file(file)),
                 Err(message) => self.unreadable(path, message),
             }

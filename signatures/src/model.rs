@@ -798,6 +798,8 @@ pub struct Signature {
     pub kept: KeptConditions,
     /// `bypass`: the flow is not looked at any more.
     pub bypass: bool,
+    /// `tls.store`: certificates are kept.
+    pub tls_store: bool,
     /// `config`: what is not logged any more.
     pub quiet: Option<Quiet>,
     /// `filestore`.
@@ -851,6 +853,7 @@ impl Signature {
             flowbits: Vec::new(),
             kept: KeptConditions::default(),
             bypass: false,
+            tls_store: false,
             quiet: None,
             filestore: None,
             threshold: None,

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
 use sekisho::control::pcap::{PcapArguments, read_files};
 use sekisho::control::report::PcapReport;
+use sekisho::detect::yara::rules as yara;
 use sekisho::ledger::Outcome;
 use sekisho_signatures::classification::Classifications;
 use sekisho_signatures::load::load_linted;
@@ -31,6 +32,8 @@ struct Case {
     arguments: Vec<String>,
     /// Rules that ship, in place of `case.rules`: a path from the project's root.
     rules: Option<PathBuf>,
+    /// YARA rules that ship: a path from the project's root. There need be no `case.rules` then.
+    yara: Option<PathBuf>,
     /// Only read by one worker: it counts over flows whose order several workers do not keep.
     #[serde(default)]
     one_worker: bool,
@@ -124,6 +127,22 @@ fn every_rule_that_ships_has_its_case() {
     }
 }
 
+/// The same for YARA rules.
+#[test]
+fn every_yara_rule_that_ships_has_its_case() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let loaded = yara::load(&[root.join("signatures/yara")]);
+    assert_eq!(loaded.problems, []);
+    assert!(loaded.in_use() >= 12);
+    for rule in &loaded.rules.ruleset.signatures {
+        let named = rule.metadata.iter().find(|(key, _)| &**key == "case").map_or("", |(_, name)| name);
+        let text = std::fs::read_to_string(root.join("tests/cases").join(named).join("case.toml")).unwrap_or_default();
+        let case: Case = toml::from_str(&text).unwrap_or_else(|e| panic!("{}: case {named}: {e}", rule.msg));
+        assert_eq!(case.yara.as_deref(), Some(Path::new("signatures/yara")), "case {named}");
+        assert!(case.alerts.contains_key(&rule.sid.to_string()), "{} does not alert in {named}", rule.msg);
+    }
+}
+
 fn run(folder: &Path, show: bool) -> Result<()> {
     let text = std::fs::read_to_string(folder.join("case.toml"))?;
     let case: Case = toml::from_str(&text).context("case.toml")?;
@@ -149,11 +168,14 @@ fn run(folder: &Path, show: bool) -> Result<()> {
 fn read(folder: &Path, case: &Case, capture: &Path, work: &Path, workers: u16) -> Result<(PcapReport, Vec<Value>)> {
     let output = work.join(format!("out-{workers}"));
     let mut line = vec!["pcap".to_owned(), capture.display().to_string()];
-    let rules = match &case.rules {
-        Some(path) => Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path),
-        None => folder.join("case.rules"),
-    };
-    line.extend(["--rules".to_owned(), rules.display().to_string()]);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let rules = case.rules.as_ref().map_or_else(|| folder.join("case.rules"), |path| root.join(path));
+    if rules.exists() || case.yara.is_none() {
+        line.extend(["--rules".to_owned(), rules.display().to_string()]);
+    }
+    if let Some(path) = &case.yara {
+        line.extend(["--yara".to_owned(), root.join(path).display().to_string()]);
+    }
     line.extend(["--output".to_owned(), output.display().to_string()]);
     line.extend(["--workers".to_owned(), workers.to_string()]);
     line.extend(case.arguments.iter().cloned());
@@ -172,6 +194,7 @@ fn judge(case: &Case, report: &PcapReport, events: &[Value]) -> Result<()> {
         *alerts.entry(event["alert"]["signature_id"].to_string()).or_default() += 1;
     }
     ensure!(alerts == case.alerts, "alerts by signature are {alerts:?}, expected {:?}", case.alerts);
+    ensure!(report.yara.is_none_or(|yara| yara.missed() == 0), "files were not scanned: {:?}", report.yara);
     ensure!(report.alerts == alerts.values().sum::<u64>(), "the summary counts {} alerts", report.alerts);
     for (kind, &expected) in &case.events {
         let found = events.iter().filter(|event| event["event_type"] == kind.as_str()).count() as u64;

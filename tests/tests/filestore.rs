@@ -40,6 +40,37 @@ fn stored(arguments: &[&str]) -> BTreeMap<String, usize> {
     found
 }
 
+/// Chains that rules wanted are there once as PEM, with where they were seen beside them.
+#[test]
+fn certificates_that_rules_ask_for_are_stored() {
+    let case = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases/tls-certificates");
+    let work = tempfile::tempdir().unwrap();
+    let capture = capture_of(&case, work.path()).unwrap();
+    let output = work.path().join("out");
+    let (rules, capture, out) = (case.join("case.rules"), capture.display().to_string(), output.display().to_string());
+    let mut line = vec!["pcap", &capture, "--rules", rules.to_str().unwrap(), "--output", &out];
+    line.extend(["--set", "files.store.enabled=true", "--set", "files.store.min_free_bytes=0"]);
+    read_files(&CommandLine::try_parse_from(line).unwrap().pcap).unwrap();
+    let mut texts = BTreeMap::new();
+    for file in std::fs::read_dir(output.join("files/certs")).unwrap() {
+        let path = file.unwrap().path();
+        texts.insert(path.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read_to_string(path).unwrap());
+    }
+    assert_eq!(texts.len(), 4, "{:?}", texts.keys());
+    let certificates = |name: &str| {
+        let (_, meta) =
+            texts.iter().find(|(_, text)| text.contains(&format!("TLS SUBJECT:       CN={name}\n"))).unwrap();
+        assert!(
+            meta.contains("SRC IP:            203.0.113.9\n") && meta.contains("DST PORT:          4000"),
+            "{meta}"
+        );
+        assert!(meta.contains("TLS ISSUERDN:      CN=Example Root\n"), "{meta}");
+        let (name, _) = texts.iter().find(|(_, text)| *text == meta).unwrap();
+        texts[&name.replace(".meta", ".pem")].matches("-----BEGIN CERTIFICATE-----\n").count()
+    };
+    assert_eq!((certificates("control.example"), certificates("other.example")), (2, 1));
+}
+
 #[test]
 fn what_rules_ask_for_is_stored() {
     let sizes: Vec<usize> = stored(&["--set", "files.store.enabled=true"]).into_values().collect();

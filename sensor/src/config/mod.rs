@@ -14,6 +14,7 @@ use crate::capture::afxdp_config::AfxdpConfig;
 use crate::control::interface::AttachConfig;
 use crate::decode::DecodeConfig;
 use crate::detect::DetectConfig;
+use crate::detect::yara::YaraConfig;
 use crate::flow::FlowConfig;
 use crate::host_os::HostOsConfig;
 use crate::output::{ControlConfig, EveConfig, FilesConfig, MetricsConfig};
@@ -43,6 +44,7 @@ pub struct Config {
     pub host_os_policy: HostOsConfig,
     pub detect: DetectConfig,
     pub files: FilesConfig,
+    pub yara: YaraConfig,
     pub eve: EveConfig,
     pub metrics: MetricsConfig,
     pub control: ControlConfig,
@@ -173,6 +175,9 @@ impl Config {
         if !(0.0..=1.0).contains(&self.rules.cost_limit) {
             refuse(&["rules", "cost_limit"], "a share of the workers' time, from 0 to 1".into());
         }
+        if self.yara.timeout_s == 0 {
+            refuse(&["yara", "timeout_s"], "a scan needs some time: at least 1 s".into());
+        }
         if self.capture.cpus.as_ref().is_some_and(Vec::is_empty) {
             refuse(&["capture", "cpus"], "name at least one CPU, or leave the key out for all of them".into());
         }
@@ -194,6 +199,7 @@ impl Config {
     fn resolve_paths(&mut self, folder: &Path) {
         self.rules.resolve_paths(folder);
         self.files.resolve_paths(folder);
+        self.yara.resolve_paths(folder);
     }
 }
 
@@ -241,6 +247,7 @@ mod tests {
             "detect",
             "files",
             "files.store",
+            "yara",
             "eve",
             "metrics",
             "control",

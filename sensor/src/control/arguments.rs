@@ -43,6 +43,23 @@ pub struct RuleArguments {
     pub rules: Vec<PathBuf>,
 }
 
+/// `--yara`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct YaraArguments {
+    /// File of YARA rules, directory (its *.yar and *.yara) or glob, in place of the configuration's yara.rules. May be repeated.
+    #[arg(long = "yara", value_name = "PATH")]
+    pub yara: Vec<PathBuf>,
+}
+
+impl YaraArguments {
+    /// Lays them over the configuration.
+    pub fn apply(&self, config: &mut Config) {
+        if !self.yara.is_empty() {
+            config.yara.rules.clone_from(&self.yara);
+        }
+    }
+}
+
 /// `--checksums`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Checksums {

@@ -1,8 +1,9 @@
 //! `sekisho check`: is the configuration right, are the rules, and if not, where.
 
-use super::arguments::{ConfigArguments, Format, RuleArguments};
+use super::arguments::{ConfigArguments, Format, RuleArguments, YaraArguments};
 use super::rules::{self, RulesError};
 use crate::config::{Config, ConfigError, ConfigProblem};
+use crate::detect::yara::rules as yara;
 use clap::{Args, ValueEnum};
 use sekisho_signatures::lint::Kind;
 use sekisho_signatures::load::Loaded;
@@ -23,6 +24,7 @@ use std::process::ExitCode;
 #[command(
     after_help = "Examples:\n  sekisho check\n  sekisho check --rules /etc/sekisho/rules --rules 'local/*.rules'\n  \
                         sekisho check --level info --all --rules local.rules\n  \
+                        sekisho check --yara implants.yar\n  \
                         sekisho check --format json | jq '.problems[] | select(.severity == \"error\")'"
 )]
 pub struct CheckArguments {
@@ -30,6 +32,8 @@ pub struct CheckArguments {
     pub config: ConfigArguments,
     #[command(flatten)]
     pub rules: RuleArguments,
+    #[command(flatten)]
+    pub yara: YaraArguments,
     /// `text` for people; `json` for one object with loaded, failed, skipped and all problems, skipped rules among them.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
@@ -85,7 +89,16 @@ struct Answer {
     loaded: usize,
     failed: usize,
     skipped: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    yara: Option<YaraAnswer>,
     problems: Vec<Entry>,
+}
+
+/// YARA rules, if there are any.
+#[derive(Serialize)]
+struct YaraAnswer {
+    loaded: usize,
+    failed: usize,
 }
 
 #[derive(Serialize)]
@@ -113,6 +126,7 @@ pub fn check(arguments: &CheckArguments) -> Result<ExitCode, CheckError> {
         Err(ConfigError::Problems(problems)) => (Config::default(), problems),
         Err(error) => return Err(CheckError::Config(error)),
     };
+    arguments.yara.apply(&mut config);
     // Compiled, since some things are only found by doing it.
     let mut rules = rules::compile_linted(&config, &arguments.rules.rules);
     if let Err(error @ (RulesError::Classification { .. } | RulesError::ClassificationLine { .. })) = &rules {
@@ -124,7 +138,10 @@ pub fn check(arguments: &CheckArguments) -> Result<ExitCode, CheckError> {
     let rules = rules?;
     let in_use = rules.in_use();
     let loaded = rules.loaded;
-    let found = found(&loaded);
+    let yara = (!config.yara.rules.is_empty()).then(|| yara::load(&config.yara.rules));
+    let mut found = found(&loaded);
+    let of_yara = yara.iter().flat_map(|yara| &yara.problems);
+    found.extend(of_yara.map(|problem| Found { problem, kind: None }));
     if arguments.format == Format::Json {
         let told = found.iter().filter(|f| arguments.level.admits(f.problem.severity));
         let problems = config_problems.iter().map(config_entry).chain(told.map(entry)).chain(skipped_entries(&loaded));
@@ -132,6 +149,7 @@ pub fn check(arguments: &CheckArguments) -> Result<ExitCode, CheckError> {
             loaded: in_use,
             failed: loaded.failed(),
             skipped: loaded.skipped.len(),
+            yara: yara.as_ref().map(|yara| YaraAnswer { loaded: yara.in_use(), failed: yara.failed() }),
             problems: problems.collect(),
         };
         println!("{}", serde_json::to_string(&answer)?);
@@ -156,8 +174,12 @@ pub fn check(arguments: &CheckArguments) -> Result<ExitCode, CheckError> {
             loaded.disabled,
             loaded.files.len(),
         );
+        if let Some(yara) = &yara {
+            println!("yara: {} loaded, {} failed, in {} files", yara.in_use(), yara.failed(), yara.files);
+        }
     }
-    let bad = !config_problems.is_empty() || loaded.has_errors();
+    let bad_yara = yara.as_ref().is_some_and(|yara| !yara.problems.is_empty());
+    let bad = !config_problems.is_empty() || loaded.has_errors() || bad_yara;
     Ok(if bad { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 

@@ -1,6 +1,6 @@
 //! `sekisho pcap`: the packet path over capture files, as fast as it goes, and what came of it.
 
-use super::arguments::{Checksums, ConfigArguments, Format, RuleArguments};
+use super::arguments::{Checksums, ConfigArguments, Format, RuleArguments, YaraArguments};
 use super::lists;
 use super::live_rules::table;
 use super::report::{PcapReport, RuleCounts};
@@ -11,6 +11,7 @@ use crate::config::{Config, ConfigError};
 use crate::decode::Frame;
 use crate::detect::hyperscan::HyperscanError;
 use crate::detect::threshold::Thresholds;
+use crate::detect::yara::{LoadedYara, YaraThread};
 use crate::ledger::LedgerReading;
 use crate::output::filestore::{StoreError, StoreThread};
 use crate::output::sources::{Sources, WorkerSource};
@@ -51,6 +52,8 @@ pub struct PcapArguments {
     pub config: ConfigArguments,
     #[command(flatten)]
     pub rules: RuleArguments,
+    #[command(flatten)]
+    pub yara: YaraArguments,
     /// Folder for eve.json; made if need be.
     #[arg(long, value_name = "DIR")]
     pub output: Option<PathBuf>,
@@ -93,7 +96,7 @@ pub enum PcapError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Worker(#[from] HyperscanError),
-    #[error("cannot start a worker's thread: {0}")]
+    #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
     #[error("a worker failed; its last words are above. This is a defect")]
     WorkerFailed,
@@ -132,23 +135,27 @@ pub fn read_files(arguments: &PcapArguments) -> Result<PcapReport, PcapError> {
     let config = effective_config(arguments)?;
     let rules = rules::compile(&config, &arguments.rules.rules)?;
     rules.log_problems();
+    let yara = rules::load_yara(&config);
     let context = OutputContext {
         sensor_name: config.sensor.name.clone(),
         interfaces: Vec::new(),
         capture_file: true,
-        alerts: AlertCatalog::choose(&rules.engine.ruleset.signatures, usize::MAX),
+        alerts: AlertCatalog::choose(rules.signatures().chain(rules::yara_signatures(yara.as_ref())), usize::MAX),
     };
     if let Some(folder) = &arguments.output {
         std::fs::create_dir_all(folder).map_err(|source| PcapError::Folder { path: folder.clone(), source })?;
     }
     let outputs = Outputs::start(&config.eve, context)?;
     let store = config.files.store.enabled.then(|| StoreThread::start(&config.files.store, true)).transpose()?;
+    let scans = |yara: &LoadedYara| YaraThread::start(&config.yara, Arc::clone(&yara.rules), outputs.sender(), true);
+    let scanning = yara.as_ref().map(scans).transpose().map_err(PcapError::Thread)?;
     let thresholds = Arc::new(Thresholds::default());
     let expectations = Arc::default();
     let mut workers = Vec::new();
     for number in 0..arguments.workers.get() {
         let mut worker_config = worker_config(&config, arguments.inline, SEED, number);
         worker_config.store = store.as_ref().map(StoreThread::store);
+        worker_config.yara = scanning.as_ref().map(YaraThread::queue);
         worker_config.expectations = Arc::clone(&expectations);
         workers.push(Worker::new(
             &worker_config,
@@ -180,6 +187,11 @@ pub fn read_files(arguments: &PcapArguments) -> Result<PcapReport, PcapError> {
     if let Some(store) = store {
         store.finish();
     }
+    let scanned = scanning.map(|thread| {
+        let queue = thread.queue();
+        thread.finish();
+        queue.reading()
+    });
     let alerts = outputs.handle().alerts();
     let written = outputs.finish();
     lists::save(&rules.engine.kept);
@@ -207,7 +219,11 @@ pub fn read_files(arguments: &PcapArguments) -> Result<PcapReport, PcapError> {
         capture_seconds: reading.last.since(reading.first).as_secs_f64(),
         ledger,
         totals: sources.totals(),
-        by_signature: PcapReport::name_signatures(&alerts, &rules.engine.ruleset),
+        by_signature: PcapReport::name_signatures(
+            &alerts,
+            rules.signatures().chain(rules::yara_signatures(yara.as_ref())),
+        ),
+        yara: scanned,
         output: arguments.output.as_ref().map(|folder| folder.join("eve.json")),
         rule_costs: arguments.rule_costs.map(|top| table(&rules.engine.ruleset, &costs, loaded.elapsed(), top)),
         events_lost: written.lost.iter().sum(),
@@ -223,6 +239,7 @@ fn effective_config(arguments: &PcapArguments) -> Result<Config, PcapError> {
         Some(Checksums::Ignore) => config.decode.verify_checksums = false,
         None => {}
     }
+    arguments.yara.apply(&mut config);
     config.stream.midstream |= arguments.midstream;
     config.stream.inline |= arguments.inline;
     if let Some(depth) = arguments.stream_depth {
@@ -250,6 +267,7 @@ pub fn worker_config(config: &Config, inline: bool, seed: u64, number: u16) -> W
         detect: config.detect,
         files: config.files.clone(),
         store: None,
+        yara: None,
         inline,
         seed,
         number,

@@ -3,9 +3,9 @@
 //! One thread of low priority does it. It reads the configuration and the rules again, compiles them, makes ready what each
 //! worker needs, and only when all that has worked hands it over; workers turn to it between two batches, and the thread frees
 //! what was before. If anything is wrong the rules stay as they are, and the answer says why. Rules with errors are left out, as
-//! at the start. Of the configuration only `[rules]` and `[variables]` take effect; what else was changed is named.
+//! at the start. Of the configuration only `[rules]`, `[variables]` and `yara.rules` take effect; what else was changed is named.
 
-use super::arguments::ConfigArguments;
+use super::arguments::{ConfigArguments, YaraArguments};
 use super::live_rules::LiveRules;
 use super::rules::{self, Rules};
 use super::socket::{self, SocketError};
@@ -13,6 +13,7 @@ use crate::config::{Config, ConfigError};
 use crate::detect::handover::{Equipment, Handover};
 use crate::detect::hyperscan::give_memory_back;
 use crate::detect::lasting::Lasting;
+use crate::detect::yara::{LoadedYara, YaraQueue};
 use crate::output::OutputsHandle;
 use crate::output::status::grouped;
 use clap::Args;
@@ -35,7 +36,7 @@ const NICE: i32 = 19;
 
 /// Have the running sensor read its rules anew, and wait until it judges by them.
 ///
-/// The configuration's [rules] and [variables] are read again, with all files that they name. Flows, flowbits and thresholds live on, and
+/// The configuration's [rules], [variables] and yara.rules are read again, with all files that they name. Flows, flowbits and thresholds live on, and
 /// no packet is lost. If anything is wrong, the rules stay as they are and the exit status is 1. SIGHUP does the same, and opens the
 /// event log anew.
 #[derive(Args, Clone, Debug)]
@@ -100,6 +101,9 @@ pub struct ReloadReport {
     pub more_problems: u64,
     /// Sections of the configuration that have changed and take effect at the next start.
     pub needs_restart: Vec<String>,
+    /// YARA rules in use, and with errors; absent if files are not scanned.
+    #[serde(default)]
+    pub yara: Option<(u64, u64)>,
 }
 
 impl fmt::Display for ReloadReport {
@@ -124,7 +128,11 @@ impl fmt::Display for ReloadReport {
             f,
             "Reloaded in {:.2} s: {loaded} rules, {failed} with errors, {skipped} skipped; ruleset {hash}{changed}",
             Duration::from_millis(self.took_ms).as_secs_f64()
-        )
+        )?;
+        match self.yara {
+            Some((loaded, failed)) => writeln!(f, "YARA: {} rules, {} with errors", grouped(loaded), grouped(failed)),
+            None => Ok(()),
+        }
     }
 }
 
@@ -134,6 +142,10 @@ pub struct Reloading {
     pub arguments: ConfigArguments,
     /// Rules named on the command line, in place of the configuration's.
     pub rules: Vec<PathBuf>,
+    /// The same for YARA rules.
+    pub yara_rules: YaraArguments,
+    /// Who scans with them, if there were any at the start.
+    pub yara: Option<YaraQueue>,
     /// The configuration at the start, as it was read.
     pub config: Config,
     /// What keeps its meaning: as the running engine was built with.
@@ -240,7 +252,8 @@ impl Reloading {
 
     fn reload(&mut self) -> Answer {
         let started = Instant::now();
-        let config = self.arguments.load_installed().map_err(|error| error.to_string())?;
+        let mut config = self.arguments.load_installed().map_err(|error| error.to_string())?;
+        self.yara_rules.apply(&mut config);
         let before = self.live.status();
         // Of a ruleset that never came to be nothing shall last.
         let mut lasting = self.lasting.clone();
@@ -255,15 +268,26 @@ impl Reloading {
                 before.loaded
             ));
         }
-        self.hand_over(&rules, &config)?;
+        let yara = self.load_yara(&config)?;
+        self.hand_over(&rules, yara.as_ref(), &config)?;
         self.lasting = lasting;
         rules.log_problems();
-        Ok(self.report(&rules, &config, before.hash == rules.engine.ruleset.hash, started))
+        let unchanged = before.hash == rules.engine.ruleset.hash;
+        Ok(self.report(&rules, yara.as_ref(), &config, unchanged, started))
+    }
+
+    /// The next YARA rules, if there is a thread to scan with them. As with other rules, a file that cannot be read is an error.
+    fn load_yara(&self, config: &Config) -> Result<Option<LoadedYara>, String> {
+        let Some(yara) = self.yara.as_ref().and_then(|_| rules::load_yara(config)) else { return Ok(None) };
+        match yara.unreadable() {
+            Some(problem) => Err(problem.to_string()),
+            None => Ok(Some(yara)),
+        }
     }
 
     /// Gives each worker what it needs, and frees what they give back.
-    fn hand_over(&self, rules: &Rules, config: &Config) -> Result<(), String> {
-        let catalog = self.outputs.grow_catalog(&rules.engine.ruleset.signatures);
+    fn hand_over(&self, rules: &Rules, yara: Option<&LoadedYara>, config: &Config) -> Result<(), String> {
+        let catalog = self.outputs.grow_catalog(rules.signatures().chain(rules::yara_signatures(yara)));
         let equip = |_| Equipment::new(&rules.engine, Arc::clone(&catalog)).map(Box::new);
         let equipment: Vec<Box<Equipment>> =
             self.workers.iter().map(equip).collect::<Result<_, _>>().map_err(|error| error.to_string())?;
@@ -271,6 +295,9 @@ impl Reloading {
         for (worker, equipment) in self.workers.iter().zip(equipment) {
             drop(worker.take_retired());
             drop(worker.put(equipment));
+        }
+        if let (Some(yara), Some(queue)) = (yara, &self.yara) {
+            queue.turn_to(Arc::clone(&yara.rules), Arc::clone(&catalog));
         }
         let since = Instant::now();
         let mut waiting: Vec<&Arc<Handover>> = self.workers.iter().collect();
@@ -286,9 +313,17 @@ impl Reloading {
         Ok(())
     }
 
-    fn report(&self, rules: &Rules, config: &Config, unchanged: bool, started: Instant) -> ReloadReport {
+    fn report(
+        &self,
+        rules: &Rules,
+        yara: Option<&LoadedYara>,
+        config: &Config,
+        unchanged: bool,
+        started: Instant,
+    ) -> ReloadReport {
         let status = rules.status();
-        let errors = || rules.loaded.problems.iter().filter(|p| p.severity == Severity::Error);
+        let all = || rules.loaded.problems.iter().chain(yara.iter().flat_map(|yara| &yara.problems));
+        let errors = || all().filter(|p| p.severity == Severity::Error);
         let problems: Vec<String> = errors().take(SHOWN).map(ToString::to_string).collect();
         ReloadReport {
             unchanged,
@@ -302,6 +337,7 @@ impl Reloading {
             problems,
             needs_restart: needs_restart(&self.config, config),
             hash: status.hash,
+            yara: yara.map(|yara| (yara.in_use() as u64, yara.failed() as u64)),
         }
     }
 }
@@ -316,6 +352,8 @@ fn needs_restart(before: &Config, now: &Config) -> Vec<String> {
         ("[flow]", before.flow == now.flow),
         ("[stream]", before.stream == now.stream),
         ("[detect]", before.detect == now.detect),
+        ("[files]", before.files == now.files),
+        ("[yara]", !before.yara.needs_restart(&now.yara)),
         ("[eve]", before.eve == now.eve),
         ("[metrics]", before.metrics == now.metrics),
         ("[control]", before.control == now.control),

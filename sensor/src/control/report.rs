@@ -2,12 +2,13 @@
 
 use super::accounts;
 use crate::capture::pcap::CaptureError;
+use crate::detect::yara::YaraReading;
 use crate::ledger::LedgerReading;
 use crate::output::AlertReading;
 use crate::output::ruleset::RuleCostTable;
 use crate::output::sources::Totals;
 use crate::output::status::grouped;
-use sekisho_signatures::ruleset::Ruleset;
+use sekisho_signatures::model::Signature;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -49,6 +50,9 @@ pub struct PcapReport {
     /// What rules cost, if that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule_costs: Option<RuleCostTable>,
+    /// What YARA rules made of files, if there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub yara: Option<YaraReading>,
     /// Files that were named.
     #[serde(skip)]
     pub files: usize,
@@ -85,8 +89,11 @@ impl PcapReport {
         self.damage.iter().any(|error| !error.is_warning())
     }
 
-    pub(super) fn name_signatures(alerts: &AlertReading, ruleset: &Ruleset) -> Vec<(u32, String, u64)> {
-        let messages: HashMap<u32, &str> = ruleset.signatures.iter().map(|s| (s.sid, &*s.msg)).collect();
+    pub(super) fn name_signatures<'a>(
+        alerts: &AlertReading,
+        signatures: impl Iterator<Item = &'a Signature>,
+    ) -> Vec<(u32, String, u64)> {
+        let messages: HashMap<u32, &str> = signatures.map(|s| (s.sid, &*s.msg)).collect();
         let mut named: Vec<_> = alerts
             .by_sid
             .iter()
@@ -158,7 +165,9 @@ impl PcapReport {
                 grouped(skipped)
             )?;
         }
-        if loaded + failed + skipped == 0 {
+        if let Some(yara) = &self.yara {
+            write!(f, "\n{yara}")?;
+        } else if loaded + failed + skipped == 0 {
             writeln!(f, "  none were given: name some with --rules")?;
         }
         writeln!(f, "\nAlerts  {}", grouped(self.alerts))?;

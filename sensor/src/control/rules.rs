@@ -10,9 +10,11 @@ use crate::detect::engine::{Engine, Retention};
 use crate::detect::hyperscan::HyperscanError;
 use crate::detect::hyperscan::give_memory_back;
 use crate::detect::lasting::Lasting;
+use crate::detect::yara::{LoadedYara, rules as yara};
 use crate::output::sources::RulesetStatus;
 use sekisho_signatures::classification::{ClassificationError, Classifications};
 use sekisho_signatures::load::{Loaded, load, load_linted};
+use sekisho_signatures::model::Signature;
 use sekisho_signatures::report::{Excerpt, Problem, Severity};
 use sekisho_signatures::ruleset::Ruleset;
 use sekisho_signatures::variables::Variables;
@@ -69,6 +71,11 @@ impl Rules {
         self.engine.ruleset.signatures.len().saturating_sub(self.engine.refused.len())
     }
 
+    /// All that can be judged.
+    pub fn signatures(&self) -> impl Iterator<Item = &Signature> {
+        self.engine.ruleset.signatures.iter()
+    }
+
     /// For metrics and status.
     #[must_use]
     pub fn status(&self) -> RulesetStatus {
@@ -86,18 +93,35 @@ impl Rules {
 
     /// Shows the first problems, and counts the rest, in the log.
     pub fn log_problems(&self) {
-        for problem in self.loaded.problems.iter().take(SHOWN) {
-            match problem.severity {
-                Severity::Error => tracing::error!("{problem}"),
-                Severity::Warning => tracing::warn!("{problem}"),
-                Severity::Info => tracing::info!("{problem}"),
-            }
-        }
-        let more = self.loaded.problems.len().saturating_sub(SHOWN);
-        if more > 0 {
-            tracing::warn!("{more} more problems with rules; `sekisho check` shows them all");
+        log(&self.loaded.problems);
+    }
+}
+
+fn log(problems: &[Problem]) {
+    for problem in problems.iter().take(SHOWN) {
+        match problem.severity {
+            Severity::Error => tracing::error!("{problem}"),
+            Severity::Warning => tracing::warn!("{problem}"),
+            Severity::Info => tracing::info!("{problem}"),
         }
     }
+    let more = problems.len().saturating_sub(SHOWN);
+    if more > 0 {
+        tracing::warn!("{more} more problems with rules; `sekisho check` shows them all");
+    }
+}
+
+/// Reads and compiles the YARA rules that the configuration names, and logs what is wrong with them; None if it names none.
+#[must_use]
+pub fn load_yara(config: &Config) -> Option<LoadedYara> {
+    let loaded = (!config.yara.rules.is_empty()).then(|| yara::load(&config.yara.rules))?;
+    log(&loaded.problems);
+    Some(loaded)
+}
+
+/// What alerts of YARA rules name.
+pub fn yara_signatures(loaded: Option<&LoadedYara>) -> impl Iterator<Item = &Signature> {
+    loaded.into_iter().flat_map(|loaded| &loaded.rules.ruleset.signatures)
 }
 
 /// The variables of the configuration over the defaults; texts were checked with the configuration.

@@ -4,7 +4,7 @@
 //! the XDP program's map, rings are drained, flows end, outputs flush, and only then is the program taken off.
 
 use super::accounts;
-use super::arguments::{ConfigArguments, RuleArguments};
+use super::arguments::{ConfigArguments, RuleArguments, YaraArguments};
 use super::http::{HttpError, HttpServer};
 use super::interface::{AttachError, Attachment, Presence};
 use super::lists::Saver;
@@ -20,6 +20,7 @@ use crate::config::{Config, ConfigError, InterfaceConfig};
 use crate::detect::hyperscan::{HyperscanError, give_memory_back};
 use crate::detect::lasting::Lasting;
 use crate::detect::threshold::Thresholds;
+use crate::detect::yara::{LoadedYara, YaraQueue, YaraThread};
 use crate::output::filestore::{FileStore, StoreError, StoreThread};
 use crate::output::metrics::{Metrics, MetricsError};
 use crate::output::ruleset::{COST_SERIES, cost_samples};
@@ -64,6 +65,8 @@ pub struct RunArguments {
     pub interfaces: Vec<String>,
     #[command(flatten)]
     pub rules: RuleArguments,
+    #[command(flatten)]
+    pub yara: YaraArguments,
 }
 
 /// Why the sensor could not start.
@@ -103,7 +106,8 @@ pub enum RunError {
 /// # Errors
 /// What kept it from starting; nothing stays attached then.
 pub fn run(arguments: &RunArguments) -> Result<ExitCode, RunError> {
-    let as_read = arguments.config.load_installed()?;
+    let mut as_read = arguments.config.load_installed()?;
+    arguments.yara.apply(&mut as_read);
     let mut config = as_read.clone();
     if !arguments.interfaces.is_empty() {
         config.interface =
@@ -115,10 +119,11 @@ pub fn run(arguments: &RunArguments) -> Result<ExitCode, RunError> {
     let signals = listen_for_signals()?;
     let (rules, lasting) = rules::compile_first(&config, &arguments.rules.rules)?;
     rules.log_problems();
+    let yara = rules::load_yara(&config);
     let again = Again { arguments, config: as_read, lasting };
-    let mut sensor = Sensor::start(&config, &rules, again)?;
+    let mut sensor = Sensor::start(&config, &rules, yara.as_ref(), again)?;
     print!("{}", sensor.describe(&config, &rules));
-    drop(rules);
+    drop((rules, yara));
     give_memory_back();
     sensor.watch(&signals);
     Ok(sensor.stop())
@@ -162,6 +167,7 @@ struct Sensor {
     stop: Arc<AtomicBool>,
     outputs: Outputs,
     store: Option<StoreThread>,
+    yara: Option<YaraThread>,
     sources: Arc<Sources>,
     live: Arc<LiveRules>,
     reloader: Reloader,
@@ -183,24 +189,34 @@ struct Ready {
 }
 
 impl Sensor {
-    fn start(config: &Config, rules: &Rules, again: Again<'_>) -> Result<Self, RunError> {
+    fn start(config: &Config, rules: &Rules, yara: Option<&LoadedYara>, again: Again<'_>) -> Result<Self, RunError> {
         let context = OutputContext {
             sensor_name: config.sensor.name.clone(),
             interfaces: config.interface.iter().map(|interface| interface.name.clone()).collect(),
             capture_file: false,
-            alerts: AlertCatalog::choose(&rules.engine.ruleset.signatures, config.metrics.alert_sids_max),
+            alerts: AlertCatalog::choose(
+                rules.signatures().chain(rules::yara_signatures(yara)),
+                config.metrics.alert_sids_max,
+            ),
         };
         let outputs = Outputs::start(&config.eve, context)?;
         let stores = &config.files.store;
         let store = stores.enabled.then(|| StoreThread::start(stores, false)).transpose()?;
         let own = store.as_ref().map(StoreThread::store);
-        let (interfaces, ready) = set_up_queues(config, rules, &outputs, own.as_ref())?;
+        let scans =
+            |yara: &LoadedYara| YaraThread::start(&config.yara, Arc::clone(&yara.rules), outputs.sender(), false);
+        let yara = yara.map(scans).transpose().map_err(RunError::Thread)?;
+        let [scanned, reloaded] = [(); 2].map(|()| yara.as_ref().map(YaraThread::queue));
+        let ends = FileEnds { store: own.as_ref(), yara: scanned.as_ref() };
+        let (interfaces, ready) = set_up_queues(config, rules, &outputs, ends)?;
         let queues: Vec<Arc<Queue>> = ready.iter().map(|r| Arc::clone(&r.queue)).collect();
         let costs = ready.iter().map(|r| Arc::clone(r.worker.costs())).collect();
         let live = Arc::new(LiveRules::new(rules, costs, &config.rules));
         let reloader = Reloader::start(Reloading {
             arguments: again.arguments.config.clone(),
             rules: again.arguments.rules.rules.clone(),
+            yara_rules: again.arguments.yara.clone(),
+            yara: reloaded,
             config: again.config,
             lasting: again.lasting,
             workers: ready.iter().map(|r| Arc::clone(r.worker.handover())).collect(),
@@ -221,6 +237,7 @@ impl Sensor {
                 Box::new(move || this_sides_samples(&queues)),
                 Box::new(move || cost_samples(&series.costs(COST_SERIES))),
                 Box::new(move || own.as_ref().map_or_else(Vec::new, FileStore::samples)),
+                Box::new(move || scanned.as_ref().map_or_else(Vec::new, YaraQueue::samples)),
             ],
         });
         let weak = Arc::downgrade(&sources);
@@ -246,6 +263,7 @@ impl Sensor {
             stop: Arc::default(),
             outputs,
             store,
+            yara,
             sources,
             live,
             reloader,
@@ -370,7 +388,7 @@ impl Sensor {
 
     /// Takes everything down and tells the accounts.
     fn stop(self) -> ExitCode {
-        let Self { interfaces, threads, stop, outputs, store, sources, http, control, ended_by, sets, .. } = self;
+        let Self { interfaces, threads, stop, outputs, store, yara, sources, http, control, ended_by, sets, .. } = self;
         for thread in &threads {
             let queue = &thread.queue;
             let mut attachment = queue.interface.attachment.lock().unwrap_or_else(PoisonError::into_inner);
@@ -397,12 +415,20 @@ impl Sensor {
         if let Some(store) = store {
             store.finish();
         }
+        let scanned = yara.map(|thread| {
+            let queue = thread.queue();
+            thread.finish();
+            queue.reading()
+        });
         let report = outputs.finish();
         let status = sources.status();
 
         let why = ended_by.map_or("since nothing was left to capture from".to_owned(), |s| format!("by {s}"));
         println!("Stopped {why}");
         print!("{status}");
+        if let Some(scanned) = scanned {
+            print!("\n{scanned}");
+        }
         let mut balances = status.total.balances && status.total.in_flight == 0 && !failed;
         println!("\nFrom the XDP program to the workers");
         for queue in &queues {
@@ -425,12 +451,19 @@ fn answer(request: &Request, requests: &Requests, live: &LiveRules) -> Option<Re
     }
 }
 
+/// Where workers hand files to.
+#[derive(Clone, Copy)]
+struct FileEnds<'a> {
+    store: Option<&'a FileStore>,
+    yara: Option<&'a YaraQueue>,
+}
+
 /// Attaches the program to every interface and opens a socket for every queue. On an error everything is taken off again.
 fn set_up_queues(
     config: &Config,
     rules: &Rules,
     outputs: &Outputs,
-    store: Option<&FileStore>,
+    files: FileEnds<'_>,
 ) -> Result<(Vec<Arc<Interface>>, Vec<Ready>), RunError> {
     let (thresholds, expectations) = (Arc::new(Thresholds::default()), Arc::default());
     let seed = random_seed();
@@ -451,7 +484,8 @@ fn set_up_queues(
             let socket = Socket::open(&wanted.name, number, &config.capture.afxdp)?;
             let at = ready.len();
             let mut settings = worker_config(config, false, seed, u16::try_from(at).unwrap_or(u16::MAX));
-            settings.store = store.cloned();
+            settings.store = files.store.cloned();
+            settings.yara = files.yara.cloned();
             settings.expectations = Arc::clone(&expectations);
             let worker = Worker::new(&settings, Arc::clone(&rules.engine), Arc::clone(&thresholds), outputs.sender())?;
             let queue = Arc::new(Queue {

@@ -301,7 +301,8 @@ impl<T: Tracer> Detector<T> {
                 let files = files(t, direction).filter(|file| file.size() > 0).take(MAX_FILES_TOLD);
                 let frame = t.frame().and_then(|(buffer, bytes)| {
                     let complete = bytes.len() < MAX_FRAME;
-                    Some(FrameNote { name: buffer.frame_name()?, direction, len: bytes.len(), complete })
+                    let shown = bytes.get(..FrameNote::SHOWN).unwrap_or(bytes).into();
+                    Some(FrameNote { name: buffer.frame_name()?, direction, len: bytes.len(), complete, bytes: shown })
                 });
                 Some(TransactionNote {
                     id: t.state_ref().id,
@@ -323,6 +324,9 @@ impl<T: Tracer> Detector<T> {
         let drops = matches!(action, Action::Drop | Action::Reject(_));
         if let Some(flow) = flow {
             rule.flowbits.apply(&mut flow.bits);
+            if rule.kept.certificates {
+                flow.kept.get_or_insert_default().certificates.get_or_insert_default();
+            }
             flow.passed |= passes && whole_flow;
             flow.dropped |= drops && whole_flow;
             if whole_flow && passes {

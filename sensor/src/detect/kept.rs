@@ -238,6 +238,8 @@ pub struct KeptOps {
     pub quiet: Option<Quiet>,
     /// The flow is not looked at any more.
     pub bypass: bool,
+    /// Certificates of the flow are stored.
+    pub certificates: bool,
     tests: bool,
 }
 
@@ -281,6 +283,7 @@ impl KeptOps {
             tags: conditions.tags.clone().into(),
             quiet: signature.quiet,
             bypass: signature.bypass,
+            certificates: signature.tls_store,
         })
     }
 

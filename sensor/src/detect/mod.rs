@@ -5,7 +5,7 @@
 //! [`detector`] is a worker's part: it scans, finds candidates and has them judged (`judging`, [`evaluate`]), with the help of each stream's last bytes ([`history`]), of what waits for more
 //! of a stream ([`pending`]), of the flow's bits ([`flowbits`]) and of the counts by which rules are held back
 //! ([`threshold`]). What application protocols' parsers take apart is judged by transaction (`app_engine`, [`buffer`], `transaction`),
-//! files that transactions carry by [`file`] and [`storing`].
+//! files that transactions carry by [`file`] and [`storing`], and by [`yara`] rules once they are over.
 //!
 //! Rulesets change while flows live. What a flow holds is good under the next one by its [`lasting`] numbers, or is
 //! renewed at its next packet; a worker is handed the next engine by [`handover`]. What each rule costs is in [`cost`].
@@ -52,6 +52,7 @@ pub mod tag;
 pub mod threshold;
 pub mod trace;
 pub mod transaction;
+pub mod yara;
 
 use serde::Deserialize;
 

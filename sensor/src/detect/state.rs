@@ -128,6 +128,8 @@ pub(crate) struct FlowKept {
     pub(super) entropies: Vec<(&'static str, f64)>,
     /// Files of the flow that are to be stored.
     pub(super) wishes: Vec<Wish>,
+    /// Its certificates are to be stored; by direction: they were.
+    pub(super) certificates: Option<[bool; 2]>,
 }
 
 impl FlowDetect {
@@ -195,7 +197,7 @@ pub struct Finding {
 }
 
 /// A frame that a rule matched on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FrameNote {
     /// Its name, without the protocol's.
     pub name: &'static str,
@@ -205,6 +207,13 @@ pub struct FrameNote {
     pub len: usize,
     /// There is no more of it.
     pub complete: bool,
+    /// Its first bytes, at most [`Self::SHOWN`].
+    pub bytes: Arc<[u8]>,
+}
+
+impl FrameNote {
+    /// Bytes of a frame that an alert shows.
+    pub const SHOWN: usize = 4096;
 }
 
 /// What an alert says of the transaction that matched.

@@ -1,24 +1,31 @@
-//! What is done with files as they end: rules that waited for that are judged, files that rules want are handed to the store, and
-//! each is logged.
+//! What is done with files as they end: rules that waited for that are judged, files that rules want are handed to the store, all
+//! are handed to the thread that scans them with YARA rules, and each is logged.
 
 use super::detector::Detector;
 use super::engine::Engine;
 use super::file::{FileNeeds, all_hold};
 use super::rule::{PacketContext, Rule};
-use super::state::FlowDetect;
+use super::state::{FlowDetect, TransactionNote};
 use super::trace::Tracer;
 use super::transaction::{AppLog, AppLogEntry};
+use super::yara::YaraQueue;
+use super::yara::scan::ScanJob;
+use crate::event::{FlowSummary, PacketSource, PacketSummary};
+use crate::output::certificates::StoredChain;
 use crate::output::files_config::FilesConfig;
 use crate::output::filestore::FileStore;
 use crate::packet::Direction;
-use crate::protocols::Transaction;
-use crate::protocols::file::{FilePolicy, FileRecord, FileTracker, StorePolicy, Wanted};
+use crate::protocols::file::{FilePolicy, FileRecord, FileTracker, HoldPolicy, Scanned, Wanted};
+use crate::protocols::{Record, Transaction};
 use sekisho_signatures::app::Protocol;
+use sekisho_signatures::buffers::Buffer;
 use sekisho_signatures::file::{Filestore, StoreScope, StoreSide};
 use std::sync::Arc;
 
 /// Wishes to have files stored that one transaction, or one flow, may carry.
 const MAX_WISHES: usize = 16;
+/// Certificates of one chain that are stored.
+const MAX_CERTIFICATES: usize = 64;
 
 /// That a rule wants files stored, also those that come later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,26 +55,32 @@ impl Wish {
 pub struct FileHandling {
     config: FilesConfig,
     store: Option<FileStore>,
+    yara: Option<YaraQueue>,
     /// What parsers are told.
     pub(super) policy: FilePolicy,
 }
 
 impl FileHandling {
-    /// By the configuration; with a store if there is one.
+    /// By the configuration; with a store and with YARA rules if there are any.
     #[must_use]
-    pub fn new(config: &FilesConfig, store: Option<FileStore>) -> Self {
-        Self { config: config.clone(), store, policy: FilePolicy::default() }
+    pub fn new(config: &FilesConfig, store: Option<FileStore>, yara: Option<YaraQueue>) -> Self {
+        Self { config: config.clone(), store, yara, policy: FilePolicy::default() }
     }
 
     /// Turns to what rules ask of files. `logged`: files are logged.
     pub(super) fn turn_to(&mut self, needs: FileNeeds, logged: bool) {
-        let hashes = if logged { needs.hashes.or(self.config.hashes()) } else { needs.hashes };
+        let told = logged || self.yara.is_some();
+        let hashes = if told { needs.hashes.or(self.config.hashes()) } else { needs.hashes };
         let store = &self.config.store;
         let wanted = self.store.is_some() && (needs.store || store.all);
         self.policy = FilePolicy {
             hashes,
-            magic: needs.magic || logged && self.config.magic,
-            store: wanted.then_some(StorePolicy { file: store.file_bytes, all: store.held_bytes }),
+            magic: needs.magic || told && self.config.magic,
+            store: wanted.then_some(HoldPolicy { file: store.file_bytes, all: store.held_bytes }),
+            scan: self
+                .yara
+                .as_ref()
+                .map(|yara| HoldPolicy { file: yara.config().max_file_bytes, all: yara.config().held_bytes }),
             ..FilePolicy::default()
         };
     }
@@ -97,7 +110,53 @@ impl<T: Tracer> Detector<T> {
             self.grant(cx.engine, flow, transaction, direction, index);
             self.store_file(transaction, direction, index);
         }
-        self.log_file(protocol, transaction, direction, index);
+        let scanned = match transaction.tracker_mut(direction, index) {
+            Some(file) if self.files.yara.is_some() && !flow.passed => file.take_scanned(),
+            _ => Scanned::Nothing,
+        };
+        if !self.logs_files && scanned == Scanned::Nothing {
+            return;
+        }
+        let record = transaction.record(direction, true).map(Arc::from);
+        self.scan_file(cx, flow, transaction, (direction, index), scanned, record.clone());
+        self.log_file(protocol, transaction, direction, index, record);
+    }
+
+    /// Hands a file to the thread that scans it.
+    fn scan_file(
+        &self,
+        cx: &PacketContext<'_>,
+        flow: &FlowDetect,
+        transaction: &dyn Transaction,
+        (direction, index): (Direction, usize),
+        scanned: Scanned,
+        record: Option<Arc<dyn Record>>,
+    ) {
+        let Some(yara) = &self.files.yara else { return };
+        let (bytes, cut) = match scanned {
+            Scanned::Nothing => return,
+            Scanned::NoRoom => return yara.not_held(),
+            Scanned::Start { bytes, cut } => (bytes, cut),
+        };
+        let Some(file) = transaction.file(direction, index) else { return };
+        let mut packet = PacketSummary::of(cx.packet);
+        if !cx.headers {
+            packet.source = PacketSource::FlowTimeout;
+        }
+        let (source, destination) = ((packet.src, packet.src_port), (packet.dst, packet.dst_port));
+        let (client, server) =
+            if direction == Direction::ToServer { (source, destination) } else { (destination, source) };
+        let id = transaction.state_ref().id;
+        yara.scan(Box::new(ScanJob {
+            bytes,
+            cut,
+            packet,
+            flow: FlowSummary { id: cx.flow_id, start: cx.flow.start, client, server, counts: cx.flow.counts },
+            direction,
+            app: cx.app,
+            transaction: TransactionNote { id, record, files: Arc::new([file]), frame: None },
+            note: flow.note(cx.engine),
+        }));
     }
 
     /// Rules that ask something of files that may be known only now.
@@ -217,13 +276,54 @@ impl<T: Tracer> Detector<T> {
         }
     }
 
-    fn log_file(&mut self, protocol: Protocol, transaction: &mut dyn Transaction, direction: Direction, index: usize) {
+    /// Hands the certificates that went in `direction`, which is that of `cx`, to the store, once.
+    pub(super) fn store_certificates(
+        &mut self,
+        cx: &PacketContext<'_>,
+        flow: &mut FlowDetect,
+        transaction: &dyn Transaction,
+        direction: Direction,
+    ) {
+        let Some(store) = &self.files.store else { return };
+        let wanted = flow.kept.as_mut().and_then(|kept| kept.certificates.as_mut());
+        let Some(done) = wanted.and_then(|wanted| wanted.get_mut(direction.index())).filter(|done| !**done) else {
+            return;
+        };
+        let mut scratch = Vec::new();
+        let mut get = |buffer, index| {
+            scratch.clear();
+            transaction.bytes(buffer, direction, index, &mut scratch).map(|part| Box::from(part.data))
+        };
+        let certificates: Vec<Box<[u8]>> =
+            (0..MAX_CERTIFICATES).map_while(|index| get(Buffer::TlsCerts, index)).collect();
+        if certificates.is_empty() {
+            return;
+        }
+        *done = true;
+        let mut of_first = |buffer| get(buffer, 0).unwrap_or_default();
+        store.store_chain(StoredChain {
+            certificates,
+            packet: PacketSummary::of(cx.packet),
+            subject: of_first(Buffer::TlsCertSubject),
+            issuer: of_first(Buffer::TlsCertIssuer),
+            fingerprint: of_first(Buffer::TlsCertFingerprint),
+        });
+    }
+
+    fn log_file(
+        &mut self,
+        protocol: Protocol,
+        transaction: &dyn Transaction,
+        direction: Direction,
+        index: usize,
+        carrier: Option<Arc<dyn Record>>,
+    ) {
         if !self.logs_files {
             return;
         }
         if let Some(file) = transaction.file(direction, index) {
             let id = transaction.state_ref().id;
-            let record = FileRecord::new(file, id, protocol, transaction.record(direction, true));
+            let record = FileRecord::new(file, id, protocol, carrier);
             let entry = AppLogEntry::Record(Arc::new(record));
             self.logs.push(AppLog { protocol, tx_id: Some(id), direction, entry });
         }

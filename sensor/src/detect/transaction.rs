@@ -175,6 +175,14 @@ impl<T: Tracer> Observer for Judge<'_, '_, T> {
     }
 
     fn log(&mut self, transaction: &mut dyn Transaction, direction: Direction) {
+        // What rules on the first messages wanted comes with later ones.
+        if self.flow.kept.as_ref().is_some_and(|kept| kept.certificates.is_some()) {
+            for direction in [Direction::ToServer, Direction::ToClient] {
+                self.facing(direction, |detector, cx, flow, _| {
+                    detector.store_certificates(cx, flow, &*transaction, direction);
+                });
+            }
+        }
         if !self.flow.quiet {
             self.detector.log(self.protocol, transaction, direction);
         }
@@ -459,6 +467,9 @@ impl<T: Tracer> Detector<T> {
                 }
                 if self.matched(rule, index, cx, Some(flow), Found::Transaction(transaction), cx.reversed) {
                     rule.kept.apply_to(transaction.state());
+                    if rule.kept.certificates {
+                        self.store_certificates(cx, flow, transaction, direction);
+                    }
                     if let Some(store) = rule.filestore {
                         self.want_files(cx, flow, transaction, rule, (key, store));
                     }

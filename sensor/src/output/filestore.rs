@@ -3,10 +3,13 @@
 //! A worker hands a file over whole, and never waits for the disk (unless it reads capture files): where the queue has no room, the
 //! file is not kept, and that is counted. A file is written under another name and moved to its place when it is all there, so that
 //! what lies in the folder is never half a file; it is readable by its owner and group, and never executable. A disk that is full
-//! is said once, and counted.
+//! is said once, and counted. Certificates go the same way ([`super::certificates`]).
 
+use super::certificates::StoredChain;
+use super::eve::text::Clock;
 use super::files_config::StoreConfig;
 use super::sources::Sample;
+use bytes::Bytes;
 use crossbeam::channel::{Receiver, Sender, TrySendError, bounded};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -23,6 +26,8 @@ const QUEUE: usize = 1024;
 const MODE: u32 = 0o440;
 /// What the names of files end in that are being written.
 const UNFINISHED: &str = "part";
+/// The folder of certificates in the store's.
+const CERTIFICATES: &str = "certs";
 
 /// The store cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -63,28 +68,47 @@ pub struct FileStore {
     waits: bool,
 }
 
-/// A file on its way to the disk.
+/// What is on its way to the disk.
 #[derive(Debug)]
-struct Waiting {
-    bytes: Vec<u8>,
-    sha256: [u8; 32],
+enum Waiting {
+    File { bytes: Bytes, sha256: [u8; 32] },
+    Chain(Box<StoredChain>),
+}
+
+impl Waiting {
+    fn len(&self) -> u64 {
+        match self {
+            Self::File { bytes, .. } => bytes.len() as u64,
+            Self::Chain(chain) => chain.len() as u64,
+        }
+    }
 }
 
 impl FileStore {
     /// Hands a file over; the number under which it is told, or None if there is no room for it.
     #[must_use]
-    pub fn store(&self, bytes: Vec<u8>, sha256: [u8; 32]) -> Option<u64> {
+    pub fn store(&self, bytes: Bytes, sha256: [u8; 32]) -> Option<u64> {
+        let sent = self.hand_over(Waiting::File { bytes, sha256 });
+        sent.then(|| self.counts.ids.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    /// Hands a chain of certificates over; if there is no room for it, that is counted.
+    pub fn store_chain(&self, chain: StoredChain) {
+        self.hand_over(Waiting::Chain(Box::new(chain)));
+    }
+
+    fn hand_over(&self, waiting: Waiting) -> bool {
         let counts = &self.counts;
-        let len = bytes.len() as u64;
+        let len = waiting.len();
         while self.waits && counts.queued_bytes.load(Ordering::Relaxed) > 0 && !self.has_room(len) {
             std::thread::sleep(Duration::from_millis(1));
         }
         if !self.has_room(len) {
             counts.queue_full.fetch_add(1, Ordering::Relaxed);
-            return None;
+            return false;
         }
         counts.queued_bytes.fetch_add(len, Ordering::Relaxed);
-        let file = Some(Waiting { bytes, sha256 });
+        let file = Some(waiting);
         let sent = if self.waits {
             self.sender.send(file).is_ok()
         } else {
@@ -93,9 +117,8 @@ impl FileStore {
         if !sent {
             counts.queued_bytes.fetch_sub(len, Ordering::Relaxed);
             counts.queue_full.fetch_add(1, Ordering::Relaxed);
-            return None;
         }
-        Some(counts.ids.fetch_add(1, Ordering::Relaxed) + 1)
+        sent
     }
 
     fn has_room(&self, len: u64) -> bool {
@@ -115,7 +138,7 @@ impl FileStore {
             ("disk_full", &counts.disk_full),
             ("failed", &counts.failed),
         ];
-        let help = "Files that were to be stored, by what became of them; known: was there already.";
+        let help = "Files and certificates that were to be stored, by what became of them; known: was there already.";
         let mut samples: Vec<Sample> = results
             .into_iter()
             .map(|(result, count)| Sample::counter("file_store_files_total", help, read(count)).label("result", result))
@@ -152,7 +175,14 @@ impl StoreThread {
         let (sender, receiver) = bounded(QUEUE);
         let counts = Arc::new(Counts::default());
         let store = FileStore { sender, counts: Arc::clone(&counts), queue_bytes: config.queue_bytes, waits };
-        let writer = Writer { config: config.clone(), counts, unfinished, stored_bytes: 0, trouble: false };
+        let writer = Writer {
+            config: config.clone(),
+            counts,
+            unfinished,
+            clock: Clock::local(),
+            stored_bytes: 0,
+            trouble: false,
+        };
         let work = move || writer.run(&receiver);
         let handle = std::thread::Builder::new().name("files".to_owned()).spawn(work).map_err(StoreError::Thread)?;
         Ok(Self { store, handle })
@@ -196,6 +226,7 @@ struct Writer {
     config: StoreConfig,
     counts: Arc<Counts>,
     unfinished: PathBuf,
+    clock: Clock,
     /// Bytes of all files in the folder.
     stored_bytes: u64,
     /// The last file could not be stored, and that was said.
@@ -207,22 +238,40 @@ impl Writer {
         self.stored_bytes = bytes_in(&self.config.folder);
         while let Ok(Some(file)) = receiver.recv() {
             let outcome = self.write(&file);
-            self.counts.queued_bytes.fetch_sub(file.bytes.len() as u64, Ordering::Relaxed);
+            self.counts.queued_bytes.fetch_sub(file.len(), Ordering::Relaxed);
             self.count(outcome);
         }
     }
 
     /// Whether it is new.
-    fn write(&mut self, file: &Waiting) -> Result<bool, Refusal> {
-        let name: String = file.sha256.iter().map(|byte| format!("{byte:02x}")).collect();
-        let folder = self.config.folder.join(name.get(..2).unwrap_or_default());
-        let path = folder.join(&name);
+    fn write(&mut self, waiting: &Waiting) -> Result<bool, Refusal> {
+        match waiting {
+            Waiting::File { bytes, sha256 } => {
+                let name: String = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+                self.write_once(name.get(..2).unwrap_or_default(), &name, bytes)
+            }
+            Waiting::Chain(chain) => {
+                let name = chain.name();
+                let new = self.write_once(CERTIFICATES, &format!("{name}.pem"), chain.pem().as_bytes())?;
+                if new {
+                    let meta = chain.meta(&mut self.clock);
+                    self.write_once(CERTIFICATES, &format!("{name}.meta"), meta.as_bytes())?;
+                }
+                Ok(new)
+            }
+        }
+    }
+
+    /// Puts bytes into a file of a folder in the store, unless there is one of that name.
+    fn write_once(&mut self, folder: &str, name: &str, bytes: &[u8]) -> Result<bool, Refusal> {
+        let folder = self.config.folder.join(folder);
+        let path = folder.join(name);
         if let Ok(known) = File::open(&path) {
             // When it was last seen; that its time cannot be set does not matter.
             let _ = known.set_modified(SystemTime::now());
             return Ok(false);
         }
-        let len = file.bytes.len() as u64;
+        let len = bytes.len() as u64;
         if self.stored_bytes.saturating_add(len) > self.config.total_bytes {
             return Err(Refusal::OverTotal);
         }
@@ -231,7 +280,7 @@ impl Writer {
         }
         std::fs::create_dir_all(&folder)?;
         let unfinished = self.unfinished.join(format!("{name}.{UNFINISHED}"));
-        let written = put(&unfinished, &file.bytes).and_then(|()| std::fs::rename(&unfinished, &path));
+        let written = put(&unfinished, bytes).and_then(|()| std::fs::rename(&unfinished, &path));
         if let Err(error) = written {
             // It may not even have come to be.
             let _ = std::fs::remove_file(&unfinished);
@@ -292,7 +341,7 @@ mod tests {
     }
 
     fn give(store: &FileStore, bytes: &[u8]) -> Option<u64> {
-        store.store(bytes.to_vec(), Sha256::digest(bytes).into())
+        store.store(Bytes::copy_from_slice(bytes), Sha256::digest(bytes).into())
     }
 
     fn result(store: &FileStore, result: &str) -> f64 {

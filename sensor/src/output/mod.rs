@@ -12,6 +12,7 @@
 //! ```
 
 pub mod alerts;
+pub mod certificates;
 pub mod config;
 pub mod eve;
 pub mod files_config;

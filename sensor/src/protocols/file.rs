@@ -13,6 +13,7 @@ pub use magic::MAGIC_BYTES;
 pub use record::{FileEntry, FileRecord};
 
 use super::transaction::Part;
+use bytes::Bytes;
 use digest::Hasher;
 use serde::Serialize;
 use spool::Spool;
@@ -28,21 +29,23 @@ pub struct FilePolicy {
     /// Somebody asks what kind of file it is.
     pub magic: bool,
     /// Files may have to be stored.
-    pub store: Option<StorePolicy>,
+    pub store: Option<HoldPolicy>,
+    /// Files are scanned once they are over.
+    pub scan: Option<HoldPolicy>,
 }
 
-/// How much of files is kept until it is known whether they are stored.
+/// How much of files is held until it is known what is done with them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StorePolicy {
-    /// Bytes of one file; what is behind is not stored.
+pub struct HoldPolicy {
+    /// Bytes of one file; what is behind is not taken.
     pub file: usize,
-    /// Bytes of all files that a worker has in hand; a file that does not fit is not stored.
+    /// Bytes of all files that a worker has in hand; a file that does not fit is left out. Of two policies the larger counts.
     pub all: usize,
 }
 
 impl Default for FilePolicy {
     fn default() -> Self {
-        Self { keep: 100 * 1024, hashes: Hashes::default(), magic: false, store: None }
+        Self { keep: 100 * 1024, hashes: Hashes::default(), magic: false, store: None, scan: None }
     }
 }
 
@@ -60,9 +63,11 @@ pub struct FileTracker {
     hasher: Option<Box<Hasher>>,
     digests: Digests,
     magic: OnceCell<Option<Box<str>>>,
-    spool: Spool,
-    /// The SHA-256 of what the spool has of it, where that is not all.
+    /// Of few files, and large.
+    spool: Option<Box<Spool>>,
+    /// The SHA-256 of what may be stored of it, where that is not all.
     spooled: Option<[u8; 32]>,
+    scanned: bool,
     wanted: bool,
     stored: Option<u64>,
     sids: Vec<u32>,
@@ -88,8 +93,9 @@ impl FileTracker {
             hasher: Hasher::new(hashes),
             digests: Digests::default(),
             magic: OnceCell::new(),
-            spool: Spool::default(),
+            spool: None,
             spooled: None,
+            scanned: false,
             wanted: false,
             stored: None,
             sids: Vec::new(),
@@ -106,6 +112,7 @@ impl FileTracker {
         if self.state.is_some() {
             return;
         }
+        let before = self.size;
         self.size = self.size.saturating_add(bytes.len() as u64);
         if self.gaps {
             return;
@@ -113,19 +120,19 @@ impl FileTracker {
         let keep = if self.policy.magic { self.policy.keep.max(MAGIC_BYTES) } else { self.policy.keep };
         let room = keep.saturating_sub(self.kept.len());
         self.kept.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
-        if let Some(StorePolicy { file, all }) = self.policy.store
-            && !self.spool.cut
+        let holds = [self.policy.store, self.policy.scan];
+        let most = |of: fn(HoldPolicy) -> usize| holds.into_iter().flatten().map(of).max();
+        if let (Some(file), Some(all)) = (most(|hold| hold.file), most(|hold| hold.all)) {
+            self.spool.get_or_insert_default().push(bytes, file, all);
+        }
+        // Where it goes beyond what may be stored, the hash so far is that of what is.
+        if let Some(room) = self.policy.store.and_then(|store| (store.file as u64).checked_sub(before))
+            && room < bytes.len() as u64
+            && let Some(hasher) = &self.hasher
         {
-            let before =
-                file.saturating_sub(usize::try_from(self.size).unwrap_or(usize::MAX).saturating_sub(bytes.len()));
-            self.spool.push(bytes, file, all);
-            if self.spool.cut
-                && let Some(hasher) = &self.hasher
-            {
-                let mut of_spool = hasher.clone();
-                of_spool.update(bytes.get(..before).unwrap_or(bytes));
-                self.spooled = of_spool.sha256();
-            }
+            let mut of_stored = hasher.clone();
+            of_stored.update(usize::try_from(room).ok().and_then(|room| bytes.get(..room)).unwrap_or(bytes));
+            self.spooled = self.spooled.or(of_stored.sha256());
         }
         if let Some(hasher) = &mut self.hasher {
             hasher.update(bytes);
@@ -229,14 +236,36 @@ impl FileTracker {
         if !self.wanted || self.state.is_none() || self.policy.store.is_none() || self.stored.is_some() {
             return Wanted::Nothing;
         }
-        if std::mem::take(&mut self.spool.lost) {
+        let Some(spool) = &mut self.spool else { return Wanted::Nothing };
+        if std::mem::take(&mut spool.lost) {
             return Wanted::NoRoom;
         }
-        let bytes = self.spool.take();
+        let mut bytes = spool.take();
+        bytes.truncate(self.policy.store.map_or(0, |store| store.file));
         match self.spooled.or(self.digests.sha256).filter(|_| !bytes.is_empty()) {
             Some(sha256) => Wanted::File { bytes, sha256 },
             None => Wanted::Nothing,
         }
+    }
+
+    /// What is to be scanned of it: once it is over, and once.
+    pub fn take_scanned(&mut self) -> Scanned {
+        let Some(HoldPolicy { file, .. }) = self.policy.scan else { return Scanned::Nothing };
+        if self.state.is_none() || std::mem::replace(&mut self.scanned, true) {
+            return Scanned::Nothing;
+        }
+        let Some(spool) = &mut self.spool else { return Scanned::Nothing };
+        if spool.lost {
+            return Scanned::NoRoom;
+        }
+        // A rule may yet have it stored.
+        let mut bytes = if self.policy.store.is_some() { spool.share() } else { spool.take() };
+        if bytes.is_empty() {
+            return Scanned::Nothing;
+        }
+        let cut = spool.cut || bytes.len() > file;
+        bytes.truncate(file);
+        Scanned::Start { bytes, cut }
     }
 
     /// It was handed to the store under this number.
@@ -280,9 +309,25 @@ pub enum Wanted {
     /// This.
     File {
         /// As much of it as is stored.
-        bytes: Vec<u8>,
+        bytes: Bytes,
         /// Of these bytes.
         sha256: [u8; 32],
+    },
+}
+
+/// What of a file is to be scanned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scanned {
+    /// Nothing: nobody wants it, there is nothing of it, or it was taken already.
+    Nothing,
+    /// There was no room for it.
+    NoRoom,
+    /// Its start, up to where it was cut or has a gap.
+    Start {
+        /// As much of it as is scanned.
+        bytes: Bytes,
+        /// It was longer.
+        cut: bool,
     },
 }
 
@@ -375,7 +420,7 @@ mod tests {
     #[test]
     fn what_is_wanted_is_handed_out_once_with_the_hash_of_what_there_is() {
         use sha2::{Digest as _, Sha256};
-        let store = Some(StorePolicy { file: 4, all: 100 });
+        let store = Some(HoldPolicy { file: 4, all: 100 });
         let policy = FilePolicy { store, ..FilePolicy::default() };
         for (pieces, gap, expected) in
             [(&["ab", "c"][..], 0, "abc"), (&["abc", "def", "g"], 0, "abcd"), (&["ab"], 5, "ab")]
@@ -399,12 +444,47 @@ mod tests {
         file.push(b"abc");
         file.close(FileState::Closed);
         assert_eq!(file.take_wanted(), Wanted::Nothing);
-        let small = FilePolicy { store: Some(StorePolicy { file: 4, all: 2 }), ..FilePolicy::default() };
+        let small = FilePolicy { store: Some(HoldPolicy { file: 4, all: 2 }), ..FilePolicy::default() };
         let mut file = FileTracker::new(b"", small);
         file.push(b"abc");
         file.close(FileState::Closed);
         file.want_stored(None);
         assert_eq!((file.take_wanted(), file.take_wanted()), (Wanted::NoRoom, Wanted::Nothing));
+    }
+
+    #[test]
+    fn what_is_scanned_may_be_stored_as_well() {
+        let hold = |file, all| Some(HoldPolicy { file, all });
+        let start = |text: &str, cut| Scanned::Start { bytes: Bytes::copy_from_slice(text.as_bytes()), cut };
+        for (store, scan, scanned, stored) in [
+            (None, hold(4, 9), start("abcd", true), None),
+            (hold(2, 9), hold(9, 9), start("abcdefg", false), Some("ab")),
+            (hold(9, 9), hold(2, 9), start("ab", true), Some("abcdefg")),
+            (None, hold(9, 3), Scanned::NoRoom, None),
+            (hold(9, 9), None, Scanned::Nothing, Some("abcdefg")),
+        ] {
+            let mut file = FileTracker::new(b"", FilePolicy { store, scan, ..FilePolicy::default() });
+            file.want_stored(None);
+            file.push(b"abc");
+            file.push(b"defg");
+            assert_eq!(file.take_scanned(), Scanned::Nothing, "it is not over");
+            file.close(FileState::Closed);
+            assert_eq!((file.take_scanned(), file.take_scanned()), (scanned, Scanned::Nothing));
+            match (file.take_wanted(), stored) {
+                (Wanted::File { bytes, sha256 }, Some(stored)) => {
+                    use sha2::{Digest as _, Sha256};
+                    let hash: [u8; 32] = Sha256::digest(stored).into();
+                    assert_eq!((&*bytes, sha256), (stored.as_bytes(), hash));
+                }
+                (wanted, stored) => assert_eq!((wanted, stored), (Wanted::Nothing, None)),
+            }
+        }
+        let mut file = FileTracker::new(b"", FilePolicy { scan: hold(9, 9), ..FilePolicy::default() });
+        file.push(b"abc");
+        file.gap(3);
+        file.push(b"def");
+        file.close(FileState::Closed);
+        assert_eq!(file.take_scanned(), start("abc", false));
     }
 
     proptest::proptest! {
@@ -415,8 +495,8 @@ mod tests {
             gap in proptest::option::of((0_usize..300, 1_u64..50)),
             (keep, most) in (0_usize..200, 0_usize..200),
         ) {
-            let store = Some(StorePolicy { file: most, all: 1 << 20 });
-            let policy = FilePolicy { keep, hashes: ALL, magic: false, store };
+            let store = Some(HoldPolicy { file: most, all: 1 << 20 });
+            let policy = FilePolicy { keep, hashes: ALL, magic: false, store, scan: None };
             let (at, missing) = gap.map_or((bytes.len(), 0), |(at, len)| (at.min(bytes.len()), len));
             let follow = |sizes: &[usize]| {
                 let mut file = FileTracker::new(b"n", policy);

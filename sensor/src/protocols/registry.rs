@@ -516,14 +516,24 @@ pub fn may_be(protocol: Protocol, transport: Transport, direction: Direction, by
     entries.peek().is_none() || entries.any(|e| (e.probe)(direction, bytes) != Likeness::No)
 }
 
-/// Whether bytes with which a stream begins are those of a server: of a protocol that tells the two apart. `ports`: the
-/// sender's and the receiver's.
+/// Whether bytes with which a stream begins are those of a server: of a protocol that tells the two apart, else by which side's
+/// port is a well-known one. `ports`: the sender's and the receiver's.
 #[must_use]
 pub fn is_servers(ports: [u16; 2], bytes: &[u8]) -> bool {
     let [sender, receiver] = ports;
-    matches!(probe(Transport::Stream, Direction::ToClient, [receiver, sender], bytes), Probe::Is(_))
-        && !matches!(probe(Transport::Stream, Direction::ToServer, ports, bytes), Probe::Is(_))
+    let of_server = probe(Transport::Stream, Direction::ToClient, [receiver, sender], bytes);
+    let of_client = probe(Transport::Stream, Direction::ToServer, ports, bytes);
+    match (of_server, of_client) {
+        (Probe::Is(server), Probe::Is(client)) => {
+            server == client && sender < FIRST_USER_PORT && receiver >= FIRST_USER_PORT
+        }
+        (Probe::Is(_), _) => true,
+        _ => false,
+    }
 }
+
+/// The first port that is no well-known one (RFC 6335, section 6).
+const FIRST_USER_PORT: u16 = 1024;
 
 /// How a protocol's bytes come, or the first of the ways in which they do; None if it is not read.
 #[must_use]

@@ -16,7 +16,6 @@ const fn looks(name: &'static str, doc: &'static str) -> Keyword {
 pub(super) const KEYWORDS: &[Keyword] = &[
     looks("lua", "`lua`: a script decides. Scripts are not run on the packet path."),
     looks("luajit", "`luajit`: a script decides. Scripts are not run on the packet path."),
-    later("tls.store", "`tls.store`: keeps certificates.").or(&["tls_store"]),
     later("ndpi-protocol", "`ndpi-protocol`: the protocol that nDPI recognised."),
     later("ndpi-risk", "`ndpi-risk`: the risks that nDPI saw."),
 ];

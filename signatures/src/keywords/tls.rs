@@ -2,7 +2,8 @@
 //! tests of the server's certificate.
 
 use super::meta::{invalid, text};
-use super::{Keyword, PATTERN, PLAIN};
+use super::{Keyword, NO_VALUE, PATTERN, PLAIN};
+use crate::app::Protocols;
 use crate::buffers::Buffer;
 use crate::check::Checker;
 use crate::error::RuleError;
@@ -34,6 +35,13 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         fingerprint,
         "`tls.fingerprint:[!]\"...\"`: the SHA-1 of the server's certificate, in pairs of digits with colons between them.",
     ),
+    Keyword::new(
+        "tls.store",
+        NO_VALUE,
+        store,
+        "`tls.store`: certificates of the flow are kept, as PEM and with where they were seen, in the folder of stored files.",
+    )
+    .or(&["tls_store"]),
 ];
 
 type Outcome = Result<(), RuleError>;
@@ -75,6 +83,12 @@ pub(super) fn names(name: &'static str, buffer: Buffer, option: &RuleOption<'_>)
     let any = wanted.is_empty() || buffer == Buffer::TlsVersion && !unwanted.is_empty();
     let ranges = ranges.filter(|n| (any || wanted.contains(n)) && !unwanted.contains(n));
     Ok(NumberTest { ranges: ranges.map(|n| n..=n).collect() })
+}
+
+fn store(checker: &mut Checker<'_>, name: &'static str, option: &RuleOption<'_>) -> Outcome {
+    checker.needs_protocols(Protocols::TLS, name, option.name.span());
+    checker.signature.tls_store = true;
+    Ok(())
 }
 
 fn version(checker: &mut Checker<'_>, name: &'static str, option: &RuleOption<'_>) -> Outcome {
@@ -162,6 +176,7 @@ mod tests {
         }
         assert!(checked(&format!("tls.fingerprint:!\"{print}\";")).is_ok());
         assert!(checked("tls.subject:\"CN=x\"; tls.version:1.2;").is_ok());
+        assert!(good("tls.store; tls.sni; content:\"a\";").tls_store);
         assert!(matches!(bad("tls.fingerprint:\"00:11\";").0, Kind::Invalid { .. }));
         assert!(matches!(bad("ssl_state:hello;"), (Kind::Invalid { .. }, at) if at == "hello"));
         assert!(matches!(bad("tls.version:1.4;").0, Kind::Invalid { .. }));

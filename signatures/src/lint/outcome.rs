@@ -11,7 +11,17 @@ pub(super) fn lint(subject: &mut Subject<'_>) {
     let harmless = subject.rule.options.iter().all(|o| {
         !matches!(
             o.name.bytes,
-            b"xbits" | b"hostbits" | b"flowint" | b"dataset" | b"tag" | b"filestore" | b"bypass" | b"config" | b"lua"
+            b"xbits"
+                | b"hostbits"
+                | b"flowint"
+                | b"dataset"
+                | b"tag"
+                | b"filestore"
+                | b"tls.store"
+                | b"tls_store"
+                | b"bypass"
+                | b"config"
+                | b"lua"
         )
     });
     if signature.noalert && !changes && harmless && signature.action == Action::Alert {

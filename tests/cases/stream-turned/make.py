@@ -10,4 +10,12 @@ c.close()
 # All that there is of another one: data with its FIN.
 d = Tcp("10.0.0.6", 40001, "203.0.113.9", 80)
 d.segment(0, FIN | PSH | ACK, b"GET /last HTTP/1.1\r\nHost: b.example\r\n\r\n")
+# Encrypted SMB is the same from either side: only the port tells whose it is.
+e = Tcp("10.0.0.7", 40002, "10.0.0.9", 445)
+sealed = bytes(16) + struct.pack("<12xIHHQ", 64, 0, 1, 7) + bytes(64)
+message = struct.pack(">I", 4 + len(sealed)) + b"\xfdSMB" + sealed
+e.reply(message)
+e.send(message)
+e.reply(message)
+e.close()
 write()

@@ -5,6 +5,7 @@ use super::app::Names;
 use super::header::{Ends, Header, has_ports};
 use super::kept;
 use super::text::{AddrText, TimeText, addr_text};
+use crate::detect::dataset::load::base64;
 use crate::detect::state::TransactionNote;
 use crate::event::{AlertAction, AlertEvent, FlowSummary, PacketSummary};
 use crate::output::config::EventType;
@@ -50,16 +51,29 @@ struct Frame {
     length: usize,
     complete: bool,
     tx_id: u64,
+    payload: String,
+    payload_printable: String,
 }
 
 impl Frame {
     fn of(note: &TransactionNote) -> Option<Self> {
-        let frame = note.frame?;
+        let frame = note.frame.as_ref()?;
         let direction = match frame.direction {
             Direction::ToServer => "toserver",
             Direction::ToClient => "toclient",
         };
-        Some(Self { name: frame.name, direction, length: frame.len, complete: frame.complete, tx_id: note.id })
+        let mut payload = String::new();
+        base64(&frame.bytes, &mut payload);
+        let shown = |&b: &u8| if matches!(b, b' '..=b'~' | b'\r' | b'\n') { char::from(b) } else { '.' };
+        Some(Self {
+            name: frame.name,
+            direction,
+            length: frame.len,
+            complete: frame.complete,
+            tx_id: note.id,
+            payload,
+            payload_printable: frame.bytes.iter().map(shown).collect(),
+        })
     }
 }
 

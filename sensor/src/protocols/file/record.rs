@@ -6,6 +6,7 @@ use crate::protocols::transaction::Record;
 use sekisho_signatures::app::Protocol;
 use serde::{Serialize, Serializer};
 use std::io;
+use std::sync::Arc;
 
 /// The record: the file, and beside it the record of the transaction that carried it.
 #[derive(Debug)]
@@ -13,7 +14,7 @@ pub struct FileRecord {
     file: FileInfo,
     tx_id: u64,
     protocol: Protocol,
-    carrier: Option<Box<dyn Record>>,
+    carrier: Option<Arc<dyn Record>>,
 }
 
 /// `fileinfo`, in Suricata's order.
@@ -77,7 +78,7 @@ impl Serialize for FileEntry<'_> {
 impl FileRecord {
     /// Of a file that transaction `tx_id` of a flow carried; `carrier` is what EVE says of that transaction.
     #[must_use]
-    pub fn new(file: FileInfo, tx_id: u64, protocol: Protocol, carrier: Option<Box<dyn Record>>) -> Self {
+    pub fn new(file: FileInfo, tx_id: u64, protocol: Protocol, carrier: Option<Arc<dyn Record>>) -> Self {
         Self { file, tx_id, protocol, carrier }
     }
 }

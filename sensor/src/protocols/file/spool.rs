@@ -1,8 +1,9 @@
-//! A file's bytes, kept for the store until it is known whether it is stored.
+//! A file's bytes, kept until it is over: for the store, if it is stored, and for what scans it.
 //!
 //! A worker holds at most so many bytes of files in all, whatever their number: what goes beyond is not kept, and that file is
-//! not stored.
+//! neither stored nor scanned.
 
+use bytes::Bytes;
 use std::cell::Cell;
 
 thread_local! {
@@ -10,10 +11,12 @@ thread_local! {
     static HELD: Cell<usize> = const { Cell::new(0) };
 }
 
-/// What of a file is kept for the store.
+/// What of a file is kept.
 #[derive(Debug, Default)]
 pub(super) struct Spool {
     bytes: Vec<u8>,
+    /// All of it, once somebody else has it as well; nothing comes after that.
+    shared: Option<Bytes>,
     /// There was more of it than may be kept of one file.
     pub(super) cut: bool,
     /// There was no room.
@@ -44,10 +47,16 @@ impl Spool {
         drop(self.take());
     }
 
+    /// What was kept, which stays here as well.
+    pub(super) fn share(&mut self) -> Bytes {
+        self.shared.get_or_insert_with(|| Bytes::from(std::mem::take(&mut self.bytes))).clone()
+    }
+
     /// What was kept.
-    pub(super) fn take(&mut self) -> Vec<u8> {
-        HELD.set(HELD.get().saturating_sub(self.bytes.len()));
-        std::mem::take(&mut self.bytes)
+    pub(super) fn take(&mut self) -> Bytes {
+        let bytes = self.shared.take().unwrap_or_else(|| Bytes::from(std::mem::take(&mut self.bytes)));
+        HELD.set(HELD.get().saturating_sub(bytes.len()));
+        bytes
     }
 }
 
@@ -69,12 +78,12 @@ mod tests {
         assert!(one.cut && !one.lost);
         two.push(b"xyz", 6, 8);
         assert!(two.lost && two.take().is_empty());
-        assert_eq!(one.take(), b"abcdef");
+        assert_eq!((one.share(), one.take(), one.take()), (b"abcdef"[..].into(), b"abcdef"[..].into(), Bytes::new()));
         let mut three = Spool::default();
         three.push(b"12345678", 8, 8);
         drop(three);
         let mut four = Spool::default();
         four.push(b"12345678", 8, 8);
-        assert_eq!((four.lost, four.take()), (false, b"12345678".to_vec()));
+        assert_eq!((four.lost, four.take()), (false, b"12345678"[..].into()));
     }
 }

@@ -97,7 +97,8 @@ impl Observer for Log {
     fn file(&mut self, transaction: &mut dyn Transaction, direction: Direction, index: usize) {
         if let Some(info) = transaction.file(direction, index) {
             let carrier = transaction.record(direction, true);
-            let record = FileRecord::new(info.clone(), transaction.state_ref().id, Protocol::Smb, carrier);
+            let record =
+                FileRecord::new(info.clone(), transaction.state_ref().id, Protocol::Smb, carrier.map(Into::into));
             self.file_records.push(value(&record));
             self.files.push(info);
         }
