@@ -17,6 +17,7 @@ use crate::detect::engine::Engine;
 use crate::detect::handover::Handover;
 use crate::detect::hyperscan::HyperscanError;
 use crate::detect::rule::{FlowFacts, PacketContext};
+use crate::detect::settle::Held;
 use crate::detect::state::{DetectCounters, FlowDetect};
 use crate::detect::storing::FileHandling;
 use crate::detect::threshold::Thresholds;
@@ -25,7 +26,7 @@ use crate::detect::transaction::{AppLog, AppLogEntry, Judge};
 use crate::detect::yara::YaraQueue;
 use crate::event::{
     AlertAction, AlertEvent, Anomaly, AnomalyEvent, AppEvent, DropEvent, Event, FlowEndReason, FlowEvent, FlowNote,
-    PacketEvent, PacketSource, PacketSummary, TcpState,
+    FlowSummary, PacketEvent, PacketSource, PacketSummary, TcpState,
 };
 use crate::flow::expect::Expectations;
 use crate::flow::{Flow, FlowConfig, FlowCounters, FlowIndex, FlowTable, Lookup};
@@ -70,6 +71,8 @@ pub struct WorkerConfig {
     pub yara: Option<YaraQueue>,
     /// Rules that drop, drop.
     pub inline: bool,
+    /// The packets are of the past: nobody waits for an alert.
+    pub capture_file: bool,
     /// Unguessable, the same for all workers of a process.
     pub seed: u64,
     /// 0 for the first worker, and so on.
@@ -99,6 +102,8 @@ struct Path<T> {
     inline: bool,
     /// Records on streams wait for the packet that acknowledges what they tell of.
     settles: bool,
+    /// Alerts on transactions wait as well.
+    settles_alerts: bool,
     verdict: Verdict,
     /// Tagged packets are wanted.
     tells_packets: bool,
@@ -179,6 +184,7 @@ impl<T: Tracer> Worker<T> {
                 inline: config.inline,
                 // What is only delivered once it is acknowledged has nothing to wait for.
                 settles: !config.inline && config.stream.deliver == Delivery::Arrived,
+                settles_alerts: config.capture_file && !config.inline && config.stream.deliver == Delivery::Arrived,
                 verdict: Verdict::default(),
                 tells_packets,
                 tagged: false,
@@ -441,7 +447,7 @@ impl<T: Tracer> Path<T> {
         if !self.detector.alerts.is_empty() {
             let flow = index.map(|i| self.flows.get_mut(i));
             let blocked = ruling.drop && self.inline;
-            tell_alerts(&self.detector, cx, flow, blocked, &self.sender);
+            tell_alerts(&self.detector, cx, flow, (blocked, self.settles_alerts), &self.sender);
         }
         match index.filter(|_| self.settles && cx.packet.tcp().is_some()) {
             Some(index) => {
@@ -630,10 +636,11 @@ fn end_flow<T: Tracer>(
         });
         detector.finish();
         if !detector.alerts.is_empty() {
-            tell_alerts(detector, &cx, Some(flow), false, sender);
+            tell_alerts(detector, &cx, Some(flow), (false, false), sender);
         }
         let (held, note) = (flow.user.held.take(), flow.user.note(engine));
-        held.for_each(|log| tell_log(log, &cx, note.clone(), sender));
+        let now = flow.summary();
+        held.for_each(|what| tell_held(what, &cx, (&note, &now), sender));
         tell_logs(detector, &cx, Some(flow), sender);
     }
     detector.release(&mut flow.user);
@@ -732,7 +739,7 @@ fn tell_alerts<T>(
     detector: &Detector<T>,
     cx: &PacketContext<'_>,
     mut flow: Option<&mut Flow<FlowDetect>>,
-    blocked: bool,
+    (blocked, settles): (bool, bool),
     sender: &EventSender,
 ) {
     if let Some(flow) = flow.as_deref_mut() {
@@ -746,7 +753,7 @@ fn tell_alerts<T>(
         if !cx.headers {
             summary.source = PacketSource::FlowTimeout;
         }
-        sender.send(Event::Alert(AlertEvent {
+        let event = AlertEvent {
             packet: summary,
             flow: flow.as_deref().map(Flow::summary),
             direction,
@@ -758,7 +765,19 @@ fn tell_alerts<T>(
             transaction: alert.transaction.clone(),
             finding: alert.finding.clone(),
             note: note.clone(),
-        }));
+        };
+        let at_once = match (flow.as_deref_mut(), cx.direction, cx.packet.tcp()) {
+            (Some(flow), Some(of), Some(tcp))
+                if settles && event.transaction.is_some() && !cx.packet.payload.is_empty() && !flow.bypassed =>
+            {
+                let up_to = tcp.seq.wrapping_add(cx.packet.payload.len() as u32);
+                flow.user.held.hold(Held::Alert(Box::new(event)), of, up_to)
+            }
+            _ => Some(Held::Alert(Box::new(event))),
+        };
+        if let Some(Held::Alert(event)) = at_once {
+            sender.send(Event::Alert(*event));
+        }
     }
 }
 
@@ -784,21 +803,44 @@ fn tell_settled<T>(
     sender: &EventSender,
 ) {
     let note = flow.user.note(cx.engine);
+    let now = flow.summary();
     let held = &mut flow.user.held;
     let (Some(direction), Some(tcp)) = (cx.direction, cx.packet.tcp()) else { return };
     let ack = tcp.flags.any(TcpFlags::ACK).then_some(tcp.ack);
-    held.settle(direction, ack, |log| tell_log(log, cx, note.clone(), sender));
+    held.settle(direction, ack, |what| tell_held(what, cx, (&note, &now), sender));
     let waits = !cx.packet.payload.is_empty() && !flow.bypassed;
     let up_to = tcp.seq.wrapping_add(cx.packet.payload.len() as u32);
     for log in detector.logs.drain(..) {
-        let at_once = if waits { held.hold(log, direction, up_to) } else { Some(log) };
-        if let Some(log) = at_once {
-            tell_log(log, cx, note.clone(), sender);
+        let what = Held::Log(log);
+        let at_once = if waits { held.hold(what, direction, up_to) } else { Some(what) };
+        if let Some(what) = at_once {
+            tell_held(what, cx, (&note, &now), sender);
         }
     }
-    // No more packets of the flow are looked at.
-    if flow.bypassed {
-        held.take().for_each(|log| tell_log(log, cx, note.clone(), sender));
+    // No more packets of the flow are looked at, or none comes.
+    if flow.bypassed || tcp.flags.any(TcpFlags::RST) {
+        held.take().for_each(|what| tell_held(what, cx, (&note, &now), sender));
+    }
+}
+
+/// Tells what waited: with the packet at hand, and what the flow has seen by now.
+fn tell_held(
+    what: Held,
+    cx: &PacketContext<'_>,
+    (note, now): (&Option<Arc<FlowNote>>, &FlowSummary),
+    sender: &EventSender,
+) {
+    match what {
+        Held::Log(log) => tell_log(log, cx, note.clone(), sender),
+        Held::Alert(mut event) => {
+            // At the end of a flow there is no packet that settles anything.
+            if cx.headers {
+                event.packet.ts = cx.packet.ts;
+                event.packet.frame_number = cx.packet.frame_number;
+                event.flow = Some(now.clone());
+            }
+            sender.send(Event::Alert(*event));
+        }
     }
 }
 

@@ -154,6 +154,7 @@ pub fn read_files(arguments: &PcapArguments) -> Result<PcapReport, PcapError> {
     let mut workers = Vec::new();
     for number in 0..arguments.workers.get() {
         let mut worker_config = worker_config(&config, arguments.inline, SEED, number);
+        worker_config.capture_file = true;
         worker_config.store = store.as_ref().map(StoreThread::store);
         worker_config.yara = scanning.as_ref().map(YaraThread::queue);
         worker_config.expectations = Arc::clone(&expectations);
@@ -269,6 +270,7 @@ pub fn worker_config(config: &Config, inline: bool, seed: u64, number: u16) -> W
         store: None,
         yara: None,
         inline,
+        capture_file: false,
         seed,
         number,
         expectations: Arc::default(),

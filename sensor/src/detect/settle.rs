@@ -2,20 +2,31 @@
 //!
 //! Beside the wire, a segment that was seen may never arrive. What is told of it therefore bears the packet that settles it, as
 //! Suricata's records do: that of the other side which acknowledges it, and for a file, which is told with what came of it, the next of its own side
-//! behind that. Alerts do not wait. In line a segment is let through once it was judged, and nothing waits.
+//! behind that; or that which resets the connection. In line a segment is let through once it was judged, and nothing waits. Alerts on transactions
+//! wait as files do when a capture file is read, so that they can be held against Suricata's; of live traffic nobody waits for an alert.
 //!
-//! At most [`MAX_HELD`] records of a flow wait; more are told at once. When the flow ends, all are told.
+//! At most [`MAX_HELD`] of a flow wait; more are told at once. When the flow ends, all are told.
 
 use super::transaction::{AppLog, AppLogEntry};
+use crate::event::AlertEvent;
 use crate::packet::Direction;
 
 /// Records of one flow that wait.
 pub const MAX_HELD: usize = 64;
 
+/// What waits.
+#[derive(Debug)]
+pub enum Held {
+    /// What a transaction wants logged.
+    Log(AppLog),
+    /// A rule matched.
+    Alert(Box<AlertEvent>),
+}
+
 /// One that waits.
 #[derive(Debug)]
 struct Waiting {
-    log: AppLog,
+    what: Held,
     /// The way that the bytes went which brought it about.
     of: Direction,
     /// The sequence number behind them.
@@ -38,7 +49,11 @@ impl Waiting {
             return false;
         }
         self.acknowledged = true;
-        !matches!(&self.log.entry, AppLogEntry::Record(record) if record.kind() == "fileinfo")
+        match &self.what {
+            Held::Log(AppLog { entry: AppLogEntry::Record(record), .. }) => record.kind() != "fileinfo",
+            Held::Log(_) => true,
+            Held::Alert(_) => false,
+        }
     }
 }
 
@@ -49,27 +64,27 @@ impl HeldLogs {
         self.0.is_empty()
     }
 
-    /// A record that bytes going this way brought about, up to a sequence number, waits; it is given back if too many do.
+    /// What bytes going this way brought about, up to a sequence number, waits; it is given back if too much does.
     #[must_use]
-    pub fn hold(&mut self, log: AppLog, of: Direction, up_to: u32) -> Option<AppLog> {
+    pub fn hold(&mut self, what: Held, of: Direction, up_to: u32) -> Option<Held> {
         if self.0.len() >= MAX_HELD {
-            return Some(log);
+            return Some(what);
         }
-        self.0.push(Waiting { log, of, up_to, acknowledged: false });
+        self.0.push(Waiting { what, of, up_to, acknowledged: false });
         None
     }
 
     /// A packet of this direction came, with this acknowledgement: what it settles is told.
-    pub fn settle(&mut self, direction: Direction, ack: Option<u32>, mut tell: impl FnMut(AppLog)) {
-        self.0.extract_if(.., |waiting| waiting.is_settled(direction, ack)).for_each(|waiting| tell(waiting.log));
+    pub fn settle(&mut self, direction: Direction, ack: Option<u32>, mut tell: impl FnMut(Held)) {
+        self.0.extract_if(.., |waiting| waiting.is_settled(direction, ack)).for_each(|waiting| tell(waiting.what));
         if self.0.is_empty() {
             self.0 = Vec::new();
         }
     }
 
     /// Nothing more comes: all that wait.
-    pub fn take(&mut self) -> impl Iterator<Item = AppLog> + use<> {
-        std::mem::take(&mut self.0).into_iter().map(|waiting| waiting.log)
+    pub fn take(&mut self) -> impl Iterator<Item = Held> + use<> {
+        std::mem::take(&mut self.0).into_iter().map(|waiting| waiting.what)
     }
 }
 
@@ -94,16 +109,16 @@ mod tests {
         }
     }
 
-    fn log(kind: &'static str) -> AppLog {
+    fn log(kind: &'static str) -> Held {
         let entry = AppLogEntry::Record(Arc::new(Named(kind)));
-        AppLog { protocol: Protocol::Smtp, tx_id: None, direction: ToServer, entry }
+        Held::Log(AppLog { protocol: Protocol::Smtp, tx_id: None, direction: ToServer, entry })
     }
 
     fn settled(held: &mut HeldLogs, direction: Direction, ack: u32) -> Vec<&'static str> {
         let mut told = vec![];
-        held.settle(direction, Some(ack), |log| match log.entry {
-            AppLogEntry::Record(record) => told.push(record.kind()),
-            AppLogEntry::Anomaly(name) => told.push(name),
+        held.settle(direction, Some(ack), |what| match what {
+            Held::Log(AppLog { entry: AppLogEntry::Record(record), .. }) => told.push(record.kind()),
+            other => panic!("{other:?} was not held"),
         });
         told
     }
