@@ -139,14 +139,16 @@ pub fn choose(signature: &Signature) -> Option<FastPattern> {
     Some(FastPattern { buffer, condition, from, len, bits, starts, bytes, nocase: content.nocase })
 }
 
-/// The stretch of at most [`MAX_LEN`] bytes of `pattern[from..from + len]` whose last [`SUFFIX`] bytes are the most telling, of
-/// equals the last, which has most before it: (from, len, bits).
+/// The stretch of at most [`MAX_LEN`] bytes of `pattern[from..from + len]` that ends last of those whose last [`SUFFIX`] bytes tell at least
+/// three quarters of what any can: (from, len, bits).
 fn best_part(content: &Content, from: usize, len: usize) -> (usize, usize, u32) {
     let bits = surprise(&content.pattern[from..from + len], content.nocase);
     let sum = |stretch: &[u8]| stretch.iter().map(|&b| u32::from(b)).sum::<u32>();
     let suffix = len.min(SUFFIX);
-    let best = (0..=len - suffix).max_by_key(|&start| sum(&bits[start..start + suffix]));
-    let end = best.map_or(0, |start| start + suffix);
+    let telling = |start: usize| sum(&bits[start..start + suffix]);
+    let best = (0..=len - suffix).map(telling).max().unwrap_or(0);
+    let last = (0..=len - suffix).rev().find(|&start| 4 * telling(start) >= 3 * best);
+    let end = last.map_or(len, |start| start + suffix);
     let first = end.saturating_sub(MAX_LEN);
     (from + first, end - first, sum(&bits[first..end]))
 }

@@ -327,6 +327,11 @@ impl<T: Tracer> Detector<T> {
                 self.counters.paused += 1;
                 continue;
             };
+            if T::LOOKS {
+                let state = &flow.streams[direction.index()];
+                let tail = (self.history.get(state.history), state.next);
+                self.tracer.transaction(cx, flow, framed, direction, index, tail);
+            }
             if rule.admits(cx, &cx.engine.addresses)
                 && rule.state_holds(cx, Some(flow), Some(framed.state_ref()))
                 && self.judge_buffers(rule, cx, flow, framed, direction) == Judgement::Match
