@@ -833,11 +833,12 @@ fn tell_held(
     match what {
         Held::Log(log) => tell_log(log, cx, note.clone(), sender),
         Held::Alert(mut event) => {
-            // At the end of a flow there is no packet that settles anything.
-            if cx.headers {
-                event.packet.ts = cx.packet.ts;
-                event.packet.frame_number = cx.packet.frame_number;
-                event.flow = Some(now.clone());
+            event.packet.ts = cx.packet.ts;
+            event.packet.frame_number = cx.packet.frame_number;
+            event.flow = Some(*now);
+            // At the end of a flow no packet settles anything.
+            if !cx.headers {
+                event.packet.source = PacketSource::FlowTimeout;
             }
             sender.send(Event::Alert(*event));
         }

@@ -1,8 +1,10 @@
 //! What of the outputs can be set: one struct per section of the configuration file.
 
+use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 macro_rules! event_types {
     (
@@ -91,7 +93,9 @@ impl EventType {
     /// The type of an application protocol's record, by the name that the record gives itself.
     #[must_use]
     pub fn of_record(kind: &str) -> Option<Self> {
-        Self::RECORDS.iter().copied().find(|t| t.name() == kind)
+        static BY_NAME: LazyLock<FxHashMap<&str, EventType>> =
+            LazyLock::new(|| EventType::RECORDS.iter().map(|t| (t.name(), *t)).collect());
+        BY_NAME.get(kind).copied()
     }
 
     /// Its place in arrays with an entry per type.
