@@ -1,12 +1,12 @@
 //! The literal sets of an engine, compiled side by side: first it is collected which ones are wanted, then all cores work
-//! through them, half of them the largest first and the others the smallest first, since what a set takes to be compiled is several times what it
-//! takes afterwards; then each is fetched by who wanted it. Sets with equal literals are one.
+//! through them, the largest first, then each is fetched by who wanted it. Sets with equal literals are one.
 
 use super::cache::DatabaseCache;
 use super::hyperscan::{BlockSet, HyperscanError, Literal, StreamSet};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Mode {
@@ -104,14 +104,10 @@ impl Plan {
         let mut jobs: Vec<(Mode, Arc<[Literal]>, usize)> =
             self.ids.into_iter().map(|((mode, literals), id)| (mode, literals, id)).collect();
         jobs.sort_by_key(|(_, literals, _)| std::cmp::Reverse(literals.iter().map(|l| l.bytes.len()).sum::<usize>()));
-        let left = Mutex::new(jobs.iter());
+        let next = AtomicUsize::new(0);
         let before: &KnownSets = known;
-        let work = &|largest_first: bool| {
-            let next = || {
-                let mut left = left.lock().unwrap_or_else(PoisonError::into_inner);
-                if largest_first { left.next() } else { left.next_back() }
-            };
-            while let Some((mode, literals, id)) = next() {
+        let work = || {
+            while let Some((mode, literals, id)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
                 if let Some(set) = before.get(*mode, literals) {
                     drop(done[*id].set(Ok(set)));
                     continue;
@@ -127,10 +123,10 @@ impl Plan {
         let threads = std::thread::available_parallelism().map_or(1, usize::from).min(jobs.len());
         std::thread::scope(|scope| {
             // The calling thread is one of them.
-            for thread in 1..threads {
-                scope.spawn(move || work(thread % 2 == 0));
+            for _ in 1..threads {
+                scope.spawn(work);
             }
-            work(true);
+            work();
         });
         let unfinished = || Err(HyperscanError::Runtime("a thread that compiled rules did not finish".into()));
         let sets = done.into_iter().map(|set| set.into_inner().unwrap_or_else(unfinished)).collect::<Result<_, _>>()?;
