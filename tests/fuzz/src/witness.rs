@@ -160,13 +160,13 @@ impl Observer for Witness {
         }
         let Some(info) = transaction.file(direction, index) else { return };
         let carrier = transaction.record(direction, true);
-        let record = FileRecord::new(info, transaction.state_ref().id, self.protocol, carrier);
+        let record = FileRecord::new(info, transaction.state_ref().id, self.protocol, carrier.map(std::sync::Arc::from));
         self.outcome.files.push(json(self.protocol, &record));
     }
 
     fn file_policy(&self) -> FilePolicy {
         let hashes = Hashes { md5: true, sha1: false, sha256: false };
-        FilePolicy { keep: FILE_KEEP, hashes, magic: true, store: None }
+        FilePolicy { keep: FILE_KEEP, hashes, magic: true, store: None, scan: None }
     }
 
     fn expect(&mut self, expected: Expected) {
