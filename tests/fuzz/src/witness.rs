@@ -160,7 +160,8 @@ impl Observer for Witness {
         }
         let Some(info) = transaction.file(direction, index) else { return };
         let carrier = transaction.record(direction, true);
-        let record = FileRecord::new(info, transaction.state_ref().id, self.protocol, carrier.map(std::sync::Arc::from));
+        let record =
+            FileRecord::new(info, transaction.state_ref().id, self.protocol, carrier.map(std::sync::Arc::from));
         self.outcome.files.push(json(self.protocol, &record));
     }
 
