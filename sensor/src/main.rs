@@ -3,6 +3,7 @@
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use sekisho::control::{check, explain, pcap, reload, run, status};
+use sekisho::detect::compiler;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
@@ -32,10 +33,14 @@ enum Command {
     Explain(explain::ExplainArguments),
     Status(status::StatusArguments),
     Reload(reload::ReloadArguments),
+    /// Compiles literals for the sensor that started it: jobs on its standard input, sets on its standard output
+    #[command(name = compiler::SUBCOMMAND, hide = true, after_help = "Example: none; only `sekisho` itself starts `sekisho compile-literals`")]
+    CompileLiterals,
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    compiler::use_this_program();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     // Whoever keeps the log (journald, a container's engine) puts the time before each line itself.
     tracing_subscriber::fmt()
@@ -52,6 +57,9 @@ fn main() -> ExitCode {
         Command::Explain(arguments) => explain::explain(&arguments).map_err(Into::into),
         Command::Status(arguments) => status::status(&arguments).map_err(Into::into),
         Command::Reload(arguments) => reload::reload(&arguments).map_err(Into::into),
+        Command::CompileLiterals => compiler::serve(std::io::stdin().lock(), std::io::stdout().lock())
+            .map(|()| ExitCode::SUCCESS)
+            .map_err(Into::into),
     };
     done.unwrap_or_else(|error| {
         // Not with its sources: each sentence holds its cause already.

@@ -9,6 +9,7 @@
 //! owner or writable for others is told once in the log, ignored, and replaced. A folder that cannot be used costs one
 //! warning, and then nothing is kept. The folder stays below a size; the files that were used longest ago go first.
 
+use super::compiler::Compiler;
 use super::hyperscan::{HyperscanError, Keep, Literal, platform};
 use nix::fcntl::OFlag;
 use sha2::{Digest, Sha256};
@@ -79,6 +80,7 @@ enum Unusable {
 /// See the module. Can be used by several threads at once.
 pub struct DatabaseCache {
     folder: Option<PathBuf>,
+    compiler: Compiler,
     /// Hyperscan and the processor.
     platform: String,
     counts: Counts,
@@ -96,6 +98,7 @@ impl DatabaseCache {
     pub fn off() -> Self {
         Self {
             folder: None,
+            compiler: Compiler::new(),
             platform: String::new(),
             counts: Counts::default(),
             read_only: AtomicBool::new(true),
@@ -119,6 +122,7 @@ impl DatabaseCache {
         match usable {
             Ok(platform) => Self {
                 folder: Some(folder.to_owned()),
+                compiler: Compiler::new(),
                 platform,
                 counts: Counts::default(),
                 read_only: AtomicBool::new(false),
@@ -144,7 +148,7 @@ impl DatabaseCache {
         let folder = self.folder.as_deref().filter(|_| literals.len() >= WORTH_KEEPING);
         let Some(folder) = folder else {
             self.counts.compiled.fetch_add(1, Ordering::Relaxed);
-            return S::compile(literals);
+            return self.compiler.compile(literals);
         };
         let key = key::<S>(&self.platform, literals);
         let path = folder.join(file_name(&key));
@@ -159,7 +163,7 @@ impl DatabaseCache {
                 tracing::warn!("{} is not used: {why}. It is made anew", path.display());
             }
         }
-        let set = S::compile(literals)?;
+        let set = self.compiler.compile(literals)?;
         self.counts.compiled.fetch_add(1, Ordering::Relaxed);
         if !self.read_only.load(Ordering::Relaxed) {
             match self.write(folder, &path, &key, &set) {

@@ -21,6 +21,7 @@ pub mod buffer;
 pub mod cache;
 mod candidate;
 mod compile;
+pub mod compiler;
 mod condition;
 pub mod cost;
 pub mod dataset;
