@@ -31,7 +31,10 @@ struct Sensor {
 fn sensor() -> Sensor {
     let folder = tempfile::tempdir().unwrap();
     let rules = ruleset(vec![signature(7, "seven"), signature(8, "eight")]);
-    let context = OutputContext { alerts: AlertCatalog::choose(&rules.signatures, 10), ..OutputContext::default() };
+    let context = OutputContext {
+        alerts: AlertCatalog::choose(rules.signatures.iter().map(|s| &**s), 10),
+        ..OutputContext::default()
+    };
     let outputs = Outputs::start(&eve_config(&folder.path().join("eve.json")), context).unwrap();
     let sender = outputs.sender();
     sender.send(alert(&rules, 1));

@@ -9,6 +9,7 @@
 use crate::app::{BUILT, Protocol};
 use crate::model::{Header, HeaderProto, PacketCondition, PortSet, Signature};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Ports that carry so much traffic in an office that rules for other ports must not slow them.
 const BUSY_PORTS: [u16; 24] = [
@@ -124,7 +125,7 @@ impl GroupTable {
 
     /// Sorts `signatures` into groups.
     #[must_use]
-    pub fn new(signatures: &[Signature]) -> Self {
+    pub fn new(signatures: &[Arc<Signature>]) -> Self {
         let mut table = Self::default();
         for class in PacketClass::ALL {
             for to_server in [true, false] {
@@ -177,7 +178,7 @@ impl GroupTable {
         (self.groups.len() - 1) as u16
     }
 
-    fn add(&mut self, signatures: &[Signature], class: PacketClass, to_server: bool) -> Ports {
+    fn add(&mut self, signatures: &[Arc<Signature>], class: PacketClass, to_server: bool) -> Ports {
         let applies = |s: &Signature| {
             class.admits(s.header.proto)
                 && class.can_hold(s)

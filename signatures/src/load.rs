@@ -11,12 +11,13 @@ use crate::syntax::{Rule, Span, Text, parse};
 use crate::variables::Variables;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// What became of the rules.
 #[derive(Clone, Debug, Default)]
 pub struct Loaded {
     /// Rules that can be evaluated, in the files' order.
-    pub signatures: Vec<Signature>,
+    pub signatures: Vec<Arc<Signature>>,
     /// Rules that use what is not built yet.
     pub skipped: Vec<Skipped>,
     /// What is wrong, in the files' order.
@@ -179,7 +180,7 @@ struct Loader<'a> {
     warnings: Vec<Warning>,
     taken: FxHashMap<(u32, u32), Taken>,
     read: FxHashSet<PathBuf>,
-    signatures: Vec<Option<Signature>>,
+    signatures: Vec<Option<Arc<Signature>>>,
     skipped: Vec<Option<Skipped>>,
     linted: Option<Linted>,
     loaded: Loaded,
@@ -283,7 +284,7 @@ impl<'a> Loader<'a> {
                 let kept = Kept::Signature(self.signatures.len());
                 if self.take(path, line, &rule, (signature.gid, signature.sid), signature.rev, kept) {
                     self.lint(path, line, &rule, &signature);
-                    self.signatures.push(Some(signature));
+                    self.signatures.push(Some(Arc::new(signature)));
                 }
             }
             Ok(Checked::Skipped(skipped)) => {

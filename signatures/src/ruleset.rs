@@ -9,6 +9,7 @@ use crate::group::GroupTable;
 use crate::model::{BufferCondition, CaptureOn, Flowbits, HeaderProto, PacketCondition, Signature};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Where the payload conditions of a signature are judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -63,7 +64,7 @@ fn asks_for_packet(condition: &PacketCondition) -> bool {
 #[derive(Debug, Default)]
 pub struct Ruleset {
     /// In the order of judgement. Indices into this list name a signature everywhere.
-    pub signatures: Vec<Signature>,
+    pub signatures: Vec<Arc<Signature>>,
     /// By signature: where its payload conditions are judged.
     pub inspection: Vec<Inspection>,
     /// By signature: the literal that a payload must hold for the signature to be looked at; none if it has no
@@ -80,10 +81,10 @@ pub struct Ruleset {
 impl Ruleset {
     /// Compiles checked signatures.
     #[must_use]
-    pub fn new(mut signatures: Vec<Signature>) -> Self {
+    pub fn new(mut signatures: Vec<Arc<Signature>>) -> Self {
         signatures.sort_by_key(|s| (s.action, flowbits_rank(&s.flowbits), kept_rank(s), s.priority));
-        let inspection = signatures.iter().map(Inspection::of).collect();
-        let fast_patterns = signatures.iter().map(fast_pattern::choose).collect();
+        let inspection = signatures.iter().map(|s| Inspection::of(s)).collect();
+        let fast_patterns = signatures.iter().map(|s| fast_pattern::choose(s)).collect();
         let flowbits = flowbit_names(&signatures);
         let groups = GroupTable::new(&signatures);
         let mut hasher = Sha256::new();
@@ -97,7 +98,7 @@ impl Ruleset {
 
     /// Forgets all that alerts do not say and packets are not looked up by, once the rules are compiled.
     pub fn forget_conditions(&mut self) {
-        self.signatures.iter_mut().for_each(Signature::forget_conditions);
+        self.signatures.iter_mut().filter_map(Arc::get_mut).for_each(Signature::forget_conditions);
         self.inspection = Vec::new();
         self.fast_patterns = Vec::new();
         self.groups.forget_rules();
@@ -149,7 +150,7 @@ fn flowbits_rank(options: &[Flowbits]) -> u8 {
 
 /// All names, in order of first use. More than 65,535 different ones: the later ones are not kept, and the
 /// signatures that use them cannot match; no real ruleset comes near.
-fn flowbit_names(signatures: &[Signature]) -> Vec<Box<str>> {
+fn flowbit_names(signatures: &[Arc<Signature>]) -> Vec<Box<str>> {
     let mut seen = std::collections::HashSet::new();
     let mut names: Vec<Box<str>> = vec![];
     for option in signatures.iter().flat_map(|s| &s.flowbits) {

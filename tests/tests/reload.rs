@@ -72,7 +72,7 @@ fn worker_alerts(
     packets: &[Vec<u8>],
     mut before: impl FnMut(&mut Worker, &Outputs, usize, Timestamp),
 ) -> BTreeMap<u32, u64> {
-    let catalog = AlertCatalog::choose(&first.ruleset.signatures, 100);
+    let catalog = AlertCatalog::choose(first.ruleset.signatures.iter().map(|s| &**s), 100);
     let outputs = Outputs::start(
         &EveConfig { enabled: false, ..EveConfig::default() },
         OutputContext { alerts: catalog, ..OutputContext::default() },
@@ -90,7 +90,7 @@ fn worker_alerts(
 
 /// What a reload does to one worker.
 fn hand_over(worker: &mut Worker, outputs: &Outputs, engine: &Arc<Engine>, now: Timestamp) {
-    let catalog = outputs.handle().grow_catalog(&engine.ruleset.signatures);
+    let catalog = outputs.handle().grow_catalog(engine.ruleset.signatures.iter().map(|s| &**s));
     let handover = Arc::clone(worker.handover());
     assert!(handover.put(Box::new(Equipment::new(engine, catalog).unwrap())).is_none());
     worker.batch_end(now);

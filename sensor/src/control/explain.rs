@@ -159,7 +159,7 @@ pub fn explain_files(arguments: &ExplainArguments) -> Result<Explanation, Explai
         sensor_name: config.sensor.name.clone(),
         interfaces: Vec::new(),
         capture_file: true,
-        alerts: AlertCatalog::choose(&engine.ruleset.signatures, 1),
+        alerts: AlertCatalog::choose(engine.ruleset.signatures.iter().map(|s| &**s), 1),
     };
     let outputs = Outputs::start(&config.eve, context)?;
     let settings = worker_config(&config, false, 0, 0);

@@ -73,7 +73,7 @@ impl Rules {
 
     /// All that can be judged.
     pub fn signatures(&self) -> impl Iterator<Item = &Signature> {
-        self.engine.ruleset.signatures.iter()
+        self.engine.ruleset.signatures.iter().map(|signature| &**signature)
     }
 
     /// For metrics and status.
@@ -121,7 +121,7 @@ pub fn load_yara(config: &Config) -> Option<LoadedYara> {
 
 /// What alerts of YARA rules name.
 pub fn yara_signatures(loaded: Option<&LoadedYara>) -> impl Iterator<Item = &Signature> {
-    loaded.into_iter().flat_map(|loaded| &loaded.rules.ruleset.signatures)
+    loaded.into_iter().flat_map(|loaded| &loaded.rules.ruleset.signatures).map(|signature| &**signature)
 }
 
 /// The variables of the configuration over the defaults; texts were checked with the configuration.

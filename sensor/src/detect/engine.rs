@@ -197,7 +197,9 @@ impl Engine {
             let rule = Rule::new(&ruleset.signatures[i], ruleset.inspection[i], &mut lists, &bits, (&kept, &ints));
             rules.push(rule.map_err(|error| refused.push(Refused { signature: i as u32, error })).ok());
             if let Some(ruleset) = owned(&mut ruleset, retention) {
-                ruleset.signatures[i].forget_contents();
+                if let Some(signature) = Arc::get_mut(&mut ruleset.signatures[i]) {
+                    signature.forget_contents();
+                }
             }
         }
         let addresses = lists.build();
@@ -210,6 +212,7 @@ impl Engine {
         let apps: Vec<AppPlan> = apps.map(|group| AppPlan::new(&ruleset, &rules, group, &mut plan)).collect();
         if let Some(ruleset) = owned(&mut ruleset, retention) {
             ruleset.forget_conditions();
+            lasting.share(ruleset, &numbers, |i| rules.get(i).is_none_or(Option::is_none));
         }
         give_memory_back();
         let sets = plan.compile(cache, &mut lasting.sets)?;

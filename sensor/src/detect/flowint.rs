@@ -34,14 +34,14 @@ impl FlowInts {
     }
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 enum Operand {
     Number(u32),
     Name(u16),
 }
 
 /// The `flowint` options of a rule, names resolved.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub struct FlowIntOps(Box<[(u16, FlowIntOp, Operand)]>);
 
 impl FlowIntOps {

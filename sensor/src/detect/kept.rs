@@ -25,7 +25,7 @@ use sekisho_signatures::ruleset::Ruleset;
 use sekisho_signatures::threshold_config::ThresholdConfig;
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 /// Bits on hosts that there is room for.
 const MOST_HOST_BITS: usize = 1 << 20;
@@ -222,7 +222,7 @@ impl Kept {
 type WantedValue = (Box<str>, Box<[u8]>);
 
 /// What a rule asks of what is kept, and what it does to it, names resolved.
-#[derive(Debug)]
+#[derive(Debug, Default, PartialEq)]
 pub struct KeptOps {
     measures: Box<[FlowMeasure]>,
     reputations: Box<[(Side, Category, ScoreTest)]>,
@@ -243,7 +243,15 @@ pub struct KeptOps {
     tests: bool,
 }
 
+/// Nine rules of ten ask and do nothing of the kind.
+static NOTHING: LazyLock<Arc<KeptOps>> = LazyLock::new(Arc::default);
+
 impl KeptOps {
+    /// As rules hold it: those that ask and do nothing have one in common.
+    pub(super) fn shared(self) -> Arc<Self> {
+        if self == **NOTHING { Arc::clone(&NOTHING) } else { Arc::new(self) }
+    }
+
     /// Resolves names.
     ///
     /// # Errors

@@ -4,6 +4,8 @@
 //! it; in the next ruleset the same names and rules stand elsewhere. So both are numbered here, once for the life of the
 //! sensor: a flowbit by its name, a rule by its text. Whoever builds engines one after the other hands the same
 //! [`Lasting`] to each; the numbers are then good in all of them.
+//!
+//! What both rulesets say alike is kept once: sets of literals, and what alerts say of a rule. During a reload both are in memory.
 
 use super::compile::KnownSets;
 use super::kept::Kept;
@@ -12,6 +14,7 @@ use sekisho_signatures::model::Signature;
 use sekisho_signatures::ruleset::Ruleset;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Weak};
 
 /// A rule's number, and since when it is there without a break.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +37,8 @@ pub struct Lasting {
     flowbits: HashMap<Box<str>, u16>,
     /// By gid, sid and a hash of the text: the rules of the latest ruleset.
     rules: FxHashMap<(u32, u32, u64), RuleKey>,
+    /// By a rule's number: what is kept of it.
+    signatures: FxHashMap<u32, Weak<Signature>>,
     next_rule: u32,
     hasher: RandomState,
 }
@@ -79,6 +84,26 @@ impl Lasting {
         key
     }
 
+    /// Takes what the ruleset before has of a rule, where it is the same but for its place; `numbers` are of this ruleset. To be called
+    /// when conditions are forgotten. Those for which `is_left_out` holds are still to be told of by their place.
+    pub fn share(&mut self, ruleset: &mut Ruleset, numbers: &Numbers, is_left_out: impl Fn(usize) -> bool) {
+        let before = std::mem::take(&mut self.signatures);
+        for (i, (signature, key)) in ruleset.signatures.iter_mut().zip(&numbers.rules).enumerate() {
+            if let Some(known) = before.get(&key.number).and_then(Weak::upgrade)
+                && !is_left_out(i)
+                && let Some(own) = Arc::get_mut(signature)
+            {
+                let place = std::mem::replace(&mut own.place, known.place);
+                if *own == *known {
+                    *signature = known;
+                } else {
+                    own.place = place;
+                }
+            }
+            self.signatures.insert(key.number, Arc::downgrade(signature));
+        }
+    }
+
     /// The number of each flowbit so far.
     #[must_use]
     pub fn flowbit_index(&self) -> HashMap<&str, u16> {
@@ -121,6 +146,28 @@ mod tests {
         numbers(&mut lasting, &["sid:3;"]);
         let back = numbers(&mut lasting, &["sid:1;"]);
         assert_eq!(back[&1].since, 4, "it was away");
+    }
+
+    #[test]
+    fn what_two_rulesets_say_alike_is_kept_once() {
+        let mut lasting = Lasting::default();
+        let mut next = |rules: &[&str], left_out: Option<u32>| {
+            let mut ruleset = ruleset(rules);
+            let numbers = lasting.next(&ruleset);
+            ruleset.forget_conditions();
+            let left_out: Vec<bool> = ruleset.signatures.iter().map(|s| Some(s.sid) == left_out).collect();
+            lasting.share(&mut ruleset, &numbers, |i| left_out[i]);
+            let by_sid = ruleset.signatures.iter().map(|s| (s.sid, Arc::clone(s)));
+            by_sid.collect::<HashMap<u32, Arc<Signature>>>()
+        };
+        let first = next(&["msg:\"a\"; sid:1;", "msg:\"b\"; sid:2;", "sid:3;", "sid:4;"], None);
+        let second = next(&["sid:4;", "msg:\"c\"; sid:2;", "sid:3;", "msg:\"a\"; sid:1;"], Some(3));
+        let same = |sid| Arc::ptr_eq(&first[&sid], &second[&sid]);
+        assert_eq!([1, 2, 3, 4].map(same), [true, false, false, true]);
+        assert_eq!((&*second[&2].msg, second[&3].place.line), ("c", 3));
+        // What nobody has any more cannot be shared, and is no error.
+        drop((first, second));
+        assert_eq!(&*next(&["msg:\"a\"; sid:1;"], None)[&1].msg, "a");
     }
 
     #[test]

@@ -30,6 +30,7 @@ use sekisho_signatures::model::{
 use sekisho_signatures::ruleset::Inspection;
 use sekisho_signatures::threshold_config::{RateFilter, Suppression};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// What rules ask of a packet beside its bytes; made once a packet.
 #[derive(Clone, Copy)]
@@ -236,7 +237,7 @@ pub struct Rule {
     /// Tests and effects on the flow's bits.
     pub flowbits: FlowbitOps,
     /// Tests and effects on what else is kept, and what lists say.
-    pub kept: KeptOps,
+    pub kept: Arc<KeptOps>,
     /// Conditions on headers of the packet at hand, as bytes.
     pub packet_buffers: Box<[BufferProgram]>,
     /// Conditions on the payload.
@@ -329,7 +330,7 @@ impl Rule {
             headers: headers.into_iter().cloned().collect(),
             events: events.into_iter().filter_map(OddEvent::of).collect::<Result<_, _>>()?,
             flowbits: FlowbitOps::new(&signature.flowbits, flowbits),
-            kept: KeptOps::new(signature, kept, ints)?,
+            kept: KeptOps::new(signature, kept, ints)?.shared(),
             program: Program::new(signature, kept)?,
             payload_first,
             only_stream: header.proto == HeaderProto::TcpStream || signature.flow.stream == Some(true),

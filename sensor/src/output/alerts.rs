@@ -167,10 +167,10 @@ mod tests {
             let (variables, classes) = Default::default();
             sekisho_signatures::load::load_text(name, text.as_bytes(), &variables, &classes).signatures
         };
-        let before = AlertCatalog::choose(&load(&[1, 2]), 4);
+        let before = AlertCatalog::choose(load(&[1, 2]).iter().map(|s| &**s), 4);
         let counts = AlertCounts::new(&before);
         counts.count(&before, 2, 3);
-        let after = before.grown(&load(&[9, 2, 8, 7]));
+        let after = before.grown(load(&[9, 2, 8, 7]).iter().map(|s| &**s));
         assert_eq!(after.sids(), [1, 2, 9, 8]);
         for sid in [9, 7, 2] {
             counts.count(&after, sid, 3);

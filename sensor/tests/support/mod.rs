@@ -37,7 +37,8 @@ pub fn signature(sid: u32, msg: &str) -> Signature {
 }
 
 /// These rules, under a hash of their own.
-pub fn ruleset(signatures: Vec<Signature>) -> Arc<Ruleset> {
+pub fn ruleset(signatures: Vec<impl Into<Arc<Signature>>>) -> Arc<Ruleset> {
+    let signatures = signatures.into_iter().map(Into::into).collect();
     Arc::new(Ruleset { signatures, hash: "0123456789abcdef".to_owned(), ..Ruleset::default() })
 }
 

@@ -76,8 +76,9 @@ impl Explainer {
     /// Observes the rule of `selection` in `engine`; none if the engine refused it.
     #[must_use]
     pub fn new(engine: &Engine, selection: &Selection) -> Option<Self> {
-        let find =
-            |wanted: &dyn Fn(&Signature) -> bool| engine.ruleset.signatures.iter().position(wanted).map(|i| i as u32);
+        let find = |wanted: &dyn Fn(&Signature) -> bool| {
+            engine.ruleset.signatures.iter().position(|s| wanted(s)).map(|i| i as u32)
+        };
         let target = find(&|s| (s.gid, s.sid) == selection.id)?;
         engine.rule(target)?;
         Some(Self {

@@ -29,7 +29,7 @@ pub struct Literal {
 #[derive(Clone, Debug)]
 pub struct Selection {
     /// For [`sekisho_signatures::ruleset::Ruleset::new`].
-    pub signatures: Vec<Signature>,
+    pub signatures: Vec<Arc<Signature>>,
     /// `gid` and `sid` of the rule to be explained.
     pub id: (u32, u32),
     /// Rules that run with it: they set or unset its flowbits, or may pass its flows. By sid.
@@ -43,7 +43,7 @@ pub struct Selection {
 impl Selection {
     /// Chooses from all rules; none if the sid is not among them.
     #[must_use]
-    pub fn new(all: Vec<Signature>, sid: u32) -> Option<Self> {
+    pub fn new(all: Vec<Arc<Signature>>, sid: u32) -> Option<Self> {
         let target = all.iter().filter(|s| s.sid == sid).min_by_key(|s| s.gid)?.clone();
         let id = (target.gid, target.sid);
         let mut wanted: BTreeSet<String> = BTreeSet::new();
@@ -72,11 +72,12 @@ impl Selection {
             }
         }
         let with = chosen.iter().filter(|c| **c != id).map(|(_, sid)| *sid).collect();
-        let mut signatures: Vec<Signature> = all.into_iter().filter(|s| chosen.contains(&(s.gid, s.sid))).collect();
+        let mut signatures: Vec<Arc<Signature>> =
+            all.into_iter().filter(|s| chosen.contains(&(s.gid, s.sid))).collect();
         let literal = fast_pattern::choose(&target).map(|pattern| {
             let (bytes, nocase) = pattern.literal();
             let buffer = pattern.buffer.and_then(|i| target.buffers.get(i));
-            signatures.push(probe(&target, bytes, nocase, buffer));
+            signatures.push(Arc::new(probe(&target, bytes, nocase, buffer)));
             Literal {
                 text: super::words::bytes(bytes),
                 nocase,

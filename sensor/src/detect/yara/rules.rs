@@ -188,7 +188,7 @@ fn named(compiled: Rules, hash: String) -> YaraRules {
         while !taken.insert(sid) {
             sid = FIRST_SID + (sid - FIRST_SID + 1) % SIDS;
         }
-        signatures.push(signature(&rule, sid));
+        signatures.push(Arc::new(signature(&rule, sid)));
     }
     let ruleset = Arc::new(Ruleset { signatures, hash, ..Ruleset::default() });
     YaraRules { compiled, ruleset, by_name }

@@ -460,7 +460,7 @@ mod tests {
     }
 
     fn outputs(rules: &LoadedYara) -> Outputs {
-        let alerts = AlertCatalog::choose(&rules.rules.ruleset.signatures, 10);
+        let alerts = AlertCatalog::choose(rules.rules.ruleset.signatures.iter().map(|s| &**s), 10);
         let config = EveConfig { enabled: false, ..EveConfig::default() };
         Outputs::start(&config, OutputContext { alerts, ..OutputContext::default() }).unwrap()
     }
@@ -552,7 +552,7 @@ mod tests {
             std::thread::sleep(Duration::from_millis(1));
         }
         let after = rules("rule by_size { condition: filesize == 3 }");
-        let catalog = outputs.handle().grow_catalog(&after.rules.ruleset.signatures);
+        let catalog = outputs.handle().grow_catalog(after.rules.ruleset.signatures.iter().map(|s| &**s));
         queue.turn_to(Arc::clone(&after.rules), catalog);
         queue.scan(job("", b"implant"));
         queue.scan(job("", b"abc"));
