@@ -141,6 +141,7 @@ impl<T: Tracer> Detector<T> {
         self.ruling = Ruling::default();
         self.packet_captures.clear();
         self.headers_judged = false;
+        self.carried.source = packet.ip.map(|ip| ip.src);
         let class = class_of(packet);
         let find = |addr: Option<(Addr, u8)>| addr.map_or_else(Default::default, |(a, v)| engine.addresses.find(a, v));
         let src = packet.ip.map(|ip| (ip.src, ip.version));
@@ -278,9 +279,13 @@ impl<T: Tracer> Detector<T> {
                 candidates.push(Candidate { rule: guarded.rule, at: end, place: Where::Stream });
             });
         }
-        self.judge_parked(cx, flow, direction, stretch, false);
-        candidates.sort_unstable();
-        self.judge_all(cx, Some(flow), &candidates, stretch);
+        if flow.streams[direction.index()].pending != NO_PENDING {
+            self.judge_parked(cx, flow, direction, stretch, false);
+        }
+        if !candidates.is_empty() {
+            candidates.sort_unstable();
+            self.judge_all(cx, Some(flow), &candidates, stretch);
+        }
         self.candidates = candidates;
         self.window = window;
         let state = &mut flow.streams[direction.index()];
@@ -356,8 +361,10 @@ impl<T: Tracer> Detector<T> {
                 }
             });
         }
-        candidates.sort_unstable();
-        self.judge_all(cx, flow, &candidates, Stretch { data: &[], start: 0 });
+        if !candidates.is_empty() {
+            candidates.sort_unstable();
+            self.judge_all(cx, flow, &candidates, Stretch { data: &[], start: 0 });
+        }
         self.candidates = candidates;
     }
 
@@ -371,8 +378,10 @@ impl<T: Tracer> Detector<T> {
         let mut candidates = std::mem::take(&mut self.candidates);
         candidates.clear();
         self.header_candidates(cx, flow.as_deref_mut(), group, &mut candidates);
-        candidates.sort_unstable();
-        self.judge_all(cx, flow, &candidates, Stretch { data: &[], start: 0 });
+        if !candidates.is_empty() {
+            candidates.sort_unstable();
+            self.judge_all(cx, flow, &candidates, Stretch { data: &[], start: 0 });
+        }
         self.candidates = candidates;
     }
 
@@ -493,28 +502,33 @@ impl<T: Tracer> Detector<T> {
             return;
         }
         let header = |rule: &u32| Candidate { rule: *rule, at: 0, place: Where::Header };
-        let to_client = cx.direction == Some(Direction::ToClient);
-        let server_port = if to_client { cx.packet.src_port } else { cx.packet.dst_port };
-        out.extend(group.header_rules(server_port).map(|rule| header(&rule)));
-        let mut flow = flow;
-        let own = flow.as_deref_mut().filter(|flow| flow.class == Some(cx.class));
-        let changed = own.is_some_and(|flow| std::mem::replace(&mut flow.app_judged, cx.app) != cx.app);
-        if changed {
-            out.extend(group.recognised.iter().map(header));
+        // Most packets find nothing here: each list is asked whether it is empty before anything is made of it.
+        if group.has_header_rules() {
+            let to_client = cx.direction == Some(Direction::ToClient);
+            let server_port = if to_client { cx.packet.src_port } else { cx.packet.dst_port };
+            out.extend(group.header_rules(server_port).map(|rule| header(&rule)));
         }
-        let judged = match (flow, cx.direction) {
-            // An ICMP error about the flow is a packet of its own.
-            (Some(flow), Some(d)) if flow.class == Some(cx.class) => {
-                std::mem::replace(&mut flow.addresses_judged[d.index()], cx.engine.epoch)
+        let (mut changed, mut judged) = (false, 0);
+        // An ICMP error about the flow is a packet of its own.
+        if let Some(flow) = flow.filter(|flow| flow.class == Some(cx.class)) {
+            changed = flow.app_judged != cx.app;
+            if changed {
+                flow.app_judged = cx.app;
+                out.extend(group.recognised.iter().map(header));
             }
-            _ => 0,
-        };
+            if let Some(direction) = cx.direction {
+                judged = std::mem::replace(&mut flow.addresses_judged[direction.index()], cx.engine.epoch);
+            }
+        }
         // Rules that came with a later ruleset have not been judged, though others have.
-        if judged < cx.engine.epoch {
+        if judged < cx.engine.epoch && !group.once.is_empty() {
             out.extend(group.once.iter().filter(|rule| judged < cx.engine.key(**rule).since).map(header));
         }
         for row in cx.rows {
-            let rules = cx.engine.rules_of_row(row).iter();
+            let rules = cx.engine.rules_of_row(row);
+            if rules.is_empty() {
+                continue;
+            }
             let wanted = |rule: &&u32| {
                 judged < cx.engine.key(**rule).since
                     || cx
@@ -522,7 +536,7 @@ impl<T: Tracer> Detector<T> {
                         .rule(**rule)
                         .is_some_and(|r| !r.is_address_only() && (changed || !r.is_protocol_only()))
             };
-            out.extend(rules.filter(wanted).map(header));
+            out.extend(rules.iter().filter(wanted).map(header));
         }
     }
 }

@@ -86,6 +86,11 @@ impl GroupEngine {
         self.by_size.get(len).map_or(&[], |rules| rules)
     }
 
+    /// Whether there are rules with nothing to search for.
+    pub(super) fn has_header_rules(&self) -> bool {
+        !self.headers.is_empty()
+    }
+
     /// Rules with nothing to search for that packets from or to this server's port may match.
     pub(super) fn header_rules(&self, server_port: u16) -> impl Iterator<Item = u32> {
         let fits = move |r: &&HeaderRule| (r.ports.0..=r.ports.1).contains(&server_port);
