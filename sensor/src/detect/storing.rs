@@ -154,7 +154,13 @@ impl<T: Tracer> Detector<T> {
             flow: FlowSummary { id: cx.flow_id, start: cx.flow.start, client, server, counts: cx.flow.counts },
             direction,
             app: cx.app,
-            transaction: TransactionNote { id, record, files: Arc::new([file]), frame: None },
+            transaction: TransactionNote {
+                id,
+                of: (cx.app.protocol, direction),
+                record,
+                files: Arc::new([file]),
+                frame: None,
+            },
             note: flow.note(cx.engine),
         }));
     }

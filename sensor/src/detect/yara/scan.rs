@@ -501,7 +501,13 @@ mod tests {
             flow: FlowSummary { id: 1, start: Timestamp(0), client, server, counts: [DirectionCount::default(); 2] },
             direction: Direction::ToServer,
             app: AppView { protocol: smb, directions: [smb; 2], original: Recognition::Unknown },
-            transaction: TransactionNote { id: 0, record: None, files: Arc::new([file]), frame: None },
+            transaction: TransactionNote {
+                id: 0,
+                of: (smb, Direction::ToServer),
+                record: None,
+                files: Arc::new([file]),
+                frame: None,
+            },
             note: None,
         })
     }
