@@ -81,6 +81,7 @@ impl FileHandling {
                 .yara
                 .as_ref()
                 .map(|yara| HoldPolicy { file: yara.config().max_file_bytes, all: yara.config().held_bytes }),
+            lzma: self.config.lzma,
             ..FilePolicy::default()
         };
     }
