@@ -131,7 +131,7 @@ fn every_rule_that_ships_has_its_case() {
 #[test]
 fn every_yara_rule_that_ships_has_its_case() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let loaded = yara::load(&[root.join("signatures/yara")]);
+    let loaded = yara::load(&[root.join("signatures/yara")]).unwrap();
     assert_eq!(loaded.problems, []);
     assert!(loaded.in_use() >= 12);
     for rule in &loaded.rules.ruleset.signatures {

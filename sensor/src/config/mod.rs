@@ -14,7 +14,7 @@ use crate::capture::afxdp_config::AfxdpConfig;
 use crate::control::interface::AttachConfig;
 use crate::decode::DecodeConfig;
 use crate::detect::DetectConfig;
-use crate::detect::yara::YaraConfig;
+use crate::detect::yara::{self, YaraConfig};
 use crate::flow::FlowConfig;
 use crate::host_os::HostOsConfig;
 use crate::output::{ControlConfig, EveConfig, FilesConfig, MetricsConfig};
@@ -175,6 +175,9 @@ impl Config {
         if !(0.0..=1.0).contains(&self.rules.cost_limit) {
             refuse(&["rules", "cost_limit"], "a share of the workers' time, from 0 to 1".into());
         }
+        if !yara::PRESENT && !self.yara.rules.is_empty() {
+            refuse(&["yara", "rules"], yara::NOT_BUILT_IN.into());
+        }
         if self.yara.timeout_s == 0 {
             refuse(&["yara", "timeout_s"], "a scan needs some time: at least 1 s".into());
         }
@@ -220,6 +223,15 @@ mod tests {
     #[test]
     fn the_shipped_file_is_the_defaults() {
         assert_eq!(Config::parse("deploy/sekisho.toml", SHIPPED, &[]).unwrap(), Config::default());
+    }
+
+    #[test]
+    fn yara_rules_are_refused_where_they_are_not_built_in() {
+        let found = problems("[yara]\nrules = ['implants.yar']");
+        let refused =
+            found.iter().any(|problem| problem.contains("yara") && problem.contains("built without YARA rules"));
+        assert_eq!(refused, !yara::PRESENT, "{found:?}");
+        assert_eq!(problems("[yara]\ntimeout_s = 5"), [""; 0]);
     }
 
     /// The keys that a section knows, as it says itself when asked for one that it does not.

@@ -1,6 +1,7 @@
 //! The flags of the command line, declared once; each says what it does, its unit and its default.
 
 use crate::config::{Config, ConfigError, DEFAULT_PATH};
+use crate::detect::yara;
 use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
 
@@ -47,8 +48,12 @@ pub struct RuleArguments {
 #[derive(Args, Clone, Debug, Default)]
 pub struct YaraArguments {
     /// File of YARA rules, directory (its *.yar and *.yara) or glob, in place of the configuration's yara.rules. May be repeated.
-    #[arg(long = "yara", value_name = "PATH")]
+    #[arg(long = "yara", value_name = "PATH", value_parser = yara_path)]
     pub yara: Vec<PathBuf>,
+}
+
+fn yara_path(text: &str) -> Result<PathBuf, &'static str> {
+    if yara::PRESENT { Ok(PathBuf::from(text)) } else { Err(yara::NOT_BUILT_IN) }
 }
 
 impl YaraArguments {

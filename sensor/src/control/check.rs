@@ -138,7 +138,7 @@ pub fn check(arguments: &CheckArguments) -> Result<ExitCode, CheckError> {
     let rules = rules?;
     let in_use = rules.in_use();
     let loaded = rules.loaded;
-    let yara = (!config.yara.rules.is_empty()).then(|| yara::load(&config.yara.rules));
+    let yara = yara::load(&config.yara.rules);
     let mut found = found(&loaded);
     let of_yara = yara.iter().flat_map(|yara| &yara.problems);
     found.extend(of_yara.map(|problem| Found { problem, kind: None }));

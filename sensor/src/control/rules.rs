@@ -114,7 +114,7 @@ fn log(problems: &[Problem]) {
 /// Reads and compiles the YARA rules that the configuration names, and logs what is wrong with them; None if it names none.
 #[must_use]
 pub fn load_yara(config: &Config) -> Option<LoadedYara> {
-    let loaded = (!config.yara.rules.is_empty()).then(|| yara::load(&config.yara.rules))?;
+    let loaded = yara::load(&config.yara.rules)?;
     log(&loaded.problems);
     Some(loaded)
 }

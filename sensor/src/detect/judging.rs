@@ -3,7 +3,6 @@
 use super::candidate::{Candidate, Stretch, Where};
 use super::detector::Detector;
 use super::evaluate::{Buffer, End, Judgement, judge_with};
-use super::file::files;
 use super::history::REACH;
 use super::pending::Parked;
 use super::rule::{PacketContext, Rule};
@@ -12,13 +11,9 @@ use super::threshold::{Parties, Thresholds};
 use super::trace::{Fate, Tracer};
 use crate::event::FlowAction;
 use crate::packet::{Addr, Direction};
-use crate::protocols::file::FileTracker;
 use crate::protocols::{MAX_FRAME, Transaction};
 use sekisho_signatures::model::{Action, CaptureOn, Threshold};
 use std::sync::Arc;
-
-/// Files that one alert names.
-const MAX_FILES_TOLD: usize = 32;
 
 /// Where a rule matched.
 #[derive(Clone, Copy)]
@@ -298,18 +293,12 @@ impl<T: Tracer> Detector<T> {
         let transaction = match found {
             Found::Transaction(t) => {
                 let direction = cx.direction.unwrap_or(Direction::ToServer);
-                let files = files(t, direction).filter(|file| file.size() > 0).take(MAX_FILES_TOLD);
                 let frame = t.frame().and_then(|(buffer, bytes)| {
                     let complete = bytes.len() < MAX_FRAME;
                     let shown = bytes.get(..FrameNote::SHOWN).unwrap_or(bytes).into();
                     Some(FrameNote { name: buffer.frame_name()?, direction, len: bytes.len(), complete, bytes: shown })
                 });
-                Some(TransactionNote {
-                    id: t.state_ref().id,
-                    frame,
-                    record: t.record(direction, true).map(Arc::from),
-                    files: files.map(FileTracker::so_far).collect(),
-                })
+                Some(TransactionNote::new(t, (cx.app.protocol, direction), frame))
             }
             Found::Packet | Found::Stream | Found::Both => None,
         };

@@ -7,6 +7,7 @@
 //!
 //! At most [`MAX_HELD`] of a flow wait; more are told at once. When the flow ends, all are told.
 
+use super::state::TransactionNote;
 use super::transaction::{AppLog, AppLogEntry};
 use crate::event::AlertEvent;
 use crate::packet::Direction;
@@ -72,6 +73,14 @@ impl HeldLogs {
         }
         self.0.push(Waiting { what, of, up_to, acknowledged: false });
         None
+    }
+
+    /// What is known of the transactions that alerts wait with, to be renewed.
+    pub fn notes(&mut self) -> impl Iterator<Item = &mut TransactionNote> {
+        self.0.iter_mut().filter_map(|waiting| match &mut waiting.what {
+            Held::Alert(event) => event.transaction.as_mut(),
+            Held::Log(_) => None,
+        })
     }
 
     /// A packet of this direction came, with this acknowledgement: what it settles is told.

@@ -2,6 +2,7 @@
 
 use super::address::RowId;
 use super::engine::Engine;
+use super::file::files;
 use super::flowbits::BitSet;
 use super::flowint::FlowInts;
 use super::history::Handle;
@@ -11,8 +12,9 @@ use super::storing::Wish;
 use super::tag::FlowTag;
 use crate::event::{FlowAction, FlowNote};
 use crate::packet::Direction;
-use crate::protocols::file::FileInfo;
-use crate::protocols::{AppView, FlowApp, Record};
+use crate::protocols::file::{FileInfo, FileTracker};
+use crate::protocols::{AppView, FlowApp, Recognition, Record, Transaction};
+use sekisho_signatures::app::Protocol;
 use sekisho_signatures::group::PacketClass;
 use std::sync::Arc;
 
@@ -221,12 +223,41 @@ impl FrameNote {
 pub struct TransactionNote {
     /// Its number in the flow.
     pub id: u64,
+    /// Of which protocol, and in messages of which direction the rule matched.
+    pub of: (Recognition, Direction),
     /// What its protocol says of it.
     pub record: Option<Arc<dyn Record>>,
     /// The files that it carries in the direction of the alert.
     pub files: Arc<[FileInfo]>,
     /// The frame of it that matched, if it was one.
     pub frame: Option<FrameNote>,
+}
+
+impl TransactionNote {
+    /// Files that an alert tells.
+    const MAX_FILES: usize = 32;
+
+    /// What is known of a transaction, with the frame of it that matched.
+    pub(super) fn new(transaction: &dyn Transaction, of: (Recognition, Direction), frame: Option<FrameNote>) -> Self {
+        let id = transaction.state_ref().id;
+        let mut note = Self { id, of, record: None, files: Arc::default(), frame };
+        note.take(transaction);
+        note
+    }
+
+    fn take(&mut self, transaction: &dyn Transaction) {
+        let files = files(transaction, self.of.1).filter(|file| file.size() > 0).take(Self::MAX_FILES);
+        self.files = files.map(FileTracker::so_far).collect();
+        self.record = transaction.record(self.of.1, true).map(Arc::from);
+    }
+
+    /// Takes what became known since, if it is of this transaction. What was of none, as some frames are, stays.
+    pub(super) fn renew(&mut self, transaction: &dyn Transaction, protocol: Protocol) {
+        let is_it = self.id == transaction.state_ref().id && self.of.0 == Recognition::Known(protocol);
+        if is_it && self.record.is_some() {
+            self.take(transaction);
+        }
+    }
 }
 
 /// What detection asks to be done with the packet.

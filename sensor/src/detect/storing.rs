@@ -81,6 +81,7 @@ impl FileHandling {
                 .yara
                 .as_ref()
                 .map(|yara| HoldPolicy { file: yara.config().max_file_bytes, all: yara.config().held_bytes }),
+            lzma: self.config.lzma,
             ..FilePolicy::default()
         };
     }
@@ -154,7 +155,13 @@ impl<T: Tracer> Detector<T> {
             flow: FlowSummary { id: cx.flow_id, start: cx.flow.start, client, server, counts: cx.flow.counts },
             direction,
             app: cx.app,
-            transaction: TransactionNote { id, record, files: Arc::new([file]), frame: None },
+            transaction: TransactionNote {
+                id,
+                of: (cx.app.protocol, direction),
+                record,
+                files: Arc::new([file]),
+                frame: None,
+            },
             note: flow.note(cx.engine),
         }));
     }

@@ -65,6 +65,17 @@ pub struct Judge<'a, 'p, T = ()> {
 }
 
 impl<T: Tracer> Judge<'_, '_, T> {
+    /// What alerts say of a transaction is what is known of it when they are told: of a request that matched by its first line also
+    /// the host and the agent that came with it. Only alerts of the packet at hand, and those that wait, are still to be told.
+    #[inline]
+    fn renew(&mut self, transaction: &dyn Transaction) {
+        if self.detector.alerts.is_empty() && self.flow.held.is_empty() {
+            return;
+        }
+        let at_hand = self.detector.alerts.iter_mut().filter_map(|alert| alert.transaction.as_mut());
+        at_hand.chain(self.flow.held.notes()).for_each(|note| note.renew(transaction, self.protocol));
+    }
+
     fn facing(
         &mut self,
         direction: Direction,
@@ -95,6 +106,7 @@ impl<T: Tracer> Observer for Judge<'_, '_, T> {
 
     fn progress(&mut self, transaction: &mut dyn Transaction, direction: Direction, progress: Progress) {
         self.flow.transactions = self.flow.transactions.max(transaction.state_ref().id.saturating_add(1));
+        self.renew(transaction);
         self.facing(direction, |detector, cx, flow, protocol| {
             detector.transaction(cx, flow, protocol, transaction, progress);
         });
@@ -183,6 +195,7 @@ impl<T: Tracer> Observer for Judge<'_, '_, T> {
                 });
             }
         }
+        self.renew(transaction);
         if !self.flow.quiet {
             self.detector.log(self.protocol, transaction, direction);
         }

@@ -22,13 +22,15 @@ pub struct FilesConfig {
     pub hashes: Vec<HashName>,
     /// What libmagic says of each file, in `fileinfo`. Default: false.
     pub magic: bool,
+    /// Undo `Content-Encoding: lzma` in bodies of HTTP as well; no browser does. Default: false.
+    pub lzma: bool,
     /// `[files.store]`: where files are kept.
     pub store: StoreConfig,
 }
 
 impl Default for FilesConfig {
     fn default() -> Self {
-        Self { hashes: vec![HashName::Sha256], magic: false, store: StoreConfig::default() }
+        Self { hashes: vec![HashName::Sha256], magic: false, lzma: false, store: StoreConfig::default() }
     }
 }
 

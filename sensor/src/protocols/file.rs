@@ -32,6 +32,8 @@ pub struct FilePolicy {
     pub store: Option<HoldPolicy>,
     /// Files are scanned once they are over.
     pub scan: Option<HoldPolicy>,
+    /// Bodies of HTTP in LZMA are undone, as those in other codings are.
+    pub lzma: bool,
 }
 
 /// How much of files is held until it is known what is done with them.
@@ -45,7 +47,7 @@ pub struct HoldPolicy {
 
 impl Default for FilePolicy {
     fn default() -> Self {
-        Self { keep: 100 * 1024, hashes: Hashes::default(), magic: false, store: None, scan: None }
+        Self { keep: 100 * 1024, hashes: Hashes::default(), magic: false, store: None, scan: None, lzma: false }
     }
 }
 
@@ -496,7 +498,7 @@ mod tests {
             (keep, most) in (0_usize..200, 0_usize..200),
         ) {
             let store = Some(HoldPolicy { file: most, all: 1 << 20 });
-            let policy = FilePolicy { keep, hashes: ALL, magic: false, store, scan: None };
+            let policy = FilePolicy { keep, hashes: ALL, magic: false, store, scan: None, lzma: false };
             let (at, missing) = gap.map_or((bytes.len(), 0), |(at, len)| (at.min(bytes.len()), len));
             let follow = |sizes: &[usize]| {
                 let mut file = FileTracker::new(b"n", policy);

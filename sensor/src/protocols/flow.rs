@@ -44,6 +44,10 @@ impl Recognition {
     }
 }
 
+// Of Suricata's events of recognition, `applayer_proto_detection_skipped` is not raised: it says that Suricata gave up to look for a
+// protocol where one side had sent 100,000 bytes and the other none. Here a direction is looked at for its first [`MAX_PROBE`] bytes,
+// whenever they come.
+
 /// The two directions are of different protocols.
 const MISMATCH: &str = "applayer_mismatch_protocol_both_directions";
 /// The server spoke first, in a protocol in which the client does.
@@ -323,7 +327,13 @@ impl FlowApp {
                 self.encrypted = true;
                 self.parser = None;
             }
-            Status::GaveUp => self.parser = None,
+            Status::GaveUp => {
+                // What it began is told as it stands, and logged.
+                if let Some(mut parser) = self.parser.take() {
+                    parser.end(Direction::ToServer, observer);
+                    parser.end(Direction::ToClient, observer);
+                }
+            }
             Status::Changed(protocol) => self.change(protocol, observer),
         }
     }

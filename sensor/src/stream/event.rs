@@ -108,15 +108,19 @@ stream_events! {
     PktRetransmission => "pkt_retransmission",
     PktSpuriousRetransmission => "pkt_spurious_retransmission",
     SuspectedRstInject => "suspected_rst_inject",
+    // Never raised: a flow's packets are all of one queue, and a queue's of one worker.
     WrongThread => "wrong_thread",
     ReassemblySegmentBeforeBaseSeq => "reassembly_segment_before_base_seq",
+    // Never raised: segments have no pool of their own that could run out; the one of their bytes has reassembly_insert_memcap.
     ReassemblyNoSegment => "reassembly_no_segment",
     ReassemblySeqGap => "reassembly_seq_gap",
     ReassemblyOverlapDifferentData => "reassembly_overlap_different_data",
     ReassemblyDepthReached => "reassembly_depth_reached",
     ReassemblyInsertLimit => "reassembly_insert_limit",
     ReassemblyInsertMemcap => "reassembly_insert_memcap",
+    // Never raised: it stands for a defect of Suricata's own, a segment that its store refuses. Ours takes every segment that was judged valid.
     ReassemblyInsertInvalid => "reassembly_insert_invalid",
+    // Never raised: urgent data stays in the stream, as the standard has it (RFC 6093, 2.1), so there is no limit to how much is taken out.
     ReassemblyUrgentOobLimitReached => "reassembly_urgent_oob_limit_reached",
 }
 

@@ -221,6 +221,9 @@ fn window_fits(session: &mut TcpSession, segment: &mut Segment<'_, '_>) -> bool 
     let [half, other] = pair(session, segment.direction);
     // A zero window is probed with one byte (RFC 9293 §3.8.6.1).
     let probe = half.window == 0 && segment.payload.len() == 1 && segment.tcp.seq == half.window_end;
+    if probe {
+        half.marks |= Half::PROBED;
+    }
     if seq_ge(half.window_end, end) || probe {
         let tcp = segment.tcp;
         if segment.payload.is_empty() && seq_gt(tcp.seq, half.high) && seq_gt(other.high, tcp.ack) {

@@ -76,6 +76,8 @@ impl Half {
     pub const FAST_OPEN: u16 = 1 << 9;
     /// The sender reset the connection.
     pub const RESET: u16 = 1 << 10;
+    /// The sender probed the receiver's zero window with the byte at `window_end`.
+    pub const PROBED: u16 = 1 << 11;
 
     pub const fn new() -> Self {
         Self {

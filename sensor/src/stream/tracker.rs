@@ -153,6 +153,12 @@ impl StreamEngine {
             let [half, other] = pair(session, segment.direction);
             let window = u32::from(tcp.window) << half.scale.min(UNKNOWN_SCALE);
             let news = tcp.ack != other.acked;
+            if news && other.is(Half::PROBED) {
+                other.marks &= !Half::PROBED;
+                if tcp.ack == other.window_end.wrapping_add(1) {
+                    events.insert(StreamEvent::EstAckZwpData);
+                }
+            }
             other.acknowledge(tcp.ack, window);
             if news {
                 self.lane(session, segment.direction.reverse(), sink, &mut events).on_ack();

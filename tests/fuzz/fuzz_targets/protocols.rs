@@ -51,9 +51,11 @@ fn limit(protocol: Protocol) -> usize {
     match protocol {
         Protocol::Smb | Protocol::Nfs => 40 << 20,
         Protocol::Dcerpc => 16 << 20,
-        Protocol::Http2 | Protocol::Doh2 | Protocol::Smtp => 16 << 20,
-        // Requests that nobody answers yet, with their bodies.
-        Protocol::Http1 => 64 << 20,
+        Protocol::Smtp => 16 << 20,
+        // And what Brotli looks back at in two bodies, 16 MiB each.
+        Protocol::Http2 | Protocol::Doh2 => 48 << 20,
+        // Requests that nobody answers yet, with their bodies, 4 MiB; and what Brotli looks back at in two bodies, 16 MiB each.
+        Protocol::Http1 => 40 << 20,
         _ => 4 << 20,
     }
 }

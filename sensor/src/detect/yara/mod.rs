@@ -7,11 +7,23 @@
 //!
 //! Memory is bounded: each worker holds at most `held_bytes` of files that are under way; those that wait for the thread, the one
 //! that it looks at included, have at most `queue_bytes` in all. A file that finds no room is not scanned, and is counted.
+//!
+//! A build without the feature `yara` has all of this but the engine, and refuses a configuration that names YARA rules.
 
 pub mod config;
+#[cfg(feature = "yara")]
+mod engine;
+#[cfg(not(feature = "yara"))]
+#[path = "engine_absent.rs"]
+mod engine;
 pub mod rules;
 pub mod scan;
 
 pub use config::YaraConfig;
+pub use engine::PRESENT;
 pub use rules::{LoadedYara, YaraRules};
 pub use scan::{YaraQueue, YaraReading, YaraThread};
+
+/// What is said of YARA rules in the configuration and on the command line, where no rule can be run.
+pub const NOT_BUILT_IN: &str =
+    "this sekisho was built without YARA rules; take them out, or build it with the feature `yara`";

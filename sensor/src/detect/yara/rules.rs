@@ -15,6 +15,7 @@
 //! dot), `app_proto` (`smb`, `smtp` …) and `direction` (`to_server`, `to_client`) are texts; `filetype` and `owner`, which rules
 //! for hosts use, are there and empty.
 
+use super::engine::{Compiled, compile};
 use rustc_hash::{FxHashMap, FxHashSet};
 use sekisho_signatures::load::expand;
 use sekisho_signatures::model::{Action, AddressSet, Header, HeaderProto, Place, PortSet, Signature};
@@ -23,8 +24,6 @@ use sekisho_signatures::ruleset::Ruleset;
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use yara_x::errors::CompileError;
-use yara_x::{Compiler, MetaValue, Rule, Rules, SourceCode};
 
 /// The generator of all alerts of YARA rules.
 pub const GID: u32 = 9000;
@@ -39,13 +38,9 @@ const SEVERITY: u8 = 2;
 /// What a file is called when a folder is given.
 const NAMES: [&str; 2] = ["*.yar", "*.yara"];
 
-/// Texts that are known of a file beside its bytes.
-pub(super) const GLOBALS: [&str; 7] =
-    ["filename", "filepath", "extension", "app_proto", "direction", "filetype", "owner"];
-
 /// Rules that scan.
 pub struct YaraRules {
-    pub(super) compiled: Rules,
+    pub(super) compiled: Compiled,
     /// What alerts name; private rules have none.
     pub ruleset: Arc<Ruleset>,
     /// Index in `ruleset` by namespace and name.
@@ -54,9 +49,20 @@ pub struct YaraRules {
 
 impl YaraRules {
     /// The signature of a rule.
-    pub(super) fn signature(&self, rule: &Rule<'_, '_>) -> Option<u32> {
-        self.by_name.get(&(rule.namespace().into(), rule.identifier().into())).copied()
+    pub(super) fn signature(&self, namespace: &str, name: &str) -> Option<u32> {
+        self.by_name.get(&(namespace.into(), name.into())).copied()
     }
+}
+
+/// What a rule says of itself.
+#[cfg_attr(not(feature = "yara"), expect(dead_code, reason = "made by the engine alone"))]
+pub(super) struct Described {
+    /// The file that it stands in.
+    pub namespace: Box<str>,
+    pub name: Box<str>,
+    /// Its section `meta`, in its order.
+    pub metadata: Vec<(Arc<str>, Arc<str>)>,
+    pub tags: Vec<Arc<str>>,
 }
 
 /// What came of reading rules.
@@ -89,9 +95,13 @@ impl LoadedYara {
     }
 }
 
-/// Reads and compiles the rules of these files, directories and globs.
+/// Reads and compiles the rules of these files, directories and globs; None if there are no paths, or if this build runs no YARA
+/// rules (a configuration that names some is refused then).
 #[must_use]
-pub fn load(paths: &[PathBuf]) -> LoadedYara {
+pub fn load(paths: &[PathBuf]) -> Option<LoadedYara> {
+    if paths.is_empty() {
+        return None;
+    }
     let mut problems = Vec::new();
     let mut files: Vec<PathBuf> = Vec::new();
     for path in paths {
@@ -103,33 +113,20 @@ pub fn load(paths: &[PathBuf]) -> LoadedYara {
     let mut seen = FxHashSet::default();
     files.retain(|file| seen.insert(file.clone()));
     let mut sources = Vec::new();
+    let mut hasher = Sha256::new();
     for file in files {
         match std::fs::read(&file) {
-            Ok(text) => sources.push((file, text)),
+            Ok(text) => {
+                hasher.update(&text);
+                hasher.update(b"\n");
+                sources.push((file, text));
+            }
             Err(error) => problems.push(about_file(&file, format!("cannot be read: {error}"))),
         }
     }
-    let mut compiler = Compiler::new();
-    compiler.relaxed_re_syntax(true);
-    for name in GLOBALS {
-        // Names and values are such that it cannot fail.
-        let _ = compiler.define_global(name, "");
-    }
-    for folder in sources.iter().filter_map(|(file, _)| file.parent()).collect::<FxHashSet<_>>() {
-        compiler.add_include_dir(folder);
-    }
-    let mut hasher = Sha256::new();
-    for (file, text) in &sources {
-        let name = file.display().to_string();
-        let errors = compiler.errors().len();
-        // The errors are kept, and told below.
-        let _ = compiler.new_namespace(&name).add_source(SourceCode::from(text.as_slice()).with_origin(&*name));
-        problems.extend(compiler.errors().iter().skip(errors).map(|error| problem(error, file, text)));
-        hasher.update(text);
-        hasher.update(b"\n");
-    }
+    let compiled = compile(&sources, &mut problems)?;
     let hash = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    LoadedYara { rules: Arc::new(named(compiler.build(), hash)), problems, files: sources.len() }
+    Some(LoadedYara { rules: Arc::new(named(compiled, hash)), problems, files: sources.len() })
 }
 
 fn about_file(path: &Path, message: String) -> Problem {
@@ -144,51 +141,19 @@ fn about_file(path: &Path, message: String) -> Problem {
     }
 }
 
-/// An error at its place.
-fn problem(error: &CompileError, file: &Path, text: &[u8]) -> Problem {
-    let mut message = error.title().to_owned();
-    let (mut place, mut origin) = (None, None);
-    if let Some(label) = error.labels().next() {
-        if label.text() != message {
-            message = format!("{message}: {}", label.text());
-        }
-        place = Some((label.span().start(), label.span().end()));
-        origin = label.origin().map(PathBuf::from);
-    }
-    // A file that was included is read again: there are few, and this is an error.
-    let included = origin.filter(|origin| origin != file);
-    let its_text = included.as_ref().map(|path| std::fs::read(path).unwrap_or_default());
-    let text = its_text.as_deref().unwrap_or(text);
-    let (start, end) = place.unwrap_or_default();
-    let before = text.get(..start).unwrap_or(text);
-    let line_start = before.iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
-    let line = text.get(line_start..).and_then(|rest| rest.split(|&b| b == b'\n').next()).unwrap_or_default();
-    let column = before.len() - line_start;
-    let number = before.iter().filter(|&&b| b == b'\n').count() + 1;
-    Problem {
-        file: included.unwrap_or_else(|| file.to_owned()),
-        line: u32::try_from(number).unwrap_or(u32::MAX),
-        column: u32::try_from(column + 1).unwrap_or(u32::MAX),
-        severity: Severity::Error,
-        sid: None,
-        message,
-        excerpt: Excerpt::new(line, column, end.saturating_sub(start)),
-    }
-}
-
 /// The rules with the signatures that their alerts name.
-fn named(compiled: Rules, hash: String) -> YaraRules {
+fn named(compiled: Compiled, hash: String) -> YaraRules {
     let mut taken = FxHashSet::default();
     let mut signatures = Vec::new();
     let mut by_name = FxHashMap::default();
-    for rule in compiled.iter().filter(|rule| !rule.is_private()) {
+    for rule in compiled.public_rules() {
         let index = u32::try_from(signatures.len()).unwrap_or(u32::MAX);
-        by_name.insert((rule.namespace().into(), rule.identifier().into()), index);
-        let mut sid = sid_of(rule.identifier());
+        let mut sid = sid_of(&rule.name);
         while !taken.insert(sid) {
             sid = FIRST_SID + (sid - FIRST_SID + 1) % SIDS;
         }
         signatures.push(Arc::new(signature(&rule, sid)));
+        by_name.insert((rule.namespace, rule.name), index);
     }
     let ruleset = Arc::new(Ruleset { signatures, hash, ..Ruleset::default() });
     YaraRules { compiled, ruleset, by_name }
@@ -202,7 +167,7 @@ pub fn sid_of(name: &str) -> u32 {
 }
 
 /// What an alert says of a rule.
-fn signature(rule: &Rule<'_, '_>, sid: u32) -> Signature {
+fn signature(rule: &Described, sid: u32) -> Signature {
     let any = || Arc::new(AddressSet::default());
     let ports = || Arc::new(PortSet::any());
     let header = Header {
@@ -215,27 +180,17 @@ fn signature(rule: &Rule<'_, '_>, sid: u32) -> Signature {
         bidirectional: false,
         transactional: false,
     };
-    let mut meta: Vec<(Arc<str>, Arc<str>)> = Vec::new();
-    for (key, value) in rule.metadata() {
-        let text: Arc<str> = match value {
-            MetaValue::Integer(n) => n.to_string().into(),
-            MetaValue::Float(n) => n.to_string().into(),
-            MetaValue::Bool(b) => b.to_string().into(),
-            MetaValue::String(text) => text.into(),
-            MetaValue::Bytes(bytes) => String::from_utf8_lossy(bytes).into(),
-        };
-        meta.push((key.into(), text));
-    }
+    let mut meta = rule.metadata.clone();
     let find = |name: &str| meta.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| &**value);
     let (priority, category) = (severity(find("severity"), find("score")), find("category").unwrap_or(CATEGORY).into());
     let rev = find("rev").or(find("version")).and_then(|text| text.parse().ok()).unwrap_or(1);
-    meta.extend(rule.tags().map(|tag| ("tag".into(), tag.identifier().into())));
-    meta.push(("yara_file".into(), rule.namespace().into()));
+    meta.extend(rule.tags.iter().map(|tag| ("tag".into(), Arc::clone(tag))));
+    meta.push(("yara_file".into(), (&*rule.namespace).into()));
     Signature {
         gid: GID,
         sid,
         rev,
-        msg: rule.identifier().into(),
+        msg: (&*rule.name).into(),
         category,
         priority,
         metadata: meta,
@@ -263,7 +218,7 @@ fn severity(word: Option<&str>, score: Option<&str>) -> u8 {
     by_word.or_else(by_score).unwrap_or(SEVERITY)
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "yara"))]
 mod tests {
     use super::*;
 
@@ -271,7 +226,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("x.yar");
         std::fs::write(&file, text).unwrap();
-        (load(&[folder.path().to_owned()]), file, folder)
+        (load(&[folder.path().to_owned()]).unwrap(), file, folder)
     }
 
     #[test]
@@ -316,11 +271,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("x.yara");
         std::fs::write(&file, b"rule a { condition: true }\n\xff\xfe").unwrap();
-        let loaded = load(&[file.clone(), file, folder.path().join("none.yar")]);
+        let loaded = load(&[file.clone(), file, folder.path().join("none.yar")]).unwrap();
         let places: Vec<u32> = loaded.problems.iter().map(|p| p.line).collect();
         assert_eq!(places, [0, 2], "{:?}", loaded.problems);
         assert!(loaded.unreadable().is_some_and(|p| p.file.ends_with("none.yar")));
-        assert!(load(&[]).rules.ruleset.signatures.is_empty());
+        assert!(load(&[]).is_none());
     }
 
     #[test]
@@ -329,7 +284,7 @@ mod tests {
         for name in ["a.yar", "b.yar"] {
             std::fs::write(folder.path().join(name), "rule same { condition: true }").unwrap();
         }
-        let loaded = load(&[folder.path().join("*.yar")]);
+        let loaded = load(&[folder.path().join("*.yar")]).unwrap();
         let sids: Vec<u32> = loaded.rules.ruleset.signatures.iter().map(|s| s.sid).collect();
         assert_eq!(loaded.problems, []);
         assert_eq!(sids, [sid_of("same"), sid_of("same") + 1]);

@@ -1,6 +1,7 @@
 //! The thread that scans files, and the bounded way to it.
 
 use super::config::YaraConfig;
+use super::engine::Engine;
 use super::rules::YaraRules;
 use crate::detect::state::TransactionNote;
 use crate::event::{AlertAction, AlertEvent, Event, FlowNote, FlowSummary, PacketSummary};
@@ -19,14 +20,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use yara_x::{ScanError, Scanner};
 
 /// Files that may wait, whatever their size.
 const QUEUE: usize = 4096;
 /// Alerts of one file.
 const MAX_ALERTS: usize = 64;
-/// Places at which one pattern is found in one file; those behind are not looked for.
-const MAX_MATCHES: usize = 10_000;
 /// Scans that failed in the log before the rest is only counted.
 const MAX_TOLD: u64 = 10;
 /// The thread's priority beside workers: what they leave over comes first to it.
@@ -305,7 +303,9 @@ struct Scans<'a> {
 }
 
 /// Why a file was not scanned to the end.
-enum Failure {
+#[cfg_attr(not(feature = "yara"), expect(dead_code, reason = "the engine alone takes time"))]
+pub(super) enum Failure {
+    /// It took longer than it may.
     Timeout,
     Other(String),
 }
@@ -370,11 +370,8 @@ impl Scans<'_> {
         }
     }
 
-    fn scanner<'r>(&self, rules: &'r YaraRules) -> Scanner<'r> {
-        let mut scanner = Scanner::new(&rules.compiled);
-        scanner.set_timeout(Duration::from_secs(self.shared.config.timeout_s.max(1)));
-        scanner.max_matches_per_pattern(MAX_MATCHES);
-        scanner
+    fn scanner<'r>(&self, rules: &'r YaraRules) -> Engine<'r> {
+        Engine::new(&rules.compiled, Duration::from_secs(self.shared.config.timeout_s.max(1)))
     }
 
     fn alert(&self, rules: &YaraRules, job: &ScanJob, signature: u32) {
@@ -409,7 +406,7 @@ impl Scans<'_> {
 }
 
 /// Signatures of the rules that match a file.
-fn scan(scanner: &mut Scanner<'_>, rules: &YaraRules, job: &ScanJob) -> Result<Vec<u32>, Failure> {
+fn scan(scanner: &mut Engine<'_>, rules: &YaraRules, job: &ScanJob) -> Result<Vec<u32>, Failure> {
     let name = job.transaction.files.first().map_or(&b""[..], |file| &file.name);
     let name = String::from_utf8_lossy(name);
     let at = name.rfind(['/', '\\']).map_or(0, |at| at + 1);
@@ -420,26 +417,23 @@ fn scan(scanner: &mut Scanner<'_>, rules: &YaraRules, job: &ScanJob) -> Result<V
         Direction::ToServer => "to_server",
         Direction::ToClient => "to_client",
     };
-    let other = |error: &dyn fmt::Display| Failure::Other(error.to_string());
-    for (key, value) in [
+    let known = [
         ("filename", file),
         ("filepath", path.trim_end_matches(['/', '\\'])),
         ("extension", extension),
         ("app_proto", app),
         ("direction", direction),
-    ] {
-        scanner.set_global(key, value).map_err(|error| other(&error))?;
-    }
-    match scanner.scan(&job.bytes) {
-        Ok(results) => {
-            Ok(results.matching_rules().filter_map(|rule| rules.signature(&rule)).take(MAX_ALERTS).collect())
+    ];
+    let mut found = Vec::new();
+    scanner.scan(&known, &job.bytes, |namespace, name| {
+        if found.len() < MAX_ALERTS {
+            found.extend(rules.signature(namespace, name));
         }
-        Err(ScanError::Timeout) => Err(Failure::Timeout),
-        Err(error) => Err(other(&error)),
-    }
+    })?;
+    Ok(found)
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "yara"))]
 mod tests {
     use super::super::rules::{LoadedYara, load, sid_of};
     use super::*;
@@ -454,7 +448,7 @@ mod tests {
     fn rules(text: &str) -> LoadedYara {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("x.yar"), text).unwrap();
-        let loaded = load(&[folder.path().to_owned()]);
+        let loaded = load(&[folder.path().to_owned()]).unwrap();
         assert_eq!(loaded.problems, []);
         loaded
     }
@@ -501,7 +495,13 @@ mod tests {
             flow: FlowSummary { id: 1, start: Timestamp(0), client, server, counts: [DirectionCount::default(); 2] },
             direction: Direction::ToServer,
             app: AppView { protocol: smb, directions: [smb; 2], original: Recognition::Unknown },
-            transaction: TransactionNote { id: 0, record: None, files: Arc::new([file]), frame: None },
+            transaction: TransactionNote {
+                id: 0,
+                of: (smb, Direction::ToServer),
+                record: None,
+                files: Arc::new([file]),
+                frame: None,
+            },
             note: None,
         })
     }

@@ -172,6 +172,16 @@ impl Body {
         self.total = self.total.saturating_add(len);
     }
 
+    /// Bytes that it holds.
+    pub(super) fn held(&self) -> usize {
+        self.data.capacity()
+    }
+
+    /// Keeps nothing any more; how many bytes it held.
+    pub(super) fn drop_data(&mut self) -> usize {
+        std::mem::take(&mut self.data).capacity()
+    }
+
     /// What is kept.
     pub(super) fn data(&self) -> &[u8] {
         &self.data

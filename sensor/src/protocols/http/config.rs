@@ -9,6 +9,8 @@ pub struct HttpConfig {
     pub response_body_limit: usize,
     /// Transactions of a flow that are not complete.
     pub max_transactions: usize,
+    /// Bytes that transactions may hold which are not complete. Suricata has no such bound.
+    pub pending_bytes: usize,
     /// Bounds of decompression.
     pub decompress: DecompressLimits,
 }
@@ -18,6 +20,8 @@ pub struct HttpConfig {
 pub struct DecompressLimits {
     /// Codings on one body; those beyond are left as they are.
     pub layers: usize,
+    /// Whether LZMA is undone as well; Suricata does not by default.
+    pub lzma: bool,
     /// A body that is larger than this once decompressed…
     pub bomb_bytes: u64,
     /// …and more than so many times as large as what came is a bomb, and nothing more of it is decompressed.
@@ -30,6 +34,7 @@ impl Default for HttpConfig {
             request_body_limit: 100 * 1024,
             response_body_limit: 100 * 1024,
             max_transactions: 512,
+            pending_bytes: 4 << 20,
             decompress: DecompressLimits::default(),
         }
     }
@@ -37,6 +42,6 @@ impl Default for HttpConfig {
 
 impl Default for DecompressLimits {
     fn default() -> Self {
-        Self { layers: 2, bomb_bytes: 1_048_576, bomb_ratio: 2_048 }
+        Self { layers: 2, lzma: false, bomb_bytes: 1_048_576, bomb_ratio: 2_048 }
     }
 }

@@ -1,15 +1,16 @@
-//! Content codings undone: gzip, deflate with or without zlib's header, Brotli (RFC 7932), one on another.
+//! Content codings undone: gzip, deflate with or without zlib's header, Brotli (RFC 7932), LZMA if asked for, one on another.
 //!
 //! Servers label what they send badly, and browsers are lenient: what is called deflate may be zlib or gzip, and the other
 //! way round. So long as nothing came out of a coding, the bytes are kept (within bounds) and tried as each of the others,
 //! and as plain bytes at last. What comes out is bounded: see [`Limits`]. While a body is read, Brotli looks back at up to 16 MiB of
-//! it, the others at 32 KiB.
+//! it, LZMA at 1 MiB ([`LZMA_REACH`]), the others at 32 KiB.
 
 use super::config::DecompressLimits as Limits;
 use super::event::Event;
 use super::field::{has_word, is_word};
 use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, StandardAlloc};
 use flate2::{Decompress, FlushDecompress, Status};
+use liblzma::stream as lzma;
 
 /// A content coding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,15 +19,22 @@ pub(in crate::protocols) enum Coding {
     Deflate,
     Zlib,
     Brotli,
+    /// The format of LZMA Utils, which xz calls `lzma_alone`.
+    Lzma,
 }
 
 impl Coding {
+    /// It looks back at a megabyte or more.
+    pub(in crate::protocols) fn looks_far(self) -> bool {
+        matches!(self, Self::Brotli | Self::Lzma)
+    }
+
     /// What is tried after this one.
     fn other(self) -> Self {
         match self {
             Self::Gzip => Self::Deflate,
             Self::Deflate => Self::Zlib,
-            Self::Zlib | Self::Brotli => Self::Gzip,
+            Self::Zlib | Self::Brotli | Self::Lzma => Self::Gzip,
         }
     }
 }
@@ -35,6 +43,10 @@ impl Coding {
 const MAX_HELD: usize = 16 * 1024;
 /// So many codings are tried besides the one that was named.
 const TRIES: u8 = 3;
+/// Bytes that LZMA looks back at: Suricata's limit of its memory. What was packed to look back further is read up to where it does.
+const LZMA_REACH: u32 = 1 << 20;
+/// Bytes before what LZMA packed: properties, how far it looks back, the length.
+const LZMA_HEADER: usize = 13;
 /// Bytes that a layer hands on at once.
 const PIECE: usize = 8 * 1024;
 
@@ -46,6 +58,8 @@ struct Layer {
     /// Its first bytes, until something came out.
     held: Vec<u8>,
     tries: u8,
+    /// It was packed to look back further than it may.
+    shortened: bool,
     engine: Option<Engine>,
 }
 
@@ -53,6 +67,7 @@ struct Layer {
 enum Engine {
     Inflate(Decompress),
     Brotli(Box<BrotliState<StandardAlloc, StandardAlloc, StandardAlloc>>),
+    Lzma(lzma::Stream),
 }
 
 impl std::fmt::Debug for Engine {
@@ -60,6 +75,7 @@ impl std::fmt::Debug for Engine {
         f.write_str(match self {
             Self::Inflate(_) => "Inflate",
             Self::Brotli(_) => "Brotli",
+            Self::Lzma(_) => "Lzma",
         })
     }
 }
@@ -74,15 +90,26 @@ enum Step {
 }
 
 impl Engine {
-    fn of(coding: Coding) -> Self {
-        match coding {
+    /// `held`: how the body begins. None if it cannot be.
+    fn of(coding: Coding, held: &[u8]) -> Option<Self> {
+        Some(match coding {
             Coding::Gzip | Coding::Deflate => Self::Inflate(Decompress::new(false)),
             Coding::Zlib => Self::Inflate(Decompress::new(true)),
             Coding::Brotli => {
                 let memory = StandardAlloc::default();
                 Self::Brotli(Box::new(BrotliState::new_strict(memory, memory, memory)))
             }
-        }
+            Coding::Lzma => {
+                let mut header = *held.first_chunk::<LZMA_HEADER>()?;
+                let reach = lzma_reach(&header).min(LZMA_REACH);
+                header[1..5].copy_from_slice(&reach.to_le_bytes());
+                // The bound is how far it looks back.
+                let mut stream = lzma::Stream::new_lzma_decoder(u64::MAX).ok()?;
+                // Without room for what comes out it would take nothing in.
+                stream.process(&header, &mut [0], lzma::Action::Run).ok()?;
+                Self::Lzma(stream)
+            }
+        })
     }
 
     /// How many bytes were taken, and how many given.
@@ -107,6 +134,15 @@ impl Engine {
                     BrotliResult::ResultFailure => Step::Failed,
                 };
                 (taken, given, step)
+            }
+            Self::Lzma(stream) => {
+                let (taken, given) = (stream.total_in(), stream.total_out());
+                let step = match stream.process(input, out, lzma::Action::Run) {
+                    Ok(lzma::Status::StreamEnd) => Step::End,
+                    Ok(_) => Step::More,
+                    Err(_) => Step::Failed,
+                };
+                ((stream.total_in() - taken) as usize, (stream.total_out() - given) as usize, step)
             }
         }
     }
@@ -141,7 +177,9 @@ pub(in crate::protocols) fn codings(value: &[u8], limits: &Limits) -> (Vec<Codin
     let mut event = None;
     let tokens = value.split(|b| matches!(b, b',' | b' ')).filter(|t| !t.is_empty());
     for (count, token) in tokens.enumerate() {
-        if count >= limits.layers {
+        // Brotli looks back far, and so it is undone once.
+        let again = found.contains(&Coding::Brotli) && is_word(token, b"br");
+        if count >= limits.layers || again {
             event = Some(Event::TooManyEncodingLayers);
             break;
         }
@@ -152,6 +190,8 @@ pub(in crate::protocols) fn codings(value: &[u8], limits: &Limits) -> (Vec<Codin
             (Some(Coding::Deflate), !exact([b"deflate", b"x-deflate"]))
         } else if is_word(token, b"br") {
             (Some(Coding::Brotli), false)
+        } else if limits.lzma && is_word(token, b"lzma") {
+            (Some(Coding::Lzma), false)
         } else {
             (None, !exact([b"identity", b"none"]) && !exact([b"inflate", b"identity"]))
         };
@@ -169,9 +209,19 @@ impl Decompressor {
         Self { layers: codings.iter().rev().map(|c| Layer::new(*c)).collect(), ..Self::default() }
     }
 
+    /// What it looks back at may take a megabyte or more.
+    pub(in crate::protocols) fn looks_far(&self) -> bool {
+        self.layers.iter().any(|layer| layer.coding.looks_far() && layer.engine.is_some())
+    }
+
     /// One that swallows all: what is compressed cannot be read on behind a gap.
     pub(in crate::protocols) fn stopped() -> Self {
         Self { bomb: true, ..Self::default() }
+    }
+
+    /// It swallows all.
+    pub(in crate::protocols) fn is_stopped(&self) -> bool {
+        self.bomb
     }
 
     /// Undoes more of the body; what is odd about it.
@@ -197,6 +247,7 @@ impl Decompressor {
         self.bomb = bomb;
         match (bomb, failed) {
             (true, _) => Some(Event::CompressionBomb),
+            (_, true) if self.layers.iter().any(|layer| layer.shortened) => Some(Event::LzmaMemoryLimit),
             (_, true) => Some(Event::DecompressionFailed),
             _ => None,
         }
@@ -223,7 +274,7 @@ fn feed(layers: &mut [Layer], input: &[u8], sink: &mut dyn FnMut(&[u8]) -> bool)
 
 impl Layer {
     fn new(coding: Coding) -> Self {
-        Self { coding, state: State::Header, held: Vec::new(), tries: 0, engine: None }
+        Self { coding, state: State::Header, held: Vec::new(), tries: 0, shortened: false, engine: None }
     }
 
     /// Undoes more; whether it failed just now.
@@ -261,7 +312,9 @@ impl Layer {
                     Header::Incomplete => return false,
                     Header::Bytes(len) => {
                         self.state = State::Silent;
-                        self.engine = Some(Engine::of(self.coding));
+                        self.engine = Engine::of(self.coding, held);
+                        self.shortened = self.coding == Coding::Lzma
+                            && held.first_chunk().is_some_and(|header| lzma_reach(header) > LZMA_REACH);
                         new = len;
                     }
                     Header::Other => {
@@ -302,6 +355,7 @@ impl Layer {
     fn header(&self, held: &[u8]) -> Header {
         match self.coding {
             Coding::Gzip => gzip_header(held),
+            Coding::Lzma => lzma_header(held),
             Coding::Zlib | Coding::Deflate | Coding::Brotli => Header::Bytes(0),
         }
     }
@@ -349,6 +403,20 @@ enum Header {
     Bytes(usize),
     Incomplete,
     Other,
+}
+
+/// How far back the packed bytes behind it look.
+fn lzma_reach(&[_, a, b, c, d, ..]: &[u8; LZMA_HEADER]) -> u32 {
+    u32::from_le_bytes([a, b, c, d])
+}
+
+/// The first byte has three properties in it, of which one is below 9 and two below 5.
+fn lzma_header(bytes: &[u8]) -> Header {
+    match bytes.first() {
+        Some(properties) if *properties >= 9 * 5 * 5 => Header::Other,
+        _ if bytes.len() < LZMA_HEADER => Header::Incomplete,
+        _ => Header::Bytes(LZMA_HEADER),
+    }
 }
 
 /// RFC 1952, 2.3, without its checksums: browsers do not look at them.

@@ -70,6 +70,7 @@ events! {
     ResponseMultipartRanges: "response_multipart_byteranges";
     ResponseTooManyHeaders: "response_too_many_headers";
     TooManyEncodingLayers: "too_many_encoding_layers";
+    TooManyTransactions: "too_many_transactions";
     UnableToMatch: "unable_to_match_response_to_request";
     UriDelimiter: "uri_delim_non_compliant";
     UriHostInvalid: "request_uri_host_invalid";

@@ -131,6 +131,11 @@ impl Head {
         self.events = Events::default();
     }
 
+    /// Bytes that it holds.
+    pub(super) fn held(&self) -> usize {
+        self.bytes.capacity() + self.made.capacity() + self.fields.capacity() * size_of::<Field>()
+    }
+
     /// The bytes, as they came.
     pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes

@@ -9,7 +9,8 @@
 //!
 //! Files are the body of a response, the body of a PUT or POST, and the parts of a form with a file name (at most 64).
 //!
-//! Bounds, per flow: [`HttpConfig::max_transactions`] unfinished transactions, over which it gives up. Per message: a first line
+//! Bounds, per flow: [`HttpConfig::max_transactions`] unfinished transactions, over which it gives up; these hold at most
+//! [`HttpConfig::pending_bytes`]: beyond it the bodies that rules have looked at go, and if that does not help, it gives up. Per message: a first line
 //! or header field of 18,000 bytes, 256 KiB and 1,024 fields of head, over which it gives up; the configured bytes of body.
 //! Decompression: [`DecompressLimits`]; after three bombs in a flow, nothing more is decompressed.
 

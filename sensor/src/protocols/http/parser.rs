@@ -1,7 +1,7 @@
 //! The parser: what both directions share. What a request and a response are made of is in `request.rs` and `response.rs`.
 
 use super::body::Framing;
-use super::config::HttpConfig;
+use super::config::{DecompressLimits, HttpConfig};
 use super::decompress::{Coding, Decompressor, codings};
 use super::event::Event;
 use super::field::{Known, is_word};
@@ -35,6 +35,8 @@ pub struct HttpParser {
     pub(super) outcome: Option<Status>,
     pub(super) unread: [Vec<u8>; 2],
     pub(super) bombs: u8,
+    /// That too much is unfinished was noted.
+    too_many: bool,
     /// The request that asked for HTTP/2.
     pub(super) upgrade: Option<Box<Upgrade>>,
 }
@@ -82,6 +84,7 @@ impl HttpParser {
             outcome: None,
             unread: [Vec::new(), Vec::new()],
             bombs: 0,
+            too_many: false,
             upgrade: None,
         }
     }
@@ -104,6 +107,7 @@ impl HttpParser {
             return true;
         }
         if self.transactions.len() >= self.config.max_transactions {
+            self.note_too_many();
             return false;
         }
         let mut transaction = self.spare.take().unwrap_or_else(|| Box::new(HttpTransaction::new()));
@@ -142,6 +146,36 @@ impl HttpParser {
         }
         self.at[side] += 1;
         self.retire(observer);
+        self.keep_within(direction, observer);
+    }
+
+    /// Keeps what unfinished transactions hold within bounds: the bodies that rules have looked at go, the oldest first. Where the rest is
+    /// still too much, the flow is given up.
+    fn keep_within(&mut self, direction: Direction, observer: &mut dyn Observer) {
+        let limit = self.config.pending_bytes;
+        let mut held: usize = self.transactions.iter().map(|t| t.held()).sum();
+        if self.transactions.len() < 2 || held <= limit {
+            return;
+        }
+        for transaction in &mut self.transactions {
+            held = held.saturating_sub(transaction.drop_bodies());
+            if held <= limit {
+                break;
+            }
+        }
+        self.note_too_many();
+        if held > limit {
+            self.give_up(direction, None, observer);
+        }
+    }
+
+    /// Notes, once a flow, that too much is unfinished.
+    pub(super) fn note_too_many(&mut self) {
+        if !std::mem::replace(&mut self.too_many, true)
+            && let Some(last) = self.transactions.back_mut()
+        {
+            last.events.add(Event::TooManyTransactions);
+        }
     }
 
     /// Logs and drops what is complete.
@@ -188,8 +222,8 @@ impl HttpParser {
     }
 
     /// Undoes the codings that a message's head names.
-    pub(super) fn set_codings(&mut self, direction: Direction) {
-        let limits = self.config.decompress;
+    pub(super) fn set_codings(&mut self, direction: Direction, observer: &dyn Observer) {
+        let limits = DecompressLimits { lzma: observer.file_policy().lzma, ..self.config.decompress };
         let bombs = self.bombs;
         let Some(transaction) = self.current(direction) else { return };
         let Some(value) = transaction.message(direction).head.get(Known::ContentEncoding) else { return };

@@ -162,7 +162,7 @@ impl HttpParser {
         if transaction.request_field(Known::Authorization).is_some_and(|value| !is_known_authorization(value)) {
             transaction.events.add(Event::AuthUnrecognized);
         }
-        self.set_codings(HERE);
+        self.set_codings(HERE, observer);
         self.tell(HERE, Progress::Headers, observer);
         match framing {
             _ if kind == Method::Connect => {

@@ -219,7 +219,7 @@ impl HttpParser {
         if let Some(transaction) = self.current(HERE) {
             transaction.response.files = Files::Body(None);
         }
-        self.set_codings(HERE);
+        self.set_codings(HERE, observer);
         self.tell(HERE, Progress::Headers, observer);
         if code == 101 && !framed {
             self.switch(observer);

@@ -103,6 +103,17 @@ impl HttpTransaction {
         self.port = None;
     }
 
+    /// Bytes of its messages that it holds.
+    pub(super) fn held(&self) -> usize {
+        [&self.request, &self.response].into_iter().map(|message| message.head.held() + message.body.held()).sum()
+    }
+
+    /// Keeps no bodies of messages that are complete; how many bytes they held.
+    pub(super) fn drop_bodies(&mut self) -> usize {
+        let done = [&mut self.request, &mut self.response].into_iter().filter(|message| message.done());
+        done.map(|message| message.body.drop_data()).sum()
+    }
+
     pub(super) fn message(&mut self, direction: Direction) -> &mut Message {
         match direction {
             Direction::ToServer => &mut self.request,

@@ -4,6 +4,9 @@ use crate::protocols::Part;
 use crate::protocols::file::{FilePolicy, FileState, FileTracker};
 use crate::protocols::http::{DecompressLimits, Decompressor, Form, codings};
 
+/// Bodies of a flow whose coding looks far back, up to 16 MiB each, that are undone at a time.
+pub(super) const FAR_LIMIT: usize = 2;
+
 /// The body of one message.
 #[derive(Debug)]
 pub struct Body {
@@ -15,14 +18,26 @@ pub struct Body {
 }
 
 impl Body {
-    /// One of which no byte came; `coding` is what its Content-Encoding says.
-    pub(super) fn new(name: &[u8], coding: Option<&[u8]>, range: Option<(u64, u64)>, policy: FilePolicy) -> Self {
+    /// One of which no byte came; `coding` is what its Content-Encoding says, and `far` whether it may be one that looks far back.
+    pub(super) fn new(
+        name: &[u8],
+        (coding, far): (Option<&[u8]>, bool),
+        range: Option<(u64, u64)>,
+        policy: FilePolicy,
+    ) -> Self {
         let mut file = FileTracker::new(name, policy);
         if let Some((first, last)) = range {
             file.set_range(first, last);
         }
-        let undo = coding.map(|value| codings(value, &DecompressLimits::default()).0).unwrap_or_default();
-        let decompressor = (!undo.is_empty()).then(|| Decompressor::new(&undo));
+        let limits = DecompressLimits { lzma: policy.lzma, ..DecompressLimits::default() };
+        let undo = coding.map(|value| codings(value, &limits).0).unwrap_or_default();
+        let decompressor = (!undo.is_empty()).then(|| {
+            if !far && undo.iter().any(|coding| coding.looks_far()) {
+                Decompressor::stopped()
+            } else {
+                Decompressor::new(&undo)
+            }
+        });
         Self { file, decompressor, form: None }
     }
 
@@ -30,6 +45,16 @@ impl Body {
     pub(super) fn of_type(mut self, content_type: Option<&[u8]>) -> Self {
         self.form = content_type.and_then(Form::of).map(Box::new);
         self
+    }
+
+    /// It holds much of what came before.
+    pub(super) fn looks_far(&self) -> bool {
+        self.decompressor.as_ref().is_some_and(Decompressor::looks_far)
+    }
+
+    /// It is not undone, since too many look far back.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.decompressor.as_ref().is_some_and(Decompressor::is_stopped)
     }
 
     /// More of it; whether its coding could not be undone. Files that begin in it are followed by `policy`.

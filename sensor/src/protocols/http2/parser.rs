@@ -1,6 +1,6 @@
 //! Bytes to frames, frames to streams.
 
-use super::body::Body;
+use super::body::{Body, FAR_LIMIT};
 use super::frame::{Frame, HEADER, flag, kind, unpadded};
 use super::headers::Headers;
 use super::hpack::{Broken, Decoder};
@@ -204,6 +204,8 @@ impl Http2Parser {
     fn body(&mut self, stream: u32, direction: Direction, data: &[u8], observer: &mut dyn Observer) {
         let mut policy = observer.file_policy();
         policy.keep = self.streams.keep(policy.keep);
+        let begins = self.streams.get(stream).is_some_and(|t| t.message_ref(direction).body.is_none());
+        let far = begins && self.streams.looking_far() < FAR_LIMIT;
         let Some(transaction) = self.streams.get(stream).filter(|t| !t.message_ref(direction).ended) else { return };
         if transaction.message_ref(direction).body.is_none() {
             let name = transaction.file_name(direction);
@@ -212,8 +214,12 @@ impl Http2Parser {
             // In HTTP/1 forms are requests alone, too.
             let kind = transaction.message_ref(direction).headers.get(b"content-type");
             let kind = kind.filter(|_| direction == Direction::ToServer);
-            let body = Body::new(&name, coding, range, policy).of_type(kind);
+            let body = Body::new(&name, (coding, far), range, policy).of_type(kind);
+            let stopped = body.is_stopped();
             transaction.message(direction).body = Some(body);
+            if stopped {
+                observer.event(Some(transaction), direction, event::FAILED_DECOMPRESSION);
+            }
         }
         let is_dns = transaction.doh && doh::is_sent(&transaction.message_ref(direction).headers);
         let message = transaction.message(direction);

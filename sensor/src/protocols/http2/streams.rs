@@ -73,6 +73,13 @@ impl Streams {
         self.open.remove(&stream)
     }
 
+    /// Bodies whose coding looks far back, while it is undone.
+    #[must_use]
+    pub fn looking_far(&self) -> usize {
+        let bodies = self.open.values().flat_map(|transaction| transaction.bodies());
+        bodies.filter(|body| body.looks_far()).count()
+    }
+
     /// Bytes to keep of a body that begins now, of those that the policy allows.
     #[must_use]
     pub fn keep(&self, allowed: usize) -> usize {

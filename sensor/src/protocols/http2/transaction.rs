@@ -67,6 +67,11 @@ impl Http2Transaction {
         &self.messages[direction.index()]
     }
 
+    /// The bodies of its messages, as far as there are any.
+    pub(super) fn bodies(&self) -> impl Iterator<Item = &Body> {
+        self.messages.iter().filter_map(|message| message.body.as_ref())
+    }
+
     pub(super) fn request(&self) -> &Headers {
         &self.messages[Direction::ToServer.index()].headers
     }

@@ -107,21 +107,21 @@ impl LdapParser {
                 direction,
                 event::TOO_MANY_TRANSACTIONS,
             );
-            self.finish(0, direction.reverse(), observer);
+            self.finish(0, observer);
         }
-        let mut transaction = LdapTransaction::new(self.transactions, message.id);
+        let mut transaction = LdapTransaction::new(self.transactions, message.id, direction);
         self.transactions += 1;
         transaction.ask(bytes, message);
         observer.progress(&mut transaction, direction, Progress::Complete);
-        self.open.push(transaction);
         if message.operation == Operation::ABANDON_REQUEST
             && let Some(id) = message.body.unsigned()
-            && let Some(at) = self.open.iter().position(|t| t.id == id)
+            && let Some(at) = self.open.iter().position(|t| t.id == id && t.asked == direction)
         {
-            self.finish(at, direction.reverse(), observer);
+            self.finish(at, observer);
         }
+        self.open.push(transaction);
         if message.operation.is_unanswered() {
-            self.finish(self.open.len() - 1, direction.reverse(), observer);
+            self.finish(self.open.len() - 1, observer);
         }
     }
 
@@ -134,8 +134,10 @@ impl LdapParser {
         observer: &mut dyn Observer,
     ) -> bool {
         let kept: usize = self.open.iter().map(LdapTransaction::kept).sum();
-        let at = self.open.iter().position(|t| t.id == message.id).unwrap_or_else(|| {
-            self.open.push(LdapTransaction::new(self.transactions, message.id));
+        // What goes the same way as the request is no answer to it.
+        let asked = direction.reverse();
+        let at = self.open.iter().position(|t| t.id == message.id && t.asked == asked).unwrap_or_else(|| {
+            self.open.push(LdapTransaction::new(self.transactions, message.id, asked));
             self.transactions += 1;
             self.open.len() - 1
         });
@@ -148,23 +150,23 @@ impl LdapParser {
         transaction.answer(bytes, !followed || kept + bytes.len() <= KEPT_LIMIT);
         observer.progress(transaction, direction, Progress::Body);
         let succeeded = message.result().is_some_and(|result| result.code == 0);
-        let asked = Message::read(&transaction.request);
+        let request = Message::read(&transaction.request);
         let is_named =
             |m: &Message<'_>| m.operation == Operation::EXTENDED_REQUEST && m.extension()[0] == Some(START_TLS);
-        let starts_tls = succeeded && asked.is_some_and(|m| is_named(&m));
+        let starts_tls = succeeded && request.is_some_and(|m| is_named(&m));
         let is_sasl = |m: Message<'_>| m.body.inside().any(|e| e.tag == 0xa3);
-        self.has_layer |= succeeded && message.operation == Operation::BIND_RESPONSE && asked.is_none_or(is_sasl);
+        self.has_layer |= succeeded && message.operation == Operation::BIND_RESPONSE && request.is_none_or(is_sasl);
         if is_alone || !followed {
-            self.finish(at, direction, observer);
+            self.finish(at, observer);
         }
         starts_tls
     }
 
-    /// Ends a transaction whose responses go in `direction`.
-    fn finish(&mut self, at: usize, direction: Direction, observer: &mut dyn Observer) {
+    /// Ends a transaction as it stands.
+    fn finish(&mut self, at: usize, observer: &mut dyn Observer) {
         let mut transaction = self.open.remove(at);
-        let asked = direction.reverse();
-        observer.progress(&mut transaction, direction, Progress::Complete);
+        let asked = transaction.asked;
+        observer.progress(&mut transaction, asked.reverse(), Progress::Complete);
         if transaction.operation.is_none() {
             observer.progress(&mut transaction, asked, Progress::Complete);
         }
@@ -227,12 +229,12 @@ impl Parser for LdapParser {
 
     fn end(&mut self, direction: Direction, observer: &mut dyn Observer) {
         let rest = self.sides[direction.index()].framer.take_rest();
-        if !rest.is_empty() {
+        if !rest.is_empty() && !self.gave_up {
             observer.event(None, direction, event::INCOMPLETE_DATA);
         }
         if direction == Direction::ToClient {
             while !self.open.is_empty() {
-                self.finish(0, direction, observer);
+                self.finish(0, observer);
             }
         }
     }

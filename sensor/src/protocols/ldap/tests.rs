@@ -2,9 +2,9 @@
 
 use super::{LdapParser, MESSAGE_LIMIT, TRANSACTION_LIMIT, Transport, probe};
 use crate::packet::Direction::{self, ToClient, ToServer};
-use crate::protocols::registry::Likeness;
+use crate::protocols::registry::{self, Likeness};
 use crate::protocols::testing::told::{Log, Said, cut, read, spoilt, steps, stumble};
-use crate::protocols::{Parser, Status};
+use crate::protocols::{FlowApp, Parser, Status};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use sekisho_signatures::app::Protocol;
@@ -144,6 +144,34 @@ fn notices_and_answers_to_nothing() {
         {"result_code": "unavailable", "matched_dn": "", "message": "said", "name": "1.2"}});
     assert_eq!(log.records(), [&json!({"responses": [response]})]);
     assert_eq!(run(&[(ToClient, result(9, 0x65, 0, b""))]).events(), ["request_not_found"]);
+}
+
+#[test]
+fn what_goes_the_same_way_as_a_request_is_no_answer_to_it() {
+    let log = run(&[(ToServer, search(2)), (ToServer, entry(2)), (ToClient, result(2, 0x65, 0, b""))]);
+    assert_eq!(log.events(), ["request_not_found"]);
+    assert_eq!(log.all(Buffer::LdapResponsesCount), ["1", "1"]);
+    // And a server may ask as well: nothing of its transactions is told behind their end.
+    let log = run(&[(ToClient, search(3)), (ToServer, result(3, 0x65, 0, b"")), (ToClient, search(4))]);
+    assert_eq!((log.events(), log.records().len(), log.completions()), (vec![], 2, 4));
+}
+
+#[test]
+fn what_was_asked_before_it_gives_up_is_logged() {
+    let (mut app, mut log) = (FlowApp::default(), Log::default());
+    for bytes in [search(2), b"GET / HTTP/1.1".to_vec()] {
+        let absorbed = app.recognise(registry::Transport::Stream, ToServer, [40_000, 389], &bytes);
+        app.parse(ToServer, &bytes, absorbed, &mut log);
+    }
+    assert!(!app.is_read());
+    assert_eq!((log.events(), log.records().len(), log.completions()), (vec!["invalid_data"], 1, 2));
+}
+
+#[test]
+fn who_abandons_itself_harms_nobody() {
+    let log =
+        run(&[(ToServer, message(5, b"\x50\x01\x05")), (ToServer, search(6)), (ToServer, message(6, b"\x50\x01\x06"))]);
+    assert_eq!(log.all(Buffer::LdapRequestOperation), ["16", "3", "16"]);
 }
 
 #[test]

@@ -11,11 +11,13 @@ use sekisho_signatures::buffers::Buffer;
 pub const VALUE_LIMIT: usize = 1024;
 
 /// A request, its responses, or both.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct LdapTransaction {
     state: TransactionState,
     /// The message id.
     pub(super) id: u64,
+    /// Which way the request goes.
+    pub(super) asked: Direction,
     /// The request, whole.
     pub(super) request: Vec<u8>,
     pub(super) operation: Option<Operation>,
@@ -34,9 +36,24 @@ pub struct LdapTransaction {
 }
 
 impl LdapTransaction {
-    /// For message id `id`; number `number` of the flow.
-    pub(super) fn new(number: u64, id: u64) -> Self {
-        Self { state: TransactionState::new(number), id, ..Self::default() }
+    /// For message id `id`, whose request goes in `asked`; number `number` of the flow.
+    pub(super) fn new(number: u64, id: u64, asked: Direction) -> Self {
+        Self {
+            state: TransactionState::new(number),
+            id,
+            asked,
+            request: vec![],
+            operation: None,
+            request_types: vec![],
+            request_dn: None,
+            responses: vec![],
+            operations: vec![],
+            codes: vec![],
+            dns: vec![],
+            messages: vec![],
+            types: vec![],
+            count: 0,
+        }
     }
 
     /// Bytes that are kept.

@@ -8,7 +8,6 @@ use crate::packet::Direction;
 use crate::protocols::Observer;
 use crate::protocols::file::{FileState, FileTracker};
 use crate::protocols::pieces::{MAX_EARLY_BYTES, Pieces};
-use sekisho_signatures::buffers::Progress;
 
 /// What is read of an open file, or written to it.
 #[derive(Debug)]
@@ -75,7 +74,7 @@ impl Session {
         for (_, event) in events.into_iter().filter(|(is, _)| *is) {
             observer.event(Some(transaction), direction, event);
         }
-        observer.progress(transaction, direction, Progress::Body);
+        transaction.grow(direction, observer);
     }
 
     /// Bytes of a file at a place were lost.

@@ -236,7 +236,7 @@ impl Session {
     /// Completes a bind or call whose bytes came in `direction`, as far as it goes.
     pub(super) fn called(&mut self, index: usize, role: Role, direction: Direction, observer: &mut dyn Observer) {
         let Some(transaction) = self.transactions.get_mut(index) else { return };
-        observer.progress(transaction, direction, sekisho_signatures::buffers::Progress::Body);
+        transaction.grow(direction, observer);
         let Details::Call(_, call) = &transaction.details else { return };
         let (half_over, over) = (call.half(role).over, call.is_over());
         if half_over {

@@ -203,6 +203,27 @@ fn calls_go_through_pipes() {
 }
 
 #[test]
+fn an_answer_may_come_in_the_direction_of_its_call() {
+    // The log watches that nothing is told behind what was complete.
+    let answer = rpc::pdu(2, 3, 2, b"\0\0\0\0\x07\0\0\0results");
+    let mut body = vec![17, 0, 80, 0];
+    body.extend((answer.len() as u32).to_le_bytes());
+    body.extend([0; 8]);
+    body.extend(&answer);
+    let read_there = smb2(8, 4, Some(0), 5, &body);
+    let steps = [
+        connect(r"\\host\IPC$", 2),
+        create("svcctl"),
+        write(3, 0, &rpc::request(3, 2, 7, 15, b"arguments")),
+        vec![read(4, 0, 1024), (ToServer, record(&read_there))],
+    ];
+    let log = talk(&mut SmbParser::new(), &steps.concat());
+    assert_eq!(log.all(Buffer::DcerpcStubData)[0], "arguments");
+    let call = &log.records[2]["smb"]["dcerpc"];
+    assert_eq!((&call["request"], &call["response"]), (&json!("REQUEST"), &json!("RESPONSE")));
+}
+
+#[test]
 fn a_dialect_is_agreed_on() {
     let mut body = vec![36, 0, 2, 0];
     body.extend([0; 8]);

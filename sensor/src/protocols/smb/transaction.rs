@@ -142,6 +142,13 @@ impl SmbTransaction {
         }
     }
 
+    /// Tells that more came in one direction, unless that was complete before: an answer in the direction of its request may come behind it.
+    pub fn grow(&mut self, direction: Direction, observer: &mut dyn Observer) {
+        if !self.completed[direction.index()] {
+            observer.progress(self, direction, Progress::Body);
+        }
+    }
+
     /// Tells that no more comes in one direction, once.
     pub fn complete(&mut self, direction: Direction, observer: &mut dyn Observer) {
         if !std::mem::replace(&mut self.completed[direction.index()], true) {

@@ -12,7 +12,8 @@ const MAX_VALUES: usize = 64;
 /// One thing told.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::protocols) enum Told {
-    Progress(Direction, Progress),
+    /// Of the transaction with this number.
+    Progress(u64, Direction, Progress),
     Bytes(Direction, Buffer, Vec<u8>),
     Number(Direction, Buffer, u64),
     Event(Direction, &'static str),
@@ -27,7 +28,7 @@ pub(in crate::protocols) struct Log(pub(in crate::protocols) Vec<Told>);
 impl Log {
     /// How often a direction of a transaction was complete.
     pub(in crate::protocols) fn completions(&self) -> usize {
-        self.0.iter().filter(|t| matches!(t, Told::Progress(_, Progress::Complete))).count()
+        self.0.iter().filter(|t| matches!(t, Told::Progress(_, _, Progress::Complete))).count()
     }
 
     /// The names of the events.
@@ -62,7 +63,14 @@ impl Log {
 
 impl Observer for Log {
     fn progress(&mut self, transaction: &mut dyn Transaction, direction: Direction, progress: Progress) {
-        self.0.push(Told::Progress(direction, progress));
+        let id = transaction.state_ref().id;
+        let before = self.0.iter().rev().find_map(|told| match told {
+            Told::Progress(of, way, before) if (*of, *way) == (id, direction) => Some(*before),
+            _ => None,
+        });
+        let rises = before.is_none_or(|b| b < progress || b == progress && b == Progress::Body);
+        assert!(rises, "{before:?}, then {progress:?} of transaction {id}");
+        self.0.push(Told::Progress(id, direction, progress));
         for &buffer in Buffer::ALL {
             let declaration = buffer.declaration();
             let to_server = direction == Direction::ToServer;

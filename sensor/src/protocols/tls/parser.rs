@@ -401,11 +401,10 @@ impl Parser for TlsParser {
         let side = &mut self.sides[direction.index()];
         side.over = true;
         side.message = Vec::new();
-        if self.transaction.has_hello() {
-            let told = &mut self.sides[direction.index()].told;
-            if *told < Progress::Complete {
-                self.reach(Progress::Complete, direction, observer);
-            }
+        // Certificates may come without a hello.
+        let begun = self.transaction.has_hello() || side.told > Progress::default();
+        if begun && side.told < Progress::Complete {
+            self.reach(Progress::Complete, direction, observer);
         }
         if self.sides.iter().all(|side| side.over) {
             self.log(observer);

@@ -312,5 +312,27 @@ fn a_zero_window_may_be_probed() {
     assert!(report.events.is_empty());
     let report = t.client(ACK, 65537, 1001, b"more");
     assert_eq!(report.payload, PayloadFate::Invalid);
+    // The receiver has room for that byte after all.
+    let mut taken = tcp(ACK, 1001, 65537);
+    taken.window = 0;
+    let report = t.send(Direction::ToClient, taken, b"");
+    assert_eq!(report.events.iter().collect::<Vec<_>>(), [StreamEvent::EstAckZwpData]);
+    assert!(t.send(Direction::ToClient, taken, b"").events.is_empty(), "once");
+    t.close();
+}
+
+#[test]
+fn a_zero_window_that_opens_is_nothing_odd() {
+    let mut t = open();
+    let mut closed = tcp(ACK, 1001, 1);
+    closed.window = 0;
+    t.client(ACK, 1, 1001, &[7; 65535]);
+    closed.ack = 65536;
+    t.send(Direction::ToClient, closed, b"");
+    t.client(ACK, 65536, 1001, b"p");
+    // The probe was not taken, and comes again with more.
+    assert!(t.server(ACK, 1001, 65536, b"").events.is_empty());
+    t.client(ACK, 65536, 1001, b"probe");
+    assert!(t.server(ACK, 1001, 65541, b"").events.is_empty());
     t.close();
 }

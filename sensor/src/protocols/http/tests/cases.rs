@@ -107,6 +107,65 @@ fn brotli_is_undone_and_its_bombs_are_cut() {
     told.expect(&["0 ToClient event gzip_decompression_failed"]);
 }
 
+fn lzma(bytes: &[u8]) -> Vec<u8> {
+    let options = liblzma::stream::LzmaOptions::new_preset(6).expect("a preset");
+    let stream = liblzma::stream::Stream::new_lzma_encoder(&options).expect("an encoder");
+    let mut encoder = liblzma::write::XzEncoder::new_stream(Vec::new(), stream);
+    encoder.write_all(bytes).expect("memory takes all");
+    encoder.finish().expect("memory takes all")
+}
+
+/// A response in LZMA, in pieces of this length.
+fn lzma_response(body: &[u8], piece: usize, undone: bool) -> Told {
+    let mut parser = HttpParser::new(HttpConfig::default());
+    let mut told = Told { lzma: undone, ..Told::default() };
+    parser.data(ToServer, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", &mut told);
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Encoding: lzma\r\nContent-Length: {}\r\n\r\n", body.len());
+    parser.data(ToClient, head.as_bytes(), &mut told);
+    for bytes in body.chunks(piece) {
+        parser.data(ToClient, bytes, &mut told);
+    }
+    parser.end(ToServer, &mut told);
+    parser.end(ToClient, &mut told);
+    told
+}
+
+#[test]
+fn lzma_is_undone_where_it_is_asked_for() {
+    let text = b"a staged implant ".repeat(40);
+    let body = lzma(&text);
+    for piece in 1..body.len() + 1 {
+        let told = lzma_response(&body, piece, true);
+        told.expect(&[&format!("0 ToClient file.data {}", text.escape_ascii()), "0 ToClient file / Closed 680"]);
+        assert!(!told.lines.iter().any(|line| line.contains(" event ")), "{piece}");
+    }
+    let told = lzma_response(&body, 1000, false);
+    told.expect(&[&format!("0 ToClient file.data {}", body.escape_ascii()), "0 ToClient event abnormal_ce_header"]);
+}
+
+#[test]
+fn lzma_is_bounded() {
+    let bomb = lzma(&vec![0; 8 << 20]);
+    lzma_response(&bomb, 1000, true).expect(&["0 ToClient event compression_bomb"]);
+    lzma_response(b"\xff no LZMA at all", 1000, true).expect(&["0 ToClient event gzip_decompression_failed"]);
+    // The same again, further back than may be looked: what is before is shown.
+    let mut state = 1u32;
+    let mut noise = Vec::new();
+    noise.resize_with(1_200_000, || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    });
+    let told = lzma_response(&lzma(&noise.repeat(2)), 1400, true);
+    let shown = noise.get(..100 * 1024).unwrap_or_default().escape_ascii();
+    told.expect(&["0 ToClient event lzma_memlimit_reached", &format!("0 ToClient file.data {shown}")]);
+}
+
+#[test]
+fn brotli_on_brotli_is_undone_once() {
+    let (told, _) = run(&[(ToClient, b"HTTP/1.1 200 OK\r\nContent-Encoding: br, br\r\n\r\nx")]);
+    told.expect(&["0 ToClient event too_many_encoding_layers"]);
+}
+
 #[test]
 fn pipelined_requests_are_answered_in_order() {
     let (told, _) = run(&[
@@ -186,6 +245,44 @@ fn behind_a_gap_the_next_message_is_found() {
     parser.data(ToClient, b"ijHTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n", &mut told);
     assert_eq!(parser.pending(), 0);
     told.expect(&["1 ToServer http.uri /2", "0 ToClient http.response_body abcij", "1 ToClient http.stat_code 404"]);
+}
+
+/// How far this much pipelined, and never answered, is followed: the lines that tell of events, what the parser says at last, and how
+/// many transactions wait.
+fn pipelined(request: &[u8], count: usize) -> (Vec<String>, Status, usize) {
+    let mut parser = HttpParser::new(HttpConfig::default());
+    let mut told = Told::default();
+    let mut status = Status::More;
+    for _ in 0..count {
+        status = parser.data(ToServer, request, &mut told);
+    }
+    let waiting = parser.pending();
+    parser.end(ToServer, &mut told);
+    parser.end(ToClient, &mut told);
+    (told.lines.into_iter().filter(|line| line.contains(" event ")).collect(), status, waiting)
+}
+
+#[test]
+fn bodies_that_nobody_answers_are_not_kept_beyond_the_limit() {
+    let body = [b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 102400\r\n\r\n", &vec![b'x'; 102_400][..]].concat();
+    let (events, status, waiting) = pipelined(&body, 100);
+    assert_eq!(
+        (&events[..], status, waiting),
+        (&["40 ToClient event too_many_transactions".to_owned()][..], Status::More, 100)
+    );
+    let few = pipelined(&body, 20);
+    assert_eq!(few, (vec![], Status::More, 20));
+}
+
+#[test]
+fn heads_that_nobody_answers_are_given_up_at_the_limit() {
+    let fields: String = (0..60).map(|n| format!("Field-{n}: {}\r\n", "y".repeat(1000))).collect();
+    let head = format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
+    let (events, status, _) = pipelined(head.as_bytes(), 100);
+    assert_eq!((events.len(), status), (1, Status::GaveUp));
+    assert!(events[0].ends_with("ToClient event too_many_transactions"), "{events:?}");
+    let (events, status, _) = pipelined(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", 600);
+    assert_eq!((events.len(), status), (1, Status::GaveUp), "so many transactions");
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod properties;
 
 use super::{HttpConfig, HttpParser};
 use crate::packet::Direction;
+use crate::protocols::file::FilePolicy;
 use crate::protocols::testing::seeds;
 use crate::protocols::{Observer, Parser, Status, Transaction};
 use sekisho_signatures::app::Protocol;
@@ -17,6 +18,8 @@ use sekisho_signatures::buffers::{Buffer, Progress};
 pub(super) struct Told {
     pub(super) lines: Vec<String>,
     pub(super) levels: Vec<(u64, Direction, Progress)>,
+    /// LZMA is to be undone.
+    pub(super) lzma: bool,
 }
 
 /// All buffers of a direction, as text.
@@ -56,6 +59,10 @@ impl Observer for Told {
     fn event(&mut self, transaction: Option<&mut dyn Transaction>, direction: Direction, event: &'static str) {
         let id = transaction.map(|t| t.state().id);
         self.lines.push(format!("{} {direction:?} event {event}", id.map_or(String::new(), |i| i.to_string())));
+    }
+
+    fn file_policy(&self) -> FilePolicy {
+        FilePolicy { lzma: self.lzma, ..FilePolicy::default() }
     }
 
     fn file(&mut self, transaction: &mut dyn Transaction, direction: Direction, index: usize) {

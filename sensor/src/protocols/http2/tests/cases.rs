@@ -177,6 +177,19 @@ fn what_is_odd_is_told() {
 }
 
 #[test]
+fn few_bodies_at_a_time_look_far_back() {
+    let mut client = MAGIC.to_vec();
+    let mut server = vec![];
+    for stream in [1, 3, 5] {
+        client.extend(headers(stream, END_STREAM, &[(":method", "GET"), (":path", "/")]));
+        server.extend(headers(stream, 0, &[(":status", "200"), ("content-encoding", "br")]));
+    }
+    let data: Vec<u8> = [1, 3, 5].into_iter().flat_map(|stream| frame(0, 0, stream, b"\x0f")).collect();
+    let log = read(&[(ToServer, client), (ToClient, [server, data].concat())]);
+    assert_eq!(log.events, ["failed_decompression"], "of the third");
+}
+
+#[test]
 fn streams_that_never_end_are_bounded() {
     let mut bytes = MAGIC.to_vec();
     for n in 0..=STREAM_LIMIT as u32 {

@@ -39,6 +39,13 @@ fn a_handshake_of_tls_12_is_told_in_order() {
 }
 
 #[test]
+fn certificates_without_a_hello_are_complete_in_the_end() {
+    let (log, _) = read(&[(ToClient, record(22, 0x0303, &certificates(&[der()])))]);
+    assert_eq!(log.told, [Progress::Line, Progress::Headers, Progress::Complete].map(|level| (ToClient, level)));
+    assert_eq!(log.records.len(), 0, "there is nothing that a record could say");
+}
+
+#[test]
 fn a_handshake_is_logged_once_with_all_that_was_said() {
     let (log, _) = read(&tls12());
     let ja4 = log.all(Buffer::Ja4Hash, ToServer).concat();
