@@ -7,7 +7,7 @@
 //! `cargo bench -p sekisho-bench --bench allocations -- --trace 3` prints where the first three come from.
 #![expect(unsafe_code, reason = "a global allocator can only be written with it")]
 
-use sekisho_bench::generate::{Kind, Options, generate};
+use sekisho_bench::generate::{Mix, Options, generate};
 use sekisho_bench::harness::{self, Bench, Traffic};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::backtrace::Backtrace;
@@ -63,18 +63,16 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-fn traffic(kind: Kind) -> anyhow::Result<Traffic> {
+fn traffic(mix: Mix) -> anyhow::Result<Traffic> {
     let options = Options {
-        kind,
-        seed: 1,
-        flows: 5_000,
-        segments: 6,
+        mix,
+        flows: Some(5_000),
+        segments: Some(6),
         frame_size: 1_000,
-        udp_share: 0.2,
-        leave_open: false,
         marker: Some(harness::MARKER.into()),
         marker_share: 0.01,
-        rate: 50_000,
+        rate: Some(50_000),
+        ..Options::default()
     };
     let mut traffic = Traffic::default();
     generate(&options, |time, frame| {
@@ -128,8 +126,8 @@ fn main() -> anyhow::Result<ExitCode> {
     let traces = traces.unwrap_or(0);
     let file = arguments.iter().find(|a| a.contains("pcap"));
 
-    let mut none = measure("uniform", harness::RULES.as_bytes(), traffic(Kind::Uniform)?, traces)?;
-    none &= measure("office", harness::RULES.as_bytes(), traffic(Kind::Office)?, traces)?;
+    let mut none = measure("uniform", harness::RULES.as_bytes(), traffic(Mix::Uniform)?, traces)?;
+    none &= measure("streams", harness::RULES.as_bytes(), traffic(Mix::Streams)?, traces)?;
     if let Some(path) = file {
         none &= measure(path, harness::RULES.as_bytes(), capture(path)?, traces)?;
     }
@@ -137,7 +135,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Some(path) => {
             let mut rules = Vec::new();
             zstd::Decoder::new(std::fs::File::open(path)?)?.read_to_end(&mut rules)?;
-            none &= measure("office, ET Open", &rules, traffic(Kind::Office)?, traces)?;
+            none &= measure("streams, ET Open", &rules, traffic(Mix::Streams)?, traces)?;
         }
         None => println!("ET Open skipped: ../shared is not there"),
     }

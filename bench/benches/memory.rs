@@ -1,6 +1,6 @@
 //! Resident memory with 100,000 open TCP flows, each with its handshake and three data segments either way; fails above the limit.
 
-use sekisho_bench::generate::{Kind, Options, generate};
+use sekisho_bench::generate::{Mix, Options, generate};
 use sekisho_bench::harness::{self, Bench};
 use std::process::ExitCode;
 
@@ -23,16 +23,13 @@ fn main() -> anyhow::Result<ExitCode> {
     let mut bench = Bench::new(engine)?;
     let ready = resident()?;
     let options = Options {
-        kind: Kind::Uniform,
-        seed: 1,
-        flows: FLOWS,
-        segments: 3,
+        mix: Mix::Uniform,
+        flows: Some(FLOWS.into()),
         frame_size: 512,
         udp_share: 0.0,
         leave_open: true,
-        marker: None,
-        marker_share: 0.0,
-        rate: 200_000,
+        rate: Some(200_000),
+        ..Options::default()
     };
     let counts = generate(&options, |time, frame| {
         bench.frame(time, frame);

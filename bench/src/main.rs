@@ -29,9 +29,12 @@ enum Command {
         times: u32,
     },
     /// Makes a capture from a seed
-    #[command(
-        after_help = "Example:\n  sekisho-bench generate office.pcap --flows 10000 --marker EVIL --marker-share 0.01"
-    )]
+    #[command(after_help = "Examples:\n  \
+            sekisho-bench generate office.pcap --flows 10000 --loss 0.01 --reorder 0.01\n  \
+            sekisho-bench generate tls.pcap --mix tls=9,dns --bytes 1000000000\n  \
+            sekisho-bench generate million.pcap --mix uniform --concurrent 1000000 --packets 10000000 --frame-size 300\n  \
+            sekisho-bench generate marked.pcap --mix streams --marker EVIL --marker-share 0.01\n\n\
+            Prints one JSON object: what is in the capture, counted exactly.")]
     Generate {
         /// Classic pcap file to write
         output: PathBuf,

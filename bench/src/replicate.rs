@@ -69,7 +69,7 @@ pub fn replicate(input: &Path, output: &Path, times: u32) -> anyhow::Result<Repl
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::generate::{Kind, Options, generate};
+    use crate::generate::{Mix, Options, generate};
     use std::collections::HashMap;
 
     #[test]
@@ -77,16 +77,12 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let (one, three) = (folder.path().join("one.pcap"), folder.path().join("three.pcap"));
         let options = Options {
-            kind: Kind::Office,
+            mix: Mix::Streams,
             seed: 3,
-            flows: 40,
-            segments: 3,
+            flows: Some(40),
             frame_size: 200,
             udp_share: 0.5,
-            leave_open: false,
-            marker: None,
-            marker_share: 0.0,
-            rate: 1000,
+            ..Options::default()
         };
         let mut writer = Writer::create(&one, 1).expect("a new file");
         generate(&options, |time, frame| writer.frame(time, frame.len() as u32, frame)).expect("room on the disk");

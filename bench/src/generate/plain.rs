@@ -1,81 +1,52 @@
-//! Traffic made from a seed: the same options give the same bytes, and the counts say exactly what is in it.
-//!
-//! Two kinds. *Uniform*: all flows are open at once and take turns, every data frame has one size; it fills tables and keeps
-//! rates plain. *Office*: a window of open flows, short answers and long downloads, bare acknowledgements, some UDP.
-//! Clients are in 10/8, servers in 198.18/15 (RFC 2544's benchmark range), checksums are right, sequence numbers go on.
+//! Random bytes with no application in them. *Uniform*: all flows are open at once and take turns, every data frame has one
+//! size; it fills tables and keeps rates plain. *Streams*: a window of open flows, short answers and long downloads, bare
+//! acknowledgements, some UDP. Clients are in 10/8, servers in 198.18/15 (RFC 2544's benchmark range).
 
+use super::counts::Counts;
+use super::{Mix, Options, START_NS};
 use crate::wire::{checksum, set_word, transport_checksum};
-use clap::{Args, ValueEnum};
 use fastrand::Rng;
 use std::collections::VecDeque;
 
-/// Shape of the traffic.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Kind {
-    /// Flows take turns, all frames have the same size.
-    Uniform,
-    /// Sizes and lengths as in an office: many short flows, few long ones.
-    Office,
-}
-
-/// What to generate.
-#[derive(Clone, Debug, Args)]
-pub struct Options {
-    /// Shape of the traffic
-    #[arg(long, value_enum, default_value = "office")]
-    pub kind: Kind,
-    /// The same seed gives the same traffic
-    #[arg(long, default_value_t = 1)]
-    pub seed: u64,
-    /// Number of flows
-    #[arg(long, default_value_t = 1_000)]
-    pub flows: u32,
-    /// Data segments each way in a flow (office: on average, over all flows)
-    #[arg(long, default_value_t = 3)]
-    pub segments: u32,
-    /// Length of data frames in bytes, Ethernet header included (office: of the largest)
-    #[arg(long, default_value_t = 512, value_parser = clap::value_parser!(u16).range(64..=9014))]
-    pub frame_size: u16,
-    /// Share of flows that are UDP, 0 to 1
-    #[arg(long, default_value_t = 0.2)]
-    pub udp_share: f64,
-    /// Leave the TCP connections open
-    #[arg(long)]
-    pub leave_open: bool,
-    /// Text put into some of the data frames
-    #[arg(long)]
-    pub marker: Option<String>,
-    /// Share of data frames that carry the marker, 0 to 1
-    #[arg(long, default_value_t = 0.001)]
-    pub marker_share: f64,
-    /// Frames a second in the capture's own time
-    #[arg(long, default_value_t = 100_000)]
-    pub rate: u32,
-}
-
-/// What was generated.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Counts {
-    /// Flows.
-    pub flows: u64,
-    /// Frames of all kinds.
-    pub frames: u64,
-    /// Their bytes.
-    pub bytes: u64,
-    /// Frames that carry the marker.
-    pub marked: u64,
-}
-
-/// First packet of the capture: 2026-01-01T00:00:00Z.
-const START_NS: u64 = 1_767_225_600_000_000_000;
-/// Flows of office traffic that are open at a time.
-const WINDOW: usize = 400;
+/// Frames a second, where nothing else is said.
+const RATE: u32 = 100_000;
+/// Segments each way, where nothing else is said.
+const SEGMENTS: u32 = 3;
 const TCP: u8 = 6;
 const UDP: u8 = 17;
 const FIN: u8 = 0x01;
 const SYN: u8 = 0x02;
 const PSH: u8 = 0x08;
 const ACK: u8 = 0x10;
+
+/// What the options come to.
+#[derive(Clone, Copy, Debug)]
+struct Shape {
+    uniform: bool,
+    flows: u32,
+    segments: u32,
+    window: usize,
+}
+
+impl Shape {
+    fn new(options: &Options) -> anyhow::Result<Self> {
+        let uniform = options.mix == Mix::Uniform;
+        let plain =
+            [options.loss, options.reorder, options.missing, options.ipv6_share.unwrap_or(0.0), options.vlan_share];
+        anyhow::ensure!(
+            plain.iter().all(|&share| share == 0.0),
+            "--mix {} has no losses, no IPv6 and no VLANs; take a mix of conversations",
+            options.mix
+        );
+        let open = options.concurrent.unwrap_or(if uniform { 1_000 } else { 400 });
+        let flows = u32::try_from(options.flows.unwrap_or(if uniform { open.into() } else { 1_000 }))?;
+        // With a number of frames to make and nothing else said, the flows go on until they are made.
+        let enough = options.packets.map(|packets| (packets / u64::from(flows.max(1)) / 2 + 1).min(1 << 30) as u32);
+        let segments = options.segments.or(enough.filter(|_| uniform)).unwrap_or(SEGMENTS);
+        let window = if uniform { flows } else { open.min(flows) };
+        Ok(Self { uniform, flows, segments, window: window as usize })
+    }
+}
 
 /// One conversation. Index 0 of pairs is the client.
 #[derive(Clone, Debug)]
@@ -102,7 +73,7 @@ struct Next {
 }
 
 impl Flow {
-    fn new(number: u32, options: &Options, rng: &mut Rng) -> Self {
+    fn new(number: u32, shape: &Shape, options: &Options, rng: &mut Rng) -> Self {
         let udp = rng.f64() < options.udp_share;
         let [_, a, b, c] = (number & 0x00ff_ffff).to_be_bytes();
         let server = rng.u32(..0x2_0000);
@@ -111,14 +82,13 @@ impl Flow {
         } else {
             *rng.choice(&[80, 443, 22, 25, 445, 8080, 993]).unwrap_or(&80)
         };
-        let (data, upload) = match options.kind {
-            Kind::Uniform => (2 * options.segments, 2),
-            Kind::Office => {
-                // A Pareto tail: most flows are short, a few carry most of the bytes. Mean 1.5 of shape 3.
-                let mean = f64::from(2 * options.segments);
-                let length = mean / 1.5 / rng.f64().max(1e-4).powf(1.0 / 3.0);
-                ((length as u32).clamp(2, 100_000), if udp { 2 } else { rng.u32(2..8) })
-            }
+        let (data, upload) = if shape.uniform {
+            (shape.segments.saturating_mul(2), 2)
+        } else {
+            // A Pareto tail: most flows are short, a few carry most of the bytes. Mean 1.5 of shape 3.
+            let mean = 2.0 * f64::from(shape.segments);
+            let length = mean / 1.5 / rng.f64().max(1e-4).powf(1.0 / 3.0);
+            ((length as u32).clamp(2, 100_000), if udp { 2 } else { rng.u32(2..8) })
         };
         Self {
             proto: if udp { UDP } else { TCP },
@@ -162,6 +132,7 @@ impl Flow {
 /// # Errors
 /// Whatever `sink` returns; a marker that does not fit into a frame.
 pub fn generate(options: &Options, mut sink: impl FnMut(u64, &[u8]) -> anyhow::Result<()>) -> anyhow::Result<Counts> {
+    let shape = Shape::new(options)?;
     let largest_payload = usize::from(options.frame_size) - 54;
     let marker = options.marker.as_deref().unwrap_or_default().as_bytes();
     anyhow::ensure!(
@@ -170,27 +141,24 @@ pub fn generate(options: &Options, mut sink: impl FnMut(u64, &[u8]) -> anyhow::R
     );
     let mut rng = Rng::with_seed(options.seed);
     let noise: Vec<u8> = std::iter::repeat_with(|| rng.u8(..)).take(1 << 16).collect();
-    let mut counts = Counts { flows: options.flows.into(), ..Counts::default() };
+    let mut counts = Counts::default();
     let mut made = 0;
-    let window = match options.kind {
-        Kind::Uniform => options.flows as usize,
-        Kind::Office => WINDOW.min(options.flows as usize),
-    };
-    let mut open: VecDeque<Flow> = VecDeque::with_capacity(window);
+    let mut open: VecDeque<Flow> = VecDeque::with_capacity(shape.window);
     let mut frame = Vec::with_capacity(usize::from(options.frame_size));
-    let interval_ns = 1_000_000_000 / u64::from(options.rate.max(1));
+    let interval_ns = 1_000_000_000 / u64::from(options.rate.unwrap_or(RATE).max(1));
     loop {
-        while open.len() < window && made < options.flows {
-            open.push_back(Flow::new(made, options, &mut rng));
+        while open.len() < shape.window && made < shape.flows {
+            open.push_back(Flow::new(made, &shape, options, &mut rng));
             made += 1;
+            counts.flows += 1;
         }
-        if open.is_empty() {
+        counts.concurrent = counts.concurrent.max(open.len() as u64);
+        if open.is_empty() || options.reached(&counts) {
+            counts.open = open.len() as u64;
+            counts.seconds = counts.frames.saturating_sub(1) as f64 * interval_ns as f64 / 1e9;
             return Ok(counts);
         }
-        let at = match options.kind {
-            Kind::Uniform => 0,
-            Kind::Office => rng.usize(..open.len()),
-        };
+        let at = if shape.uniform { 0 } else { rng.usize(..open.len()) };
         let flow = &mut open[at];
         let Some(next) = flow.next(options) else {
             // The first goes without disturbing the order of the others, which uniform traffic promises.
@@ -199,13 +167,12 @@ pub fn generate(options: &Options, mut sink: impl FnMut(u64, &[u8]) -> anyhow::R
         };
         let headers = if flow.proto == TCP { 54 } else { 42 };
         let room = usize::from(options.frame_size) - headers;
-        let len = match (next.data, options.kind) {
-            (false, _) => 0,
-            (true, Kind::Uniform) => room,
-            (true, Kind::Office) if next.from == 0 || flow.proto == UDP => {
+        let len = match next.data {
+            false => 0,
+            true if !shape.uniform && (next.from == 0 || flow.proto == UDP) => {
                 rng.usize(marker.len().max(8).min(room)..=room.min(400).max(marker.len()))
             }
-            (true, Kind::Office) => room,
+            true => room,
         };
         let start = rng.usize(..noise.len() - len);
         let marked = next.data && !marker.is_empty() && len >= marker.len() && rng.f64() < options.marker_share;
@@ -217,7 +184,7 @@ pub fn generate(options: &Options, mut sink: impl FnMut(u64, &[u8]) -> anyhow::R
         counts.frames += 1;
         counts.bytes += frame.len() as u64;
         counts.marked += u64::from(marked);
-        if options.kind == Kind::Uniform {
+        if shape.uniform {
             open.rotate_left(1);
         }
     }
@@ -265,18 +232,18 @@ mod tests {
     use crate::wire::{sum, word};
     use std::collections::HashMap;
 
-    fn options(kind: Kind) -> Options {
+    fn options(mix: Mix) -> Options {
         Options {
-            kind,
+            mix,
             seed: 7,
-            flows: 300,
-            segments: 4,
+            flows: Some(300),
+            segments: Some(4),
             frame_size: 300,
             udp_share: 0.3,
-            leave_open: false,
             marker: Some("ZQmarkerQZ".into()),
             marker_share: 0.05,
-            rate: 1000,
+            rate: Some(1000),
+            ..Options::default()
         }
     }
 
@@ -292,14 +259,14 @@ mod tests {
 
     #[test]
     fn the_seed_decides() {
-        let a = frames(&options(Kind::Office));
-        assert_eq!(a, frames(&options(Kind::Office)));
-        assert_ne!(a, frames(&Options { seed: 8, ..options(Kind::Office) }));
+        let a = frames(&options(Mix::Streams));
+        assert_eq!(a, frames(&options(Mix::Streams)));
+        assert_ne!(a, frames(&Options { seed: 8, ..options(Mix::Streams) }));
     }
 
     #[test]
     fn counts_are_what_is_there() {
-        for kind in [Kind::Office, Kind::Uniform] {
+        for kind in [Mix::Streams, Mix::Uniform] {
             let (counts, all) = frames(&options(kind));
             assert_eq!(counts.frames, all.len() as u64);
             assert_eq!(counts.bytes, all.iter().map(|(_, f)| f.len() as u64).sum::<u64>());
@@ -312,7 +279,7 @@ mod tests {
 
     #[test]
     fn checksums_are_right_and_sequence_numbers_go_on() {
-        for kind in [Kind::Office, Kind::Uniform] {
+        for kind in [Mix::Streams, Mix::Uniform] {
             let mut expected: HashMap<Vec<u8>, u32> = HashMap::new();
             let mut fins = 0;
             for (_, f) in frames(&options(kind)).1 {
@@ -342,7 +309,7 @@ mod tests {
 
     #[test]
     fn uniform_flows_are_all_open_at_once() {
-        let (_, all) = frames(&Options { udp_share: 0.0, leave_open: true, ..options(Kind::Uniform) });
+        let (_, all) = frames(&Options { udp_share: 0.0, leave_open: true, ..options(Mix::Uniform) });
         assert_eq!(all.len(), 300 * (3 + 8));
         assert!(all[..300].iter().all(|(_, f)| f[47] == SYN));
     }
