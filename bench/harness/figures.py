@@ -7,9 +7,9 @@ def spread(values):
     return {"median": statistics.median(values), "least": min(values), "most": max(values)}
 
 
-def digest(runs):
-    """The runs of one engine as one set of figures. The first run only warms the page cache, and does not count if there are others."""
-    counted = runs[1:] or runs
+def digest(runs, warmed=True):
+    """The runs of one engine as one set of figures. If the first one was only there to warm the page cache, it does not count."""
+    counted = runs[1:] if warmed and len(runs) > 1 else runs
     first = counted[0]
     seconds = spread([run["run_seconds"] for run in counted])
     time = max(seconds["median"], 1e-9)
