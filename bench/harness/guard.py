@@ -92,8 +92,7 @@ def make(bench):
                 captures.append(frames)
                 rules += [path.read_text() for path in sorted(script.parent.glob("*.rules"))]
         office = pathlib.Path(folder, "office.pcap")
-        subprocess.run([bench, "generate", office, "--kind", "office", "--flows", "60", "--segments", "4", "--frame-size", "400", "--marker", "sekisho-marker",
-                        "--marker-share", "0.01", "--rate", "1000"], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([bench, "generate", office, "--mix", "office", "--bytes", "130000", "--concurrent", "20", "--loss", "0.01", "--reorder", "0.01"], check=True, stdout=subprocess.DEVNULL)
         captures.append(frames_of(office))
     rules += [path.read_text() for path in sorted((ROOT / "signatures" / "rules").glob("*.rules"))]
     CAPTURE.write_bytes(gzip.compress(join(captures), mtime=0))

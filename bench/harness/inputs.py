@@ -81,22 +81,20 @@ class Inputs:
             return self.given_capture
         packed = self.lent and self.lent / "mix.pcap.zst"
         if self.quick or not packed:
-            flows = 2_000 if self.quick else 200_000
-            return self.generated(f"office-{flows}", "--kind", "office", "--flows", flows, "--segments", 8, "--frame-size", 1514)
+            return self.traffic("office", 10_000_000 if self.quick else 400_000_000)
         return self._made(f"mix-x{times}.pcap", lambda part: self.tool("replicate", packed, part, "--times", times))
+
+    def traffic(self, mix, size_bytes):
+        """Conversations of our generator, up to so many bytes; one segment in a hundred is lost and one comes late."""
+        return self.generated(f"{mix}-{size_bytes}", "--mix", mix, "--bytes", size_bytes, "--loss", 0.01, "--reorder", 0.01)
 
     def captures(self):
         """Captures by what is in them, for the protocol mix: (name, path)."""
-        flows = 1_000 if self.quick else 100_000
-        made = [
-            ("office", ("--kind", "office", "--flows", flows, "--segments", 8, "--frame-size", 1514)),
-            ("short-tcp", ("--kind", "office", "--flows", 2 * flows, "--segments", 2, "--frame-size", 600, "--udp-share", 0)),
-            ("udp", ("--kind", "office", "--flows", 2 * flows, "--segments", 2, "--frame-size", 600, "--udp-share", 1)),
-        ]
-        yield from ((name, self.generated(f"{name}-{flows}", *options)) for name, options in made)
+        size_bytes = 3_000_000 if self.quick else 200_000_000
+        yield from ((mix, self.traffic(mix, size_bytes)) for mix in ("office", "web", "tls", "dns", "smb", "mail", "bulk", "short"))
         if self.lent and not self.quick:
             for name in ("mix", "synth", "near"):
-                yield name, unpack(self.lent / f"{name}.pcap.zst")
+                yield f"lent: {name}", unpack(self.lent / f"{name}.pcap.zst")
 
     def rules(self):
         """All the rules: those given, ET Open where it is lent (1,000 of them with --quick), else those that ship with the sensor."""

@@ -88,10 +88,10 @@ class Frames(Part):
         return len(self.sizes)
 
     def measure(self):
-        segments = 10 if self.run.options.quick else 150
+        packets = 30_000 if self.run.options.quick else 500_000
         results = []
         for size in self.sizes:
-            capture = self.run.inputs.generated(f"frames-{size}-{segments}", "--kind", "uniform", "--flows", 1000, "--segments", segments, "--frame-size", size)
+            capture = self.run.inputs.generated(f"frames-{size}-{packets}", "--mix", "uniform", "--concurrent", 1000, "--packets", packets, "--frame-size", size)
             results.append(self.run.race.go(f"frames of {size} B", capture, self.run.inputs.rules()))
         plots = [line("Throughput by frame size", "bytes a frame", "Gbit/s", self.series(results, self.sizes, "bits_per_second", GIGA)),
                  line("Packets by frame size", "bytes a frame", "Mpps", self.series(results, self.sizes))]
@@ -126,9 +126,9 @@ class Flows(Part):
             middle = sorted(runs, key=lambda run: run["packets_per_second"])[len(runs) // 2]
             memory.append(middle | {"spread": figures.spread([run["packets_per_second"] for run in runs])})
         for count in counts:
-            segments = max(1, packets // 8 // count)
-            capture = self.run.inputs.generated(f"flows-{count}-{segments}", "--kind", "uniform", "--flows", count, "--segments", segments, "--frame-size", 256,
-                                                "--udp-share", 0, "--leave-open", "--rate", 2_000_000)
+            frames = 3 * count + packets // 2
+            capture = self.run.inputs.generated(f"flows-{count}-{frames}", "--mix", "uniform", "--concurrent", count, "--packets", frames, "--frame-size", 256,
+                                                "--udp-share", 0, "--leave-open", "--rate", 1_000_000)
             races.append(self.run.race.go(f"{count:,} live flows", capture, rules, options={"sekisho": self.ours, "suricata": ("--", *self.theirs)}))
         lost = figures.loss_percent(memory[0]["packets_per_second"], memory[-1]["packets_per_second"])
         plots = [line("Data frames with so many flows alive, from memory", "flows", "Mpps",
