@@ -9,4 +9,4 @@ WORK = BENCH / "work"
 
 def fail(sentence):
     """Ends the program with one sentence about what is wrong, and what to do."""
-    sys.exit(f"{pathlib.Path(sys.argv[0]).name}: {sentence}")
+    sys.exit(f"bench/{pathlib.Path(sys.argv[0]).name}: {sentence}")

@@ -90,7 +90,7 @@ class Inputs:
 
     def captures(self):
         """Captures by what is in them, for the protocol mix: (name, path)."""
-        size_bytes = 3_000_000 if self.quick else 200_000_000
+        size_bytes = 3_000_000 if self.quick else 100_000_000
         yield from ((mix, self.traffic(mix, size_bytes)) for mix in ("office", "web", "tls", "dns", "smb", "mail", "bulk", "short"))
         if self.lent and not self.quick:
             for name in ("mix", "synth", "near"):

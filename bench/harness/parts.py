@@ -88,7 +88,7 @@ class Frames(Part):
         return len(self.sizes)
 
     def measure(self):
-        packets = 30_000 if self.run.options.quick else 500_000
+        packets = 30_000 if self.run.options.quick else 300_000
         results = []
         for size in self.sizes:
             capture = self.run.inputs.generated(f"frames-{size}-{packets}", "--mix", "uniform", "--concurrent", 1000, "--packets", packets, "--frame-size", size)
@@ -126,7 +126,7 @@ class Flows(Part):
             middle = sorted(runs, key=lambda run: run["packets_per_second"])[len(runs) // 2]
             memory.append(middle | {"spread": figures.spread([run["packets_per_second"] for run in runs])})
         for count in counts:
-            frames = 3 * count + packets // 2
+            frames = 3 * count + packets // 4
             capture = self.run.inputs.generated(f"flows-{count}-{frames}", "--mix", "uniform", "--concurrent", count, "--packets", frames, "--frame-size", 256,
                                                 "--udp-share", 0, "--leave-open", "--rate", 1_000_000)
             races.append(self.run.race.go(f"{count:,} live flows", capture, rules, options={"sekisho": self.ours, "suricata": ("--", *self.theirs)}))

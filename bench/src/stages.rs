@@ -316,3 +316,57 @@ impl Patterns {
         Pass { seconds: started.elapsed().as_secs_f64(), bytes: self.payloads.len() as u64, found }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::Writer;
+    use crate::generate::{Mix, Options, generate};
+    use crate::sensor::SensorArguments;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        sensor: SensorArguments,
+    }
+
+    #[test]
+    fn every_stage_sees_the_whole_capture_and_rules_alert_in_theirs() {
+        let folder = tempfile::tempdir().unwrap();
+        let (capture, rules) = (folder.path().join("a.pcap"), folder.path().join("a.rules"));
+        let options = Options {
+            mix: Mix::Streams,
+            flows: Some(50),
+            marker: Some("sekisho-marker".into()),
+            marker_share: 0.1,
+            ..Options::default()
+        };
+        let mut writer = Writer::create(&capture, 1).unwrap();
+        let counts = generate(&options, |time, frame| writer.frame(time, frame.len() as u32, frame)).unwrap();
+        writer.finish().unwrap();
+        std::fs::write(&rules, "alert ip any any -> any any (msg:\"marked\"; content:\"sekisho-marker\"; sid:1;)")
+            .unwrap();
+        let line = ["sekisho-bench", "--set", "rules.cache=false", "--rules", rules.to_str().unwrap()];
+        let sensor = Sensor::new(&Line::parse_from(line).sensor).unwrap();
+        let figures = measure(Stage::value_variants(), &capture, &sensor, 1).unwrap();
+        assert_eq!(figures.packets, counts.frames);
+        assert_eq!(figures.stages.len(), Stage::value_variants().len());
+        for measured in figures.stages {
+            assert!(measured.seconds.median > 0.0 && measured.packets_per_second > 0.0, "{measured:?}");
+            match measured.stage {
+                Stage::Hyperscan => {
+                    assert!(measured.found == counts.marked && measured.bytes < counts.bytes, "{measured:?}")
+                }
+                Stage::Detect | Stage::Events => assert!((1..=counts.marked).contains(&measured.found), "{measured:?}"),
+                _ => assert_eq!((measured.bytes, measured.found), (counts.bytes, 0), "{measured:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn patterns_need_rules() {
+        let sensor = Sensor::new(&Line::parse_from(["sekisho-bench"]).sensor).unwrap();
+        assert!(Patterns::new(&sensor, &Held::default()).is_err());
+    }
+}
