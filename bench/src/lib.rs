@@ -5,9 +5,17 @@
 
 pub mod addresses;
 pub mod capture;
+pub mod figures;
 pub mod generate;
 pub mod harness;
+pub mod held;
+pub mod live_flows;
+pub mod page;
 pub mod replay;
 pub mod replicate;
 pub mod rewrite;
+pub mod rss;
+pub mod scaling;
+pub mod sensor;
+pub mod stages;
 pub mod wire;

@@ -1,0 +1,156 @@
+"""Tests of the harness's own arithmetic: `cd bench && python3 -m unittest harness.tests`. `cargo test` runs them too."""
+import io
+import json
+import pathlib
+import struct
+import tempfile
+import unittest
+
+from . import alerts, figures, guard, inputs, progress, show
+
+
+def run(seconds, **more):
+    return {"run_seconds": seconds, "process_seconds": 2 * seconds, "load_seconds": seconds, "cpu_seconds": seconds, "max_rss_bytes": int(seconds * 100),
+            "packets": 1000, "bytes": 50_000, "alerts": 3, "rules_loaded": 7} | more
+
+
+class Figures(unittest.TestCase):
+    def test_spread(self):
+        self.assertEqual(figures.spread([3.0, 1.0, 2.0]), {"median": 2.0, "least": 1.0, "most": 3.0})
+        self.assertEqual(figures.spread([1.0, 2.0])["median"], 1.5)
+
+    def test_the_first_run_does_not_count(self):
+        digest = figures.digest([run(100.0), run(1.0), run(4.0), run(2.0)])
+        self.assertEqual(digest["run_seconds"], {"median": 2.0, "least": 1.0, "most": 4.0})
+        self.assertEqual(digest["packets_per_second"], 500.0)
+        self.assertEqual(digest["bits_per_second"], 200_000.0)
+        self.assertEqual(digest["max_rss_bytes"], 400)
+        self.assertEqual(len(digest["runs"]), 3)
+
+    def test_a_single_run_counts(self):
+        self.assertEqual(figures.digest([run(4.0)])["run_seconds"]["median"], 4.0)
+
+    def test_ratio_is_how_much_faster_the_first_is(self):
+        ratio = figures.ratio(figures.digest([run(1.0)]), figures.digest([run(8.0)]))
+        self.assertEqual(ratio, {"packets_per_second": 8.0, "cpu_seconds": 8.0})
+
+    def test_loss(self):
+        self.assertEqual(figures.loss_percent(4.0, 3.0), 25.0)
+        self.assertEqual(figures.loss_percent(4.0, 5.0), -25.0)
+
+    def test_costs_are_differences(self):
+        measured = [{"stage": name, "nanoseconds_per_packet": ns} for name, ns in (("decode", 30.0), ("flow", 70.0), ("stream", 90.0))]
+        self.assertEqual(figures.costs(measured), [("decode", 30.0), ("flow", 40.0), ("stream", 20.0)])
+
+
+def alert(sid, src="10.0.0.1", sport=1234, dst="192.0.2.1", dport=80, proto="TCP"):
+    return {"event_type": "alert", "proto": proto, "src_ip": src, "src_port": sport, "dest_ip": dst, "dest_port": dport, "alert": {"signature_id": sid}}
+
+
+class Alerts(unittest.TestCase):
+    def read(self, *events):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder, "eve.json")
+            path.write_text("".join(json.dumps(event) + "\n" for event in events))
+            return alerts.read(path)
+
+    def test_repeats_and_direction_do_not_count(self):
+        found = self.read(alert(1), alert(1), alert(1, "192.0.2.1", 80, "10.0.0.1", 1234), alert(2), {"event_type": "flow", "alert": {}})
+        self.assertEqual(len(found), 2)
+
+    def test_protocols_are_named_alike(self):
+        icmp = {"event_type": "alert", "proto": "IPv6-ICMP", "src_ip": "fe80::1", "dest_ip": "fe80::2", "alert": {"signature_id": 5}}
+        self.assertEqual(self.read(icmp), self.read(icmp | {"proto": "ICMP"}))
+
+    def test_no_file_is_no_alert(self):
+        self.assertEqual(alerts.read("/nowhere/eve.json"), set())
+
+    def test_differences_are_counted_and_listed(self):
+        ours, theirs = self.read(alert(1), alert(2), alert(2, sport=9)), self.read(alert(1), alert(3))
+        compared = alerts.compare(ours, theirs)
+        self.assertEqual((compared["both"], compared["only_sekisho"], compared["only_suricata"], compared["equal"]), (1, 2, 1, False))
+        self.assertEqual(compared["only_sekisho_by_rule"], [{"sid": 2, "flows": 2, "example": "TCP 10.0.0.1 9 192.0.2.1 80"}])
+        self.assertEqual([rule["sid"] for rule in compared["only_suricata_by_rule"]], [3])
+        self.assertTrue(alerts.compare(ours, ours)["equal"])
+
+
+class Inputs(unittest.TestCase):
+    def test_subsets_are_nested_and_in_order(self):
+        rules = [b"alert tcp any any -> any any (sid:%d;)\n" % n for n in range(500)]
+        chosen = dict(inputs.nested(rules, [100, 10, 500, 900], 1))
+        self.assertEqual(sorted(chosen), [10, 100])
+        self.assertEqual([len(part) for part in chosen.values()], [10, 100])
+        self.assertLess(set(chosen[10]), set(chosen[100]))
+        self.assertEqual(chosen[100], sorted(chosen[100], key=rules.index))
+        self.assertEqual(chosen, dict(inputs.nested(rules, [10, 100], 1)))
+        self.assertNotEqual(chosen, dict(inputs.nested(rules, [10, 100], 2)))
+
+    def test_comments_are_no_rules(self):
+        self.assertEqual(inputs.enabled([b"# alert\n", b"\n", b"alert\n", b"  #x\n"]), [b"alert\n"])
+
+
+class Progress(unittest.TestCase):
+    def test_what_is_left(self):
+        self.assertIsNone(progress.left(0, 10, 5.0))
+        self.assertEqual(progress.left(2, 10, 5.0), 20.0)
+
+    def test_a_pipe_sees_nothing_and_a_terminal_a_line(self):
+        class Terminal(io.StringIO):
+            def isatty(self):
+                return True
+        for stream, lines in ((io.StringIO(), 0), (Terminal(), 2)):
+            told = progress.Progress(2, stream)
+            told.step("one")
+            told.step("two")
+            self.assertEqual(len(stream.getvalue().splitlines()), lines)
+
+
+class Shown(unittest.TestCase):
+    def test_a_race_is_a_row_an_engine(self):
+        digests = {"sekisho": figures.digest([run(1.0)]), "suricata": figures.digest([run(4.0)])}
+        result = {"engines": digests, "sekisho_by_suricata": figures.ratio(*digests.values()), "alerts": {"only_sekisho": 2, "only_suricata": 0}}
+        shown = show.race_table([("mix", result)])
+        self.assertTrue(all(len(row) == len(shown["columns"]) for row in shown["rows"]))
+        self.assertEqual([row[-2:] for row in shown["rows"]], [["4.00 (4.00)", "2"], ["", "0"]])
+        self.assertEqual(len(show.text(shown).splitlines()), 3)
+
+
+class Guard(unittest.TestCase):
+    def test_worse_by_more_than_three_percent_fails(self):
+        for now, worse, word in ((1031.0, True, "worse"), (1029.0, False, ""), (969.0, False, "keeps"), (1000.0, False, "+0.00")):
+            with self.subTest(now=now):
+                failed, lines = guard.judge({"rules": 1000.0}, {"rules": now})
+                self.assertEqual(failed, worse)
+                self.assertIn(word, lines[0])
+
+    def test_a_figure_that_is_not_committed_fails(self):
+        self.assertTrue(guard.judge({}, {"rules": 1.0})[0])
+
+    def test_figures_come_back_as_written(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder, "figures.toml")
+            written = {"reason": 'a "quoted" \\ reason', "valgrind": "3.19.0", "dev": {"plain": 1.5, "rules": 2.0}}
+            guard.write(written, path)
+            self.assertEqual(guard.read(path), written)
+
+    def test_captures_are_joined_a_day_apart(self):
+        joined = guard.join([[(100, 5, 60, b"a" * 60), (130, 0, 60, b"b" * 60)], [(7, 0, 99, b"c")]])
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder, "joined.pcap")
+            path.write_bytes(joined)
+            frames = guard.frames_of(path)
+            self.assertEqual([frame[3] for frame in frames], [b"a" * 60, b"b" * 60, b"c"])
+            self.assertEqual(frames[2][0] - frames[1][0], guard.DAY)
+            self.assertEqual(frames[2][2], 99)
+            path.write_bytes(joined[:-1])
+            self.assertIsNone(guard.frames_of(path), "cut off")
+            path.write_bytes(joined[:20] + struct.pack("<I", 101) + joined[24:])
+            self.assertIsNone(guard.frames_of(path), "no Ethernet")
+
+    def test_rules_are_numbered_anew(self):
+        rules = guard.renumber(["# a\nalert tcp any any -> any any (sid:77; rev:2;)\n", "alert udp any any -> any any ( \\\n   sid:77;)\nalert ip any any -> any any (dataset:set,x; sid:1;)"])
+        self.assertEqual(rules, ["alert tcp any any -> any any (sid:1; rev:2;)", "alert udp any any -> any any ( sid:2;)"])
+
+
+if __name__ == "__main__":
+    unittest.main()
