@@ -333,7 +333,7 @@ impl<'a, S: Steps> Run<'a, S> {
     /// Where what a condition found begins, for those who look on.
     fn start_of(&self, op: &Op, i: usize, end: usize) -> usize {
         match op {
-            Op::Content(c) if !c.negated => end.saturating_sub(c.len),
+            Op::Content(c) if !c.negated => end.saturating_sub(c.len()),
             Op::Pcre(p) if !p.negated => (self.resume[i] as usize).saturating_sub(1),
             _ => self.ends[i] as usize,
         }
@@ -356,11 +356,11 @@ impl<'a, S: Steps> Run<'a, S> {
     fn stretch(&self, c: &ContentOp, previous: usize) -> (i64, Option<i64>) {
         let start = i64::try_from(self.buffer.start).unwrap_or(i64::MAX);
         if c.relative {
-            let first = (previous as i64).saturating_add(self.value(c.distance));
-            return (first, c.within.map(|w| first.saturating_add(self.value(w))));
+            let first = (previous as i64).saturating_add(self.value(c.distance.into()));
+            return (first, c.within.map(|w| first.saturating_add(self.value(w.into()))));
         }
-        let offset = self.value(c.offset);
-        let end = c.depth.map(|d| offset.saturating_add(self.value(d)).saturating_sub(start));
+        let offset = self.value(c.offset.into());
+        let end = c.depth.map(|d| offset.saturating_add(self.value(d.into())).saturating_sub(start));
         (offset.saturating_sub(start), end)
     }
 
@@ -380,7 +380,7 @@ impl<'a, S: Steps> Run<'a, S> {
             self.steps = self.steps.saturating_sub((hay.len() / BYTES_PER_STEP) as u32);
             let Some(at) = c.needle.find(hay) else { break None };
             let start = from + at;
-            if !c.endswith || start + c.len == data.len() {
+            if !c.endswith || start + c.len() == data.len() {
                 break Some(start);
             }
             from = start + 1;
@@ -398,7 +398,7 @@ impl<'a, S: Steps> Run<'a, S> {
         match found {
             Some(start) if !undecided => {
                 self.resume[i] = (start + 1) as u32;
-                Step::Holds(start + c.len)
+                Step::Holds(start + c.len())
             }
             _ => {
                 self.starved |= clipped || undecided;

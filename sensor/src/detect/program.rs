@@ -112,33 +112,64 @@ fn find_caseless(haystack: &[u8], pattern: &[u8], probe: usize) -> Option<usize>
     None
 }
 
+/// A place or a length of a content: a [`Value`] in half the room, since a ruleset has tens of thousands of contents.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Place {
+    Literal(i32),
+    Variable(u8),
+}
+
+impl From<Value> for Place {
+    /// No payload is as long as a literal beyond these.
+    fn from(value: Value) -> Self {
+        match value {
+            Value::Literal(n) => Self::Literal(n.clamp(i32::MIN.into(), i32::MAX.into()) as i32),
+            Value::Variable(v) => Self::Variable(v),
+        }
+    }
+}
+
+impl From<Place> for Value {
+    fn from(place: Place) -> Self {
+        match place {
+            Place::Literal(n) => Self::Literal(n.into()),
+            Place::Variable(v) => Self::Variable(v),
+        }
+    }
+}
+
 /// A content with its search compiled.
 #[derive(Debug)]
 pub(super) struct ContentOp {
     pub(super) needle: Needle,
-    pub(super) len: usize,
     pub(super) negated: bool,
     pub(super) relative: bool,
     pub(super) endswith: bool,
-    pub(super) offset: Value,
-    pub(super) depth: Option<Value>,
-    pub(super) distance: Value,
-    pub(super) within: Option<Value>,
+    pub(super) offset: Place,
+    pub(super) depth: Option<Place>,
+    pub(super) distance: Place,
+    pub(super) within: Option<Place>,
 }
 
 impl ContentOp {
+    /// Bytes of its pattern.
+    pub(super) fn len(&self) -> usize {
+        match &self.needle {
+            Needle::Exact { pattern, .. } | Needle::Caseless { pattern, .. } => pattern.len(),
+        }
+    }
+
     fn new(c: &Content) -> Self {
         let depth = if c.startswith { Some(Value::Literal(c.pattern.len() as i64)) } else { c.depth };
         Self {
             needle: Needle::new(&c.pattern, c.nocase),
-            len: c.pattern.len(),
             negated: c.negated,
             relative: c.is_relative(),
             endswith: c.endswith,
-            offset: c.offset.unwrap_or(Value::Literal(0)),
-            depth,
-            distance: c.distance.unwrap_or(Value::Literal(0)),
-            within: c.within,
+            offset: c.offset.unwrap_or(Value::Literal(0)).into(),
+            depth: depth.map(Place::from),
+            distance: c.distance.unwrap_or(Value::Literal(0)).into(),
+            within: c.within.map(Place::from),
         }
     }
 }
@@ -297,7 +328,8 @@ pub(super) struct Base64Op {
 #[derive(Debug)]
 pub(super) enum Op {
     Content(ContentOp),
-    Pcre(PcreOp),
+    /// Boxed, or it would make all others larger.
+    Pcre(Box<PcreOp>),
     ByteTest(ByteTest),
     ByteJump(ByteJump),
     ByteExtract(ByteExtract),
@@ -379,7 +411,7 @@ impl Program {
         let ops = conditions.iter().map(|condition| {
             Ok(match condition {
                 BufferCondition::Content(c) => Op::Content(ContentOp::new(c)),
-                BufferCondition::Pcre(p) => Op::Pcre(PcreOp::new(p)?),
+                BufferCondition::Pcre(p) => Op::Pcre(Box::new(PcreOp::new(p)?)),
                 BufferCondition::ByteTest(t) => Op::ByteTest(*t),
                 BufferCondition::ByteJump(j) => Op::ByteJump(*j),
                 BufferCondition::ByteExtract(e) => Op::ByteExtract(*e),
