@@ -47,23 +47,33 @@ enum Command {
         #[command(flatten)]
         options: generate::Options,
     },
-    /// Sends a capture's frames onto an interface, over and over, at a set rate
-    #[command(
-        after_help = "Example:\n  sekisho-bench replay office.pcap --interface veth0 --rate 100000 --seconds 60 --fresh --marker EVIL"
-    )]
+    /// Sends a capture's frames onto an interface, over and over, at a set rate or as fast as it goes
+    #[command(after_help = "Examples:\n  \
+            sekisho-bench replay office.pcap --interface veth0 --rate 100000 --seconds 60 --fresh --marker EVIL\n  \
+            sekisho-bench replay office.pcap --interface veth0 --rate 0 --seconds 10 --fresh\n  \
+            sekisho-bench replay office.pcap --interface eth1 --rate 5000 --seconds 600 --rounds 1 --method packet\n\n\
+            Prints one JSON object: frames and bytes that the kernel took, and frames that it refused.\n\
+            XDP (--method xdp) needs root, Linux 5.18 and frames of at most 3064 bytes; on a veth the other end must have an XDP\n\
+            program or GRO (ethtool -K PEER gro on). auto takes it above 150,000 frames a second, where it works.")]
     Replay {
         /// Capture file of Ethernet frames
         input: PathBuf,
         /// Interface to send on
         #[arg(long)]
         interface: String,
+        /// How
+        #[arg(long, value_enum, default_value = "auto")]
+        method: replay::Method,
         /// Frames a second; 0 for as many as possible
         #[arg(long, default_value_t = 100_000)]
         rate: u64,
-        /// How long
+        /// How long, over and over
         #[arg(long, default_value_t = 10.0)]
         seconds: f64,
-        /// Give the clients (10/8) new addresses in every round, so that its flows are new ones
+        /// At most so many rounds over the capture; 0 for as many as there is time for
+        #[arg(long, default_value_t = 0)]
+        rounds: u64,
+        /// Give the clients (10/8, fd00::/16) new addresses in every round, so that its flows are new ones
         #[arg(long)]
         fresh: bool,
         /// Count the frames sent that hold this text
@@ -141,7 +151,7 @@ fn main() -> anyhow::Result<()> {
             writer.finish()?;
             serde_json::to_value(counts)?
         }
-        Command::Replay { input, interface, rate, seconds, fresh, marker } => {
+        Command::Replay { input, interface, method, rate, seconds, rounds, fresh, marker } => {
             let marker = marker.map(|text| memchr::memmem::Finder::new(text.as_bytes()).into_owned());
             let mut frames = replay::Frames::default();
             capture::read(&input, |frame| {
@@ -158,7 +168,8 @@ fn main() -> anyhow::Result<()> {
                 }
             };
             let duration = Duration::try_from_secs_f64(seconds).context("--seconds")?;
-            serde_json::to_value(replay::replay(&interface, &mut frames, rate, duration, refresh)?)?
+            let order = replay::Order { interface: &interface, method, rate, duration, rounds };
+            serde_json::to_value(replay::replay(&order, &mut frames, refresh)?)?
         }
         Command::Page { results, page } => {
             let text =

@@ -39,6 +39,8 @@ pub struct Transactions {
     pub http: u64,
     /// Of them, with a body.
     pub http_files: u64,
+    /// Of them, to a request with a body.
+    pub http_forms: u64,
     /// TLS handshakes.
     pub tls: u64,
     /// DNS questions.
@@ -80,8 +82,9 @@ impl Transactions {
     pub(super) fn count(&mut self, done: Done) {
         match done {
             Done::Nothing => {}
-            Done::Http { file } => {
+            Done::Http { file, form } => {
                 self.http += 1;
+                self.http_forms += u64::from(form);
                 self.http_files += u64::from(file);
             }
             Done::Tls => self.tls += 1,

@@ -32,6 +32,8 @@ pub enum Done {
     Http {
         /// It has a body.
         file: bool,
+        /// So had the request.
+        form: bool,
     },
     /// The server's last handshake message.
     Tls,

@@ -168,6 +168,7 @@ fn content(stage: &mut Stage<'_>, kind: Kind) -> (Body, &'static str, bool) {
 }
 
 fn answer(stage: &mut Stage<'_>, kind: Kind, close: bool) -> Step {
+    let form = kind == Kind::Form;
     let status = match stage.rng.u8(..100) {
         0..6 if kind != Kind::Form && kind != Kind::Head => "304 Not Modified",
         6..9 => "404 Not Found",
@@ -187,7 +188,7 @@ fn answer(stage: &mut Stage<'_>, kind: Kind, close: bool) -> Step {
     if status.starts_with('3') {
         let none = if status.starts_with("302") { "Content-Length: 0\r\n\r\n" } else { "ETag: \"5f-61a2\"\r\n\r\n" };
         stage.text(&(text + none));
-        return Step::say(SERVER, stage.work(5.0)).counted(Done::Http { file: false });
+        return Step::say(SERVER, stage.work(5.0)).counted(Done::Http { file: false, form });
     }
     text += &format!("Content-Type: {media}\r\nCache-Control: max-age={}\r\n", 60 * second);
     if packed {
@@ -203,8 +204,8 @@ fn answer(stage: &mut Stage<'_>, kind: Kind, close: bool) -> Step {
     let pause = if packed { 30.0 } else { 4.0 };
     let said = Step::say(SERVER, stage.work(pause).min(5_000.0 * MS));
     if kind == Kind::Head {
-        return said.counted(Done::Http { file: false });
+        return said.counted(Done::Http { file: false, form });
     }
-    let said = said.counted(Done::Http { file: true });
+    let said = said.counted(Done::Http { file: true, form });
     if chunked { said.with(Body { framing: Framing::Chunks, ..body }).ending(b"0\r\n\r\n") } else { said.with(body) }
 }
