@@ -142,6 +142,7 @@ def machine():
 
 
 def commit():
+    """The last commit that changed the engine; `+changes` if it was changed since."""
     def git(*arguments):
-        return subprocess.run(["git", "-C", ROOT, *arguments], capture_output=True, text=True).stdout.strip()
-    return git("rev-parse", "--short=12", "HEAD") + ("+changes" if git("status", "--porcelain", "--", "sensor", "signatures", "Cargo.lock") else "")
+        return subprocess.run(["git", "-C", ROOT, *arguments, "--", "sensor", "signatures"], capture_output=True, text=True).stdout.strip()
+    return git("log", "-1", "--format=%h", "--abbrev=12") + ("+changes" if git("status", "--porcelain") else "")
