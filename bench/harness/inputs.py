@@ -1,4 +1,5 @@
 """Captures, rules and binaries: made or unpacked once, and kept in bench/work."""
+import hashlib
 import json
 import os
 import pathlib
@@ -141,7 +142,10 @@ def machine():
     return {"cpu": cpu, "cores": os.cpu_count(), "memory_bytes": memory, "kernel": platform.release(), "load_average": os.getloadavg()[0]}
 
 
-def commit():
+def commit(given=None):
+    """The last commit that changed the engine; `+changes` if it was changed since. Of a binary that was given, its SHA-256: nothing else is known of it."""
+    if given:
+        return f"binary {hashlib.sha256(given.read_bytes()).hexdigest()[:16]}"
     def git(*arguments):
-        return subprocess.run(["git", "-C", ROOT, *arguments], capture_output=True, text=True).stdout.strip()
-    return git("rev-parse", "--short=12", "HEAD") + ("+changes" if git("status", "--porcelain", "--", "sensor", "signatures", "Cargo.lock") else "")
+        return subprocess.run(["git", "-C", ROOT, *arguments, "--", "sensor", "signatures"], capture_output=True, text=True).stdout.strip()
+    return git("log", "-1", "--format=%h", "--abbrev=12") + ("+changes" if git("status", "--porcelain") else "")

@@ -102,8 +102,8 @@ class Flows(Part):
     name, title = "flows", "By number of live flows"
     method = ("TCP flows that are all open and take strict turns, the order that is worst for caches; all rules. From memory: the sensor's worker alone, fed "
               "with chunks of traffic as it is made, only the worker's time counted, handshakes and data apart. Whole captures: both engines over "
-              "a capture of the same kind, handshakes included, with memory caps of 4 GB.")
-    ours = ("--set", "flow.memcap_bytes=4000000000", "--set", "stream.memcap_bytes=4000000000")
+              "a capture of the same kind, handshakes included, with memory caps that no flow reaches.")
+    ours = ("--set", "flow.memcap_bytes=1500000000", "--set", "stream.memcap_bytes=4000000000")
     theirs = ("--set", "flow.memcap=4gb", "--set", "flow.hash-size=1048576", "--set", "flow.prealloc=100000", "--set", "stream.memcap=4gb",
               "--set", "stream.reassembly.memcap=4gb", "--set", "flow.managers=1")
 

@@ -103,7 +103,7 @@ impl Sensor {
     pub fn workers(&self, count: u16, events: Option<&Path>) -> anyhow::Result<(Vec<Worker>, Outputs)> {
         let eve = EveConfig {
             enabled: events.is_some(),
-            path: events.map(|folder| folder.join("eve.json")).unwrap_or_else(PathBuf::new),
+            path: events.map(|folder| folder.join("eve.json")).unwrap_or_default(),
             append: false,
             when_full: WhenFull::Wait,
             ..self.config.eve.clone()
