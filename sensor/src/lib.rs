@@ -15,6 +15,7 @@ pub mod detect;
 pub mod event;
 pub mod flow;
 pub mod host_os;
+mod json;
 pub mod ledger;
 pub mod output;
 pub mod packet;

@@ -252,6 +252,7 @@ impl<T: Tracer> Worker<T> {
             self.handover.retire(equipment);
         }
         self.path.expire(&self.engine, now);
+        self.path.sender.flush();
         self.decoder.defrag.expire(now);
         self.publish();
     }
@@ -259,6 +260,7 @@ impl<T: Tracer> Worker<T> {
     /// Ends all flows and returns all memory to its pools: the sensor stops, or the files are read.
     pub fn finish(&mut self) {
         self.path.drain(&self.engine);
+        self.path.sender.flush();
         self.publish();
     }
 
@@ -479,7 +481,7 @@ impl<T: Tracer> Path<T> {
             }
         }
         let ip = packet.ip.as_ref();
-        self.sender.send(Event::Drop(DropEvent {
+        self.sender.send(&Event::Drop(DropEvent {
             packet: PacketSummary::of(packet),
             flow_id,
             direction: flow.map(|(_, direction)| direction),
@@ -498,7 +500,7 @@ impl<T: Tracer> Path<T> {
 
     fn tell_anomaly(&self, packet: &Packet<'_>, flow_id: Option<u64>, anomaly: Anomaly) {
         if self.sender.wants(EventType::Anomaly) {
-            self.sender.send(Event::Anomaly(AnomalyEvent { packet: PacketSummary::of(packet), flow_id, anomaly }));
+            self.sender.send(&Event::Anomaly(AnomalyEvent { packet: PacketSummary::of(packet), flow_id, anomaly }));
         }
     }
 
@@ -647,7 +649,7 @@ fn end_flow<T: Tracer>(
     if sender.wants(EventType::Flow) {
         let (app, transactions) = (flow.user.app.view(), flow.user.transactions);
         let (action, note) = (flow.user.action, flow.user.note(engine));
-        sender.send(Event::Flow(FlowEvent { app, transactions, action, note, ..flow.event(reason) }));
+        sender.send(&Event::Flow(FlowEvent { app, transactions, action, note, ..flow.event(reason) }));
     }
 }
 
@@ -731,7 +733,12 @@ fn tell_packet(cx: &PacketContext<'_>, sender: &EventSender) {
     let ethernet = packet.tunnel_depth == 0 && packet.ether.is_some();
     let data = if ethernet { packet.data } else { packet.data.get(at..).unwrap_or_default() };
     let flow_id = cx.direction.map(|_| cx.flow_id);
-    sender.send(Event::Packet(PacketEvent { packet: PacketSummary::of(packet), flow_id, data: data.into(), ethernet }));
+    sender.send(&Event::Packet(PacketEvent {
+        packet: PacketSummary::of(packet),
+        flow_id,
+        data: data.into(),
+        ethernet,
+    }));
 }
 
 #[cold]
@@ -776,7 +783,7 @@ fn tell_alerts<T>(
             _ => Some(Held::Alert(Box::new(event))),
         };
         if let Some(Held::Alert(event)) = at_once {
-            sender.send(Event::Alert(*event));
+            sender.send(&Event::Alert(*event));
         }
     }
 }
@@ -840,7 +847,7 @@ fn tell_held(
             if !cx.headers {
                 event.packet.source = PacketSource::FlowTimeout;
             }
-            sender.send(Event::Alert(*event));
+            sender.send(&Event::Alert(*event));
         }
     }
 }
@@ -856,7 +863,7 @@ fn tell_log(log: AppLog, cx: &PacketContext<'_>, note: Option<Arc<FlowNote>>, se
         summary
     };
     let flow_id = cx.flow_id;
-    sender.send(match entry {
+    sender.send(&match entry {
         AppLogEntry::Record(record) => {
             let along = cx.direction == Some(direction);
             let packet = if along { summary(cx.packet) } else { summary(&cx.packet.reversed()) };

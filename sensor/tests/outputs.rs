@@ -51,9 +51,10 @@ fn send_numbered(
     n: u64,
 ) {
     for i in from..from + n {
-        sender.send(alert(rules, i));
-        sender.send(flow(i));
+        sender.send(&alert(rules, i));
+        sender.send(&flow(i));
     }
+    sender.flush();
 }
 
 #[test]
@@ -195,12 +196,13 @@ fn alerts_survive_a_flood_of_other_events() {
     let outputs = start(&EveConfig { alert_queue: 64, event_queue: 64, ..eve_config(&path) });
     let sender = outputs.sender();
     for i in 1..=20_000 {
-        sender.send(flow(i));
+        sender.send(&flow(i));
     }
     let rules = ruleset(vec![signature(1, "x")]);
     for i in 1..=50 {
-        sender.send(alert(&rules, i));
+        sender.send(&alert(&rules, i));
     }
+    sender.flush();
     let reader = thread::spawn(move || {
         let file = BufReader::new(std::fs::File::open(path).unwrap());
         file.lines().map(|line| serde_json::from_str(&line.unwrap()).unwrap()).collect::<Vec<Value>>()
@@ -215,6 +217,45 @@ fn alerts_survive_a_flood_of_other_events() {
     assert_eq!(report.written[EventType::Alert.index()], 50);
     assert!(report.lost[EventType::Flow.index()] > 0, "the flood was too small");
     assert_eq!(numbers(&reader.join().unwrap(), "alert"), (1..=50).collect::<Vec<_>>());
+}
+
+#[test]
+fn small_batches_of_events_do_not_use_up_the_queue() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = make_pipe(folder.path());
+    // Nobody reads yet. Each event is flushed by itself, as a worker does whose batches of packets bring one each.
+    let outputs = start(&EveConfig { event_queue: 8192, ..eve_config(&path) });
+    let sender = outputs.sender();
+    for i in 1..=4_000 {
+        sender.send(&flow(i));
+        sender.flush();
+    }
+    let reader = thread::spawn(move || BufReader::new(std::fs::File::open(path).unwrap()).lines().count());
+    drop(sender);
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while outputs.handle().reading().written[EventType::Flow.index()] < 4_000 && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(10));
+    }
+    let report = outputs.finish();
+    assert_eq!((report.written, report.lost), (per_type(0, 4_000), PerType::default()));
+    assert_eq!(reader.join().unwrap(), 4_000);
+}
+
+#[test]
+fn what_is_flushed_is_written_while_the_worker_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("eve.json");
+    let outputs = start(&eve_config(&path));
+    let sender = outputs.sender();
+    sender.send(&flow(1));
+    sender.flush();
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while lines(&path).is_empty() && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(numbers(&lines(&path), "flow"), [1]);
+    assert_eq!(outputs.handle().reading().queued, 0);
+    drop(sender);
 }
 
 #[test]
@@ -293,8 +334,9 @@ fn an_event_that_cannot_be_a_record_is_counted_as_lost() {
     let sender = outputs.sender();
     let rules = ruleset(vec![signature(1, "x")]);
     let Event::Alert(event) = alert(&rules, 1) else { unreachable!() };
-    sender.send(Event::Alert(AlertEvent { signature: 9, ..event }));
-    sender.send(alert(&rules, 2));
+    sender.send(&Event::Alert(AlertEvent { signature: 9, ..event }));
+    sender.send(&alert(&rules, 2));
+    sender.flush();
     let report = outputs.finish();
     balances(&report);
     assert_eq!((report.written, report.lost), (per_type(1, 0), per_type(1, 0)));
@@ -312,7 +354,7 @@ fn a_worker_that_sends_after_the_end_neither_hangs_nor_is_forgotten() {
     assert_eq!(outputs.finish().sent, PerType::default());
     let rules = ruleset(vec![signature(1, "x")]);
     for i in 0..10 {
-        sender.send(alert(&rules, i));
+        sender.send(&alert(&rules, i));
     }
     let reading = handle.reading();
     assert_eq!((reading.sent, reading.lost, reading.queued), (per_type(10, 0), per_type(10, 0), 0));
@@ -341,7 +383,7 @@ fn a_log_is_continued_or_emptied_as_configured() {
     let path = folder.path().join("eve.json");
     let once = |append| {
         let outputs = start(&EveConfig { append, ..eve_config(&path) });
-        outputs.sender().send(flow(1));
+        outputs.sender().send(&flow(1));
         drop(outputs);
         lines(&path).len()
     };

@@ -37,8 +37,9 @@ fn sensor() -> Sensor {
     };
     let outputs = Outputs::start(&eve_config(&folder.path().join("eve.json")), context).unwrap();
     let sender = outputs.sender();
-    sender.send(alert(&rules, 1));
-    sender.send(flow(1));
+    sender.send(&alert(&rules, 1));
+    sender.send(&flow(1));
+    sender.flush();
     let mut sources = support::sources(outputs.handle());
     sources.extra.push(Box::new(|| {
         vec![Sample::gauge("odd_label", "A label that needs escapes.", 1.5).label("text", "a\"b\\c\nd")]

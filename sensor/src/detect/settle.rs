@@ -103,7 +103,6 @@ mod tests {
     use crate::packet::Direction::{ToClient, ToServer};
     use crate::protocols::Record;
     use sekisho_signatures::app::Protocol;
-    use std::io;
     use std::sync::Arc;
 
     #[derive(Debug)]
@@ -113,7 +112,7 @@ mod tests {
         fn kind(&self) -> &'static str {
             self.0
         }
-        fn write(&self, _: &mut dyn io::Write) -> serde_json::Result<()> {
+        fn write(&self, _: &mut Vec<u8>) -> serde_json::Result<()> {
             Ok(())
         }
     }

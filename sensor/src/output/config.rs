@@ -132,9 +132,9 @@ pub struct EveConfig {
     pub append: bool,
     /// Seconds between `stats` events. 0: only one, at the end. Default: 8.
     pub stats_interval_s: u64,
-    /// Room for alerts between each worker and the output, in events. Default: 4096.
+    /// Room for alerts between each worker and the output, in events and in KiB of their lines. Default: 4096.
     pub alert_queue: usize,
-    /// Room for all other events between each worker and the output, in events. Default: 8192.
+    /// Room for all other events between each worker and the output, in events and in KiB of their lines. Default: 8192.
     pub event_queue: usize,
     /// `drop` or `wait` when a queue is full. Default: `drop`; reading capture files sets `wait`.
     pub when_full: WhenFull,

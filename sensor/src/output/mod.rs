@@ -1,7 +1,7 @@
 //! What leaves the sensor for people and other programs: events as EVE JSON, counters as Prometheus metrics.
 //!
-//! Workers hand events to an [`EventSender`] and never wait for a disk (unless they read capture files, which can
-//! wait). One output thread writes them. Every event that was sent is written, or counted as lost under its type:
+//! Workers hand events to an [`EventSender`], which makes lines of them, and never wait for a disk (unless they read
+//! capture files, which can wait). One output thread writes the lines. Every event that was sent is written, or counted as lost under its type:
 //! sent = written + lost, once [`Outputs::finish`] has returned.
 //!
 //! ```text
@@ -31,14 +31,13 @@ pub use config::{ControlConfig, EveConfig, EventType, MetricsConfig, WhenFull};
 pub use files_config::FilesConfig;
 pub use queue::{EventSender, PerType};
 
-use eve::EveEncoder;
 use eve::stats::StatsReading;
 use eve::text::Clock;
-use queue::{Lane, TypeCounts, Wanted};
+use eve::{EncodeError, EveEncoder};
+use queue::{Lane, LaneEnd, TypeCounts, Wanted};
 use sekisho_signatures::model::Signature;
 use sink::{FileSink, SinkCounts};
 use std::io;
-use std::marker::PhantomData;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -82,6 +81,8 @@ type StatsSource = Box<dyn Fn() -> StatsReading + Send + Sync>;
 /// What the output thread, the workers' ends and the readers of counters share.
 struct Shared {
     lanes: Mutex<Vec<Arc<Lane>>>,
+    /// Ends of lanes that the output thread has not seen yet.
+    arrivals: Mutex<Vec<LaneEnd>>,
     lane_count: AtomicUsize,
     catalog: Mutex<Arc<AlertCatalog>>,
     sink: SinkCounts,
@@ -97,6 +98,19 @@ struct Shared {
 impl Shared {
     fn lanes(&self) -> MutexGuard<'_, Vec<Arc<Lane>>> {
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn arrivals(&self) -> MutexGuard<'_, Vec<LaneEnd>> {
+        self.arrivals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An event is lost since it cannot be written as a line.
+    #[cold]
+    fn cannot_encode(&self, error: &EncodeError) {
+        self.sink.error(|| {
+            tracing::error!("{error}; it is counted as lost");
+            error.to_string()
+        });
     }
 
     fn catalog(&self) -> Arc<AlertCatalog> {
@@ -133,13 +147,19 @@ impl OutputsHandle {
         let lanes = self.0.lanes();
         self.0.sink.written.add_to(&mut reading.written);
         self.0.sink.lost.add_to(&mut reading.lost);
+        let taken: u64 = lanes.iter().map(|lane| lane.taken()).sum();
+        let mut refused = PerType::default();
         for lane in lanes.iter() {
-            lane.lost.add_to(&mut reading.lost);
-            reading.queued += lane.queued() as u64;
+            lane.lost.add_to(&mut refused);
+        }
+        for (lost, refused) in reading.lost.iter_mut().zip(refused.iter()) {
+            *lost += refused;
         }
         for lane in lanes.iter() {
             lane.sent.add_to(&mut reading.sent);
         }
+        let accepted = reading.sent.iter().sum::<u64>().saturating_sub(refused.iter().sum());
+        reading.queued = accepted.saturating_sub(taken);
         self.0.own_sent.add_to(&mut reading.sent);
         reading.written_bytes = self.0.sink.bytes.load(Ordering::Relaxed);
         reading.write_errors = self.0.sink.errors.load(Ordering::Relaxed);
@@ -188,6 +208,7 @@ pub struct OutputReport {
 pub struct Outputs {
     shared: Arc<Shared>,
     wanted: Wanted,
+    encoder: EveEncoder,
     config: EveConfig,
     thread: Option<JoinHandle<()>>,
 }
@@ -201,6 +222,7 @@ impl Outputs {
     pub fn start(config: &EveConfig, context: OutputContext) -> Result<Self, OutputError> {
         let shared = Arc::new(Shared {
             lanes: Mutex::default(),
+            arrivals: Mutex::default(),
             lane_count: AtomicUsize::new(0),
             catalog: Mutex::new(Arc::new(context.alerts)),
             sink: SinkCounts::default(),
@@ -210,15 +232,15 @@ impl Outputs {
             reopen: AtomicBool::new(false),
             stats_source: OnceLock::new(),
         });
-        let mut outputs = Self { shared, wanted: Wanted::of(&[]), config: config.clone(), thread: None };
+        let encoder = EveEncoder::new(Clock::local(), context.sensor_name, context.interfaces, context.capture_file);
+        let mut outputs = Self { shared, wanted: Wanted::of(&[]), encoder, config: config.clone(), thread: None };
         if !config.enabled {
             return Ok(outputs);
         }
         outputs.wanted = Wanted::of(&config.types);
         let sink = FileSink::open(&config.path, config.append)
             .map_err(|source| OutputError::Open { path: config.path.clone(), source })?;
-        let encoder = EveEncoder::new(Clock::local(), context.sensor_name, context.interfaces, context.capture_file);
-        let writer = writer::Writer::new(Arc::clone(&outputs.shared), encoder, sink, config);
+        let writer = writer::Writer::new(Arc::clone(&outputs.shared), outputs.encoder.clone(), sink, config);
         let thread = std::thread::Builder::new().name("output".to_owned()).spawn(move || writer.run());
         outputs.thread = Some(thread.map_err(OutputError::Thread)?);
         Ok(outputs)
@@ -229,19 +251,20 @@ impl Outputs {
     pub fn sender(&self) -> EventSender {
         let (alerts, others) =
             if self.config.enabled { (self.config.alert_queue, self.config.event_queue) } else { (1, 1) };
-        let catalog = self.shared.catalog();
-        let lane = Arc::new(Lane::new(alerts, others, &catalog));
+        let (sender, lane, end) = EventSender::new(
+            Arc::clone(&self.shared),
+            self.shared.catalog(),
+            self.wanted,
+            self.encoder.clone(),
+            (alerts, others, self.config.when_full),
+        );
         let mut lanes = self.shared.lanes();
-        lanes.push(Arc::clone(&lane));
-        self.shared.lane_count.store(lanes.len(), Ordering::Release);
-        EventSender {
-            lane,
-            shared: Arc::clone(&self.shared),
-            catalog,
-            wanted: self.wanted,
-            when_full: self.config.when_full,
-            one_thread: PhantomData,
+        lanes.push(lane);
+        if self.config.enabled {
+            self.shared.arrivals().push(end);
         }
+        self.shared.lane_count.store(lanes.len(), Ordering::Release);
+        sender
     }
 
     /// For metrics, status and signal handlers.

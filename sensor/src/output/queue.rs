@@ -1,4 +1,10 @@
-//! The way of an event from a worker to the output thread: two bounded queues a worker, alerts in one of their own.
+//! The way of an event from a worker to the output thread: two bounded queues of batches of finished lines a worker, alerts in
+//! one of their own.
+//!
+//! The worker writes the line itself, into the batch at hand: what an event is made of lies in its cache, is never copied
+//! field by field, and is freed by the thread that allocated it. The output thread has only whole buffers to write, and
+//! gives them back empty: there are as many as are under way, so that they stay in the cache while the disk keeps up.
+//! An event for which there is no room is not made a line of, so that a flood on a stalled disk costs next to nothing.
 //!
 //! A lane has one worker at one end and the output thread at the other, so that workers share nothing. Every event
 //! that is sent is counted; one that finds no room is counted again, as lost. So sent = written + lost + queued.
@@ -6,15 +12,23 @@
 use super::Shared;
 use super::alerts::{AlertCatalog, AlertCounts};
 use super::config::{EventType, WhenFull};
-use crate::event::{AlertEvent, Event};
+use super::eve::EveEncoder;
+use super::sink::FileSink;
+use crate::event::Event;
 use crossbeam::queue::ArrayQueue;
-use std::marker::PhantomData;
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// How long a worker that may wait sleeps between two tries.
 const WAIT_STEP: Duration = Duration::from_micros(100);
+/// A batch of this many bytes goes to the output thread.
+const BATCH_BYTES: usize = 64 * 1024;
+/// Room in bytes for each event that may wait: twice what a line takes in the mean.
+const BYTES_PER_EVENT: usize = 1024;
+/// Buffers that long lines made longer than this are not used again.
+const KEPT_BYTES: usize = 4 * BATCH_BYTES;
 
 /// A number for each type of event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,31 +96,175 @@ pub fn type_of(event: &Event) -> EventType {
     }
 }
 
-/// One worker's queues and counts.
-#[derive(Debug)]
-#[repr(align(128))]
-pub(super) struct Lane {
-    pub(super) alerts: ArrayQueue<AlertEvent>,
-    pub(super) others: ArrayQueue<Event>,
-    pub(super) sent: TypeCounts,
-    pub(super) lost: TypeCounts,
-    pub(super) alert_counts: AlertCounts,
+/// Finished lines.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    pub(super) bytes: Vec<u8>,
+    /// Where each line ends, and its type.
+    pub(super) ends: Vec<(usize, EventType)>,
 }
 
-impl Lane {
-    pub(super) fn new(alert_queue: usize, event_queue: usize, catalog: &AlertCatalog) -> Self {
-        Self {
-            alerts: ArrayQueue::new(alert_queue.max(1)),
-            others: ArrayQueue::new(event_queue.max(1)),
-            sent: TypeCounts::default(),
-            lost: TypeCounts::default(),
-            alert_counts: AlertCounts::new(catalog),
+impl Batch {
+    /// Takes away what a defect left of a line that was not finished.
+    fn cut(&mut self) {
+        self.bytes.truncate(self.ends.last().map_or(0, |(end, _)| *end));
+    }
+}
+
+/// What both ends of a queue share.
+#[derive(Debug)]
+struct Queue {
+    ready: ArrayQueue<Batch>,
+    /// Empty buffers, to be used again.
+    free: ArrayQueue<Batch>,
+    /// Events that the output thread took out. It is the only writer.
+    taken: AtomicU64,
+}
+
+/// A queue for so many events: the end that a worker has, and the output thread's.
+fn queue(events: usize) -> (LinesIn, LinesOut) {
+    let batches = (events.saturating_mul(BYTES_PER_EVENT) / BATCH_BYTES).max(2);
+    let queue =
+        Arc::new(Queue { ready: ArrayQueue::new(batches), free: ArrayQueue::new(batches), taken: AtomicU64::new(0) });
+    let batch = Batch::default();
+    (LinesIn { batch, put: 0, room: events.max(1) as u64, queue: Arc::clone(&queue) }, LinesOut(queue))
+}
+
+/// The end of a queue that lines go into.
+#[derive(Debug)]
+struct LinesIn {
+    /// The batch at hand.
+    batch: Batch,
+    /// Events that were ever put in.
+    put: u64,
+    /// Events that may wait.
+    room: u64,
+    queue: Arc<Queue>,
+}
+
+impl LinesIn {
+    /// Whether there is room for another event.
+    fn has_room(&mut self) -> bool {
+        let waiting = self.put.wrapping_sub(self.queue.taken.load(Ordering::Acquire));
+        let open = waiting < self.room;
+        if open && self.batch.bytes.len() < BATCH_BYTES {
+            return true;
+        }
+        // What fills the room may be in the batch at hand, which the output thread has not seen.
+        self.hand_over() && open
+    }
+
+    /// The batch at hand has got one more line.
+    fn line(&mut self, kind: EventType) {
+        self.batch.ends.push((self.batch.bytes.len(), kind));
+        self.put = self.put.wrapping_add(1);
+        if self.batch.bytes.len() >= BATCH_BYTES {
+            self.hand_over();
         }
     }
 
-    /// Events in the queues now.
-    pub(super) fn queued(&self) -> usize {
-        self.alerts.len() + self.others.len()
+    /// Hands the batch at hand to the output thread, however small. Whether the next one is empty.
+    fn hand_over(&mut self) -> bool {
+        if self.batch.ends.is_empty() {
+            return true;
+        }
+        match self.queue.ready.push(std::mem::take(&mut self.batch)) {
+            Ok(()) => {
+                self.batch = self.queue.free.pop().unwrap_or_default();
+                true
+            }
+            Err(back) => {
+                self.batch = back;
+                false
+            }
+        }
+    }
+
+    /// The same, but while the output thread is behind only what is worth its while: small batches would fill the queue.
+    fn flush(&mut self) {
+        if self.queue.ready.is_empty() {
+            self.hand_over();
+        }
+    }
+}
+
+/// The end of a queue that lines come out of.
+#[derive(Debug)]
+struct LinesOut(Arc<Queue>);
+
+impl LinesOut {
+    /// Moves batches to `sink` until `most` events are moved, it is full, or there are no more. Returns how many events.
+    fn move_to(&self, sink: &mut FileSink, most: usize) -> usize {
+        let mut moved = 0;
+        while moved < most && !sink.is_full() {
+            let Some(mut batch) = self.0.ready.pop() else { break };
+            let events = batch.ends.len();
+            sink.take(&mut batch);
+            if batch.bytes.capacity() <= KEPT_BYTES {
+                // With no room for it there are enough.
+                let _ = self.0.free.push(batch);
+            }
+            bump(&self.0.taken, events as u64);
+            moved += events;
+        }
+        moved
+    }
+}
+
+/// What the output thread has of a worker.
+#[derive(Debug)]
+pub(super) struct LaneEnd {
+    alerts: LinesOut,
+    others: LinesOut,
+}
+
+impl LaneEnd {
+    /// Moves alerts to `sink` until it is full. Returns how many.
+    pub(super) fn take_alerts(&self, sink: &mut FileSink) -> usize {
+        self.alerts.move_to(sink, usize::MAX)
+    }
+
+    /// Moves other events to `sink`, `most` at most, until it is full. Returns how many.
+    pub(super) fn take_others(&self, sink: &mut FileSink, most: usize) -> usize {
+        self.others.move_to(sink, most)
+    }
+
+    /// Throws away what is queued, and counts it as lost.
+    pub(super) fn abandon(&self, lost: &TypeCounts) {
+        for LinesOut(queue) in [&self.alerts, &self.others] {
+            while let Some(batch) = queue.ready.pop() {
+                for (_, kind) in &batch.ends {
+                    lost.add(*kind, 1);
+                }
+                bump(&queue.taken, batch.ends.len() as u64);
+            }
+        }
+    }
+}
+
+/// One worker's counts.
+#[derive(Debug)]
+#[repr(align(128))]
+pub(super) struct Lane {
+    pub(super) sent: TypeCounts,
+    pub(super) lost: TypeCounts,
+    pub(super) alert_counts: AlertCounts,
+    queues: [Arc<Queue>; 2],
+}
+
+impl Lane {
+    fn new(catalog: &AlertCatalog, queues: [Arc<Queue>; 2]) -> Self {
+        Self {
+            sent: TypeCounts::default(),
+            lost: TypeCounts::default(),
+            alert_counts: AlertCounts::new(catalog),
+            queues,
+        }
+    }
+
+    /// Events that were taken out of the queues: to be asked for before what was sent.
+    pub(super) fn taken(&self) -> u64 {
+        self.queues.iter().map(|queue| queue.taken.load(Ordering::Acquire)).sum()
     }
 }
 
@@ -130,16 +288,39 @@ impl Wanted {
 
 /// A worker's end of the way to the outputs. It may move to another thread, but two threads cannot share it.
 pub struct EventSender {
-    pub(super) lane: Arc<Lane>,
-    pub(super) shared: Arc<Shared>,
-    pub(super) catalog: Arc<AlertCatalog>,
-    pub(super) wanted: Wanted,
-    pub(super) when_full: WhenFull,
-    /// The counters have one writer, so that it must not be `Sync`.
-    pub(super) one_thread: PhantomData<std::cell::Cell<()>>,
+    lane: Arc<Lane>,
+    shared: Arc<Shared>,
+    catalog: Arc<AlertCatalog>,
+    wanted: Wanted,
+    when_full: WhenFull,
+    /// The counters and the queues have one writer: the cell keeps it from being `Sync`.
+    desk: RefCell<Desk>,
+}
+
+/// What lines are made with, and where they go.
+struct Desk {
+    encoder: EveEncoder,
+    alerts: LinesIn,
+    others: LinesIn,
 }
 
 impl EventSender {
+    /// A sender whose queues have room for so many alerts and other events, and what the output thread gets of it.
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        catalog: Arc<AlertCatalog>,
+        wanted: Wanted,
+        encoder: EveEncoder,
+        (alert_queue, event_queue, when_full): (usize, usize, WhenFull),
+    ) -> (Self, Arc<Lane>, LaneEnd) {
+        let (alerts_in, alerts) = queue(alert_queue);
+        let (others_in, others) = queue(event_queue);
+        let lane = Arc::new(Lane::new(&catalog, [Arc::clone(&alerts.0), Arc::clone(&others.0)]));
+        let desk = RefCell::new(Desk { encoder, alerts: alerts_in, others: others_in });
+        let sender = Self { lane: Arc::clone(&lane), shared, catalog, wanted, when_full, desk };
+        (sender, lane, LaneEnd { alerts, others })
+    }
+
     /// Counts alerts by another catalog of these outputs from now on; this one comes back in its place.
     pub fn switch(&mut self, catalog: &mut Arc<AlertCatalog>) {
         std::mem::swap(&mut self.catalog, catalog);
@@ -152,11 +333,12 @@ impl EventSender {
         self.wanted.wants(kind)
     }
 
-    /// Hands an event over. It allocates nothing, makes no system call and does not block, unless the configuration
-    /// lets it wait for room. An event that finds none is counted as lost.
-    pub fn send(&self, event: Event) {
-        let kind = type_of(&event);
-        if let Event::Alert(alert) = &event {
+    /// Makes a line of the event and adds it to the batch at hand, which goes to the output thread when it is full, or with
+    /// the next [`flush`](Self::flush). It makes no system call and does not block, unless the configuration lets it wait
+    /// for room. An event that finds none is counted as lost.
+    pub fn send(&self, event: &Event) {
+        let kind = type_of(event);
+        if let Event::Alert(alert) = event {
             let signature = alert.ruleset.signatures.get(alert.signature as usize);
             let (sid, severity) = signature.map_or((0, 0), |signature| (signature.sid, signature.priority));
             self.lane.alert_counts.count(&self.catalog, sid, severity);
@@ -165,30 +347,62 @@ impl EventSender {
             return;
         }
         self.lane.sent.add(kind, 1);
-        let taken = match event {
-            Event::Alert(alert) => self.push(&self.lane.alerts, alert),
-            event => self.push(&self.lane.others, event),
-        };
-        if !taken {
+        if !self.hand_over(event, kind) {
             self.lane.lost.add(kind, 1);
         }
     }
 
-    fn push<T>(&self, queue: &ArrayQueue<T>, item: T) -> bool {
-        if self.shared.given_up.load(Ordering::Relaxed) {
+    /// Whether the event is in its queue.
+    fn hand_over(&self, event: &Event, kind: EventType) -> bool {
+        let mut desk = self.desk.borrow_mut();
+        let Desk { encoder, alerts, others } = &mut *desk;
+        let lines = if kind == EventType::Alert { alerts } else { others };
+        if self.given_up() || !self.find_room(lines, LinesIn::has_room) {
             return false;
         }
-        let Err(mut item) = queue.push(item) else { return true };
-        if self.when_full == WhenFull::Drop {
+        lines.batch.cut();
+        if let Err(error) = encoder.encode_as(event, kind, &mut lines.batch.bytes) {
+            self.shared.cannot_encode(&error);
             return false;
         }
-        while !self.shared.given_up.load(Ordering::Relaxed) {
+        lines.line(kind);
+        true
+    }
+
+    /// Whether there is room, after a while if it may be waited for.
+    fn find_room(&self, lines: &mut LinesIn, has_room: fn(&mut LinesIn) -> bool) -> bool {
+        while !has_room(lines) {
+            if self.when_full == WhenFull::Drop || self.given_up() {
+                return false;
+            }
             std::thread::sleep(WAIT_STEP);
-            match queue.push(item) {
-                Ok(()) => return true,
-                Err(back) => item = back,
+        }
+        true
+    }
+
+    /// Has the output thread take what was sent so far. To be called once a batch of packets, and when idle.
+    pub fn flush(&self) {
+        let mut desk = self.desk.borrow_mut();
+        desk.alerts.flush();
+        desk.others.flush();
+    }
+
+    fn given_up(&self) -> bool {
+        self.shared.given_up.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for EventSender {
+    /// The last batches go out as well; those that find no room are counted as lost.
+    fn drop(&mut self) {
+        let mut desk = self.desk.borrow_mut();
+        let Desk { alerts, others, .. } = &mut *desk;
+        for lines in [alerts, others] {
+            if self.given_up() || !self.find_room(lines, LinesIn::hand_over) {
+                for (_, kind) in &lines.batch.ends {
+                    self.lane.lost.add(*kind, 1);
+                }
             }
         }
-        false
     }
 }

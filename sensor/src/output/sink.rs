@@ -5,18 +5,18 @@
 //! that calls it, but never a worker.
 
 use super::config::EventType;
-use super::queue::TypeCounts;
+use super::queue::{Batch, TypeCounts};
 use nix::fcntl::OFlag;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// Bytes that are gathered before they are written.
-pub(super) const BATCH_BYTES: usize = 256 * 1024;
+/// Bytes that are gathered before they are written: one full batch of a worker's.
+const BATCH_BYTES: usize = 64 * 1024;
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LAST_RETRY: Duration = Duration::from_secs(5);
 
@@ -31,7 +31,7 @@ pub(super) enum Progress {
     Failed,
 }
 
-/// Counts that others read. The output thread is the only writer.
+/// Counts that others read. The output thread is the only writer, but for errors.
 #[derive(Debug, Default)]
 pub(super) struct SinkCounts {
     pub(super) written: TypeCounts,
@@ -44,7 +44,8 @@ pub(super) struct SinkCounts {
 impl SinkCounts {
     /// Counts an error, and keeps the first one's text.
     pub(super) fn error(&self, text: impl FnOnce() -> String) {
-        super::queue::bump(&self.errors, 1);
+        // Workers have errors to tell as well.
+        self.errors.fetch_add(1, Ordering::Relaxed);
         let mut first = self.first_error.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         first.get_or_insert_with(text);
     }
@@ -77,15 +78,7 @@ impl FileSink {
             Err(error) if is_pipe(path) && no_reader(&error) => None,
             Err(error) => return Err(error),
         };
-        Ok(Self {
-            path: path.to_owned(),
-            file,
-            retry: None,
-            bytes: Vec::with_capacity(BATCH_BYTES + BATCH_BYTES / 4),
-            done: 0,
-            ends: Vec::new(),
-            counted: 0,
-        })
+        Ok(Self { path: path.to_owned(), file, retry: None, bytes: Vec::new(), done: 0, ends: Vec::new(), counted: 0 })
     }
 
     /// Where lines are to be added; each must then be told to [`line`](Self::line).
@@ -96,6 +89,18 @@ impl FileSink {
     /// The buffer has got one more line.
     pub(super) fn line(&mut self, kind: EventType) {
         self.ends.push((self.bytes.len(), kind));
+    }
+
+    /// Takes the lines of a batch, which is empty then.
+    pub(super) fn take(&mut self, batch: &mut Batch) {
+        if self.bytes.is_empty() {
+            std::mem::swap(&mut self.bytes, &mut batch.bytes);
+            std::mem::swap(&mut self.ends, &mut batch.ends);
+        } else {
+            let before = self.bytes.len();
+            self.bytes.append(&mut batch.bytes);
+            self.ends.extend(batch.ends.drain(..).map(|(end, kind)| (before + end, kind)));
+        }
     }
 
     /// There is enough for a write.
@@ -254,7 +259,6 @@ fn no_reader(error: &io::Error) -> bool {
 mod tests {
     use super::super::queue::PerType;
     use super::*;
-    use std::sync::atomic::Ordering;
 
     fn add(sink: &mut FileSink, line: &str) {
         sink.buffer().extend_from_slice(line.as_bytes());

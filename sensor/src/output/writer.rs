@@ -1,13 +1,12 @@
-//! The output thread: takes events from the workers' queues, alerts first, and writes them.
+//! The output thread: takes lines from the workers' queues, alerts first, and writes them.
 //!
 //! It looks at the queues at short intervals instead of being woken, since waking it would cost workers a system call.
 
 use super::Shared;
 use super::config::{EveConfig, EventType, WhenFull};
-use super::eve::{EncodeError, EveEncoder};
-use super::queue::{Lane, type_of};
+use super::eve::EveEncoder;
+use super::queue::LaneEnd;
 use super::sink::{FileSink, Progress};
-use crate::event::Event;
 use crate::time::Timestamp;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -24,7 +23,7 @@ pub(super) struct Writer {
     shared: Arc<Shared>,
     encoder: EveEncoder,
     sink: FileSink,
-    lanes: Vec<Arc<Lane>>,
+    lanes: Vec<LaneEnd>,
     when_full: WhenFull,
     stats_interval: Option<Duration>,
     writes_stats: bool,
@@ -90,54 +89,27 @@ impl Writer {
 
     fn find_lanes(&mut self) {
         if self.shared.lane_count.load(Ordering::Acquire) != self.lanes.len() {
-            self.lanes.clone_from(&self.shared.lanes());
+            self.lanes.append(&mut self.shared.arrivals());
         }
     }
 
-    /// Takes events until the queues are empty or there is enough to write. Returns how many.
+    /// Takes lines until the queues are empty or there is enough to write. Returns how many.
     fn take_events(&mut self) -> usize {
+        let Self { lanes, sink, .. } = self;
         let mut total = 0;
         loop {
             let mut taken = 0;
-            for i in 0..self.lanes.len() {
-                while !self.sink.is_full()
-                    && let Some(alert) = self.lanes[i].alerts.pop()
-                {
-                    self.encode(&Event::Alert(alert));
-                    taken += 1;
-                }
+            for lane in &*lanes {
+                taken += lane.take_alerts(sink);
             }
-            for i in 0..self.lanes.len() {
-                for _ in 0..OTHERS_PER_TURN {
-                    if self.sink.is_full() {
-                        return total + taken;
-                    }
-                    let Some(event) = self.lanes[i].others.pop() else { break };
-                    self.encode(&event);
-                    taken += 1;
-                }
+            for lane in &*lanes {
+                taken += lane.take_others(sink, OTHERS_PER_TURN);
             }
             total += taken;
-            if taken == 0 {
+            if taken == 0 || sink.is_full() {
                 return total;
             }
         }
-    }
-
-    fn encode(&mut self, event: &Event) {
-        let kind = type_of(event);
-        match self.encoder.encode(event, self.sink.buffer()) {
-            Ok(()) => self.sink.line(kind),
-            Err(error) => self.cannot_encode(kind, &error),
-        }
-    }
-
-    fn cannot_encode(&self, kind: EventType, error: &EncodeError) {
-        self.shared.sink.lost.add(kind, 1);
-        self.shared.sink.error(|| {
-            tracing::error!("{error}; it is counted as lost");
-            error.to_string()
-        });
     }
 
     fn stats_if_due(&mut self, now: Instant) {
@@ -158,7 +130,10 @@ impl Writer {
         let reading = source();
         match self.encoder.encode_stats(Timestamp::now(), &reading, self.sink.buffer()) {
             Ok(()) => self.sink.line(EventType::Stats),
-            Err(error) => self.cannot_encode(EventType::Stats, &error),
+            Err(error) => {
+                self.shared.sink.lost.add(EventType::Stats, 1);
+                self.shared.cannot_encode(&error);
+            }
         }
     }
 
@@ -186,12 +161,7 @@ impl Writer {
         self.find_lanes();
         self.sink.abandon(&self.shared.sink);
         for lane in &self.lanes {
-            while lane.alerts.pop().is_some() {
-                self.shared.sink.lost.add(EventType::Alert, 1);
-            }
-            while let Some(event) = lane.others.pop() {
-                self.shared.sink.lost.add(type_of(&event), 1);
-            }
+            lane.abandon(&self.shared.sink.lost);
         }
     }
 

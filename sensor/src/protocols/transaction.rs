@@ -6,7 +6,6 @@ use crate::packet::Direction;
 use sekisho_signatures::buffers::{Buffer, Progress};
 use sekisho_signatures::question::Question;
 use std::fmt;
-use std::io;
 
 /// A run of bytes that rules look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,13 +93,13 @@ pub trait Record: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// The writer's.
-    fn write(&self, out: &mut dyn io::Write) -> serde_json::Result<()>;
+    fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()>;
 
     /// Writes what stands behind it on the same level, each key with a comma before it.
     ///
     /// # Errors
     /// The writer's.
-    fn write_beside(&self, _out: &mut dyn io::Write) -> serde_json::Result<()> {
+    fn write_beside(&self, _out: &mut Vec<u8>) -> serde_json::Result<()> {
         Ok(())
     }
 }

@@ -375,7 +375,7 @@ impl Scans<'_> {
     }
 
     fn alert(&self, rules: &YaraRules, job: &ScanJob, signature: u32) {
-        self.outputs.send(Event::Alert(AlertEvent {
+        self.outputs.send(&Event::Alert(AlertEvent {
             packet: job.packet,
             flow: Some(job.flow),
             direction: Some(job.direction),
@@ -388,6 +388,7 @@ impl Scans<'_> {
             finding: None,
             note: job.note.clone(),
         }));
+        self.outputs.flush();
     }
 
     fn failed(&mut self, failure: &Failure, job: &ScanJob) {

@@ -19,8 +19,8 @@ use std::sync::Arc;
 /// The record.
 #[derive(Debug, Serialize)]
 pub(super) struct AlertRecord<'a> {
-    #[serde(flatten)]
-    header: Header<'a>,
+    #[serde(skip)]
+    pub(super) header: Header<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tx_id: Option<u64>,
     alert: Alert<'a>,

@@ -11,8 +11,8 @@ use std::borrow::Cow;
 /// The record.
 #[derive(Debug, Serialize)]
 pub(super) struct AnomalyRecord<'a> {
-    #[serde(flatten)]
-    header: Header<'a>,
+    #[serde(skip)]
+    pub(super) header: Header<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tx_id: Option<u64>,
     anomaly: Body,

@@ -3,6 +3,7 @@
 use super::header::Header;
 use super::{Context, EncodeError, kept};
 use crate::event::AppEvent;
+use crate::json;
 use crate::output::config::EventType;
 use crate::protocols::{AppView, Recognition, Record};
 use sekisho_signatures::app::Protocol;
@@ -11,8 +12,8 @@ use serde::Serialize;
 /// All but the protocol's object.
 #[derive(Debug, Serialize)]
 pub(super) struct AppRecord<'a> {
-    #[serde(flatten)]
-    header: Header<'a>,
+    #[serde(skip)]
+    pub(super) header: Header<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tx_id: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -25,13 +26,13 @@ pub(super) struct AppRecord<'a> {
 #[derive(Debug, Serialize)]
 pub(super) struct Names {
     #[serde(skip_serializing_if = "Option::is_none")]
-    app_proto: Option<&'static str>,
+    pub(super) app_proto: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    app_proto_orig: Option<&'static str>,
+    pub(super) app_proto_orig: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    app_proto_ts: Option<&'static str>,
+    pub(super) app_proto_ts: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    app_proto_tc: Option<&'static str>,
+    pub(super) app_proto_tc: Option<&'static str>,
 }
 
 impl Names {
@@ -52,25 +53,13 @@ impl Names {
 }
 
 impl<'a> AppRecord<'a> {
-    pub(super) fn of(context: &'a mut Context, event: &'a AppEvent) -> Self {
-        let kind = event.record.kind();
-        let event_type = EventType::of_record(kind).unwrap_or(EventType::Anomaly);
+    pub(super) fn of(context: &'a mut Context, event: &'a AppEvent, event_type: EventType) -> Self {
         // These say their transaction's number in their own object, or have but one.
         let tx_id = event.tx_id.filter(|_| {
+            use EventType::{Dcerpc, Dns, Fileinfo, Krb5, Mdns, Nfs, Pgsql, Rdp, Smb, Ssh, Tls};
             !matches!(
-                kind,
-                "dns"
-                    | "mdns"
-                    | "llmnr"
-                    | "tls"
-                    | "ssh"
-                    | "dcerpc"
-                    | "fileinfo"
-                    | "smb"
-                    | "krb5"
-                    | "nfs"
-                    | "rdp"
-                    | "pgsql"
+                event_type,
+                Dns | Mdns | EventType::Llmnr | Tls | Ssh | Dcerpc | Fileinfo | Smb | Krb5 | Nfs | Rdp | Pgsql
             )
         });
         let note = event.note.as_deref();
@@ -83,18 +72,9 @@ impl<'a> AppRecord<'a> {
     }
 }
 
-/// Adds a protocol's object to the record whose line begins at `start` and ends `out`.
-pub(super) fn append(record: &dyn Record, start: usize, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-    let end = out.len();
-    debug_assert!(out.ends_with(b"}\n"));
-    out.truncate(end - 2);
-    out.extend_from_slice(b",\"");
-    out.extend_from_slice(record.kind().as_bytes());
-    out.extend_from_slice(b"\":");
-    if let Err(error) = record.write(out).and_then(|()| record.write_beside(out)) {
-        out.truncate(start);
-        return Err(error.into());
-    }
-    out.extend_from_slice(b"}\n");
-    Ok(())
+/// Adds a protocol's object to the record that `out` ends in.
+pub(super) fn append(record: &dyn Record, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    json::key(out, record.kind());
+    record.write(out)?;
+    Ok(record.write_beside(out)?)
 }

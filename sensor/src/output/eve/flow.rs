@@ -1,7 +1,6 @@
 //! `event_type` `flow`.
 
 use super::Context;
-use super::alert::Counts;
 use super::app::Names;
 use super::header::Header;
 use super::kept;
@@ -9,17 +8,23 @@ use super::text::{Text, TimeText, hex_text};
 use crate::event::{FlowAction, FlowEndReason, FlowEvent, FlowState, TcpState, TcpSummary};
 use serde::Serialize;
 
-/// The record. Its timestamp is the time of the flow's last packet.
+/// The record, flat by hand: what serde flattens takes the way of a map. Its timestamp is the time of the flow's last packet.
 #[derive(Debug, Serialize)]
 pub(super) struct FlowRecord<'a> {
-    #[serde(flatten)]
-    header: Header<'a>,
+    #[serde(skip)]
+    pub(super) header: Header<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     response_icmp_type: Option<u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
     response_icmp_code: Option<u8>,
-    #[serde(flatten)]
-    app: Names,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    app_proto: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    app_proto_orig: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    app_proto_ts: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    app_proto_tc: Option<&'static str>,
     flow: Flow,
     #[serde(skip_serializing_if = "Option::is_none")]
     tcp: Option<Tcp>,
@@ -32,8 +37,13 @@ pub(super) struct FlowRecord<'a> {
 impl<'a> FlowRecord<'a> {
     pub(super) fn of(context: &'a mut Context, event: &'a FlowEvent) -> Self {
         let response = event.icmp.and_then(|(_, response)| response);
+        let Names { app_proto, app_proto_orig, app_proto_ts, app_proto_tc } = Names::of(&event.app);
+        let [to_server, to_client] = event.flow.counts;
         let flow = Flow {
-            counts: Counts::of(&event.flow),
+            pkts_toserver: to_server.packets,
+            pkts_toclient: to_client.packets,
+            bytes_toserver: to_server.bytes,
+            bytes_toclient: to_client.bytes,
             start: context.clock.text(event.flow.start),
             end: context.clock.text(event.end),
             age: event.end.seconds().saturating_sub(event.flow.start.seconds()),
@@ -52,7 +62,10 @@ impl<'a> FlowRecord<'a> {
             header: Header::of_flow(context, event),
             response_icmp_type: response.map(|(kind, _)| kind),
             response_icmp_code: response.map(|(_, code)| code),
-            app: Names::of(&event.app),
+            app_proto,
+            app_proto_orig,
+            app_proto_ts,
+            app_proto_tc,
             flow,
             tcp: event.tcp.as_ref().map(Tcp::of),
             metadata: kept::Metadata::of(event.note.as_deref(), None),
@@ -64,8 +77,10 @@ impl<'a> FlowRecord<'a> {
 /// `flow`
 #[derive(Debug, Serialize)]
 struct Flow {
-    #[serde(flatten)]
-    counts: Counts,
+    pkts_toserver: u64,
+    pkts_toclient: u64,
+    bytes_toserver: u64,
+    bytes_toclient: u64,
     start: TimeText,
     end: TimeText,
     /// Whole seconds of the end less whole seconds of the start.

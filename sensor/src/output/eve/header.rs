@@ -4,32 +4,77 @@ use super::proto::ProtoText;
 use super::text::{AddrText, TimeText, addr_text};
 use super::{Context, EventType};
 use crate::event::{FlowEvent, FlowSummary, PacketSource, PacketSummary};
+use crate::json;
 use crate::packet::{Addr, IpProto, Vlans};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
-/// The fields that records share. Absent ones are left out.
-#[derive(Debug, Serialize)]
+/// The fields that records share. Absent ones are left out. Every event has them, so that they are written with no detour.
+#[derive(Debug)]
 pub(super) struct Header<'a> {
     timestamp: TimeText,
-    #[serde(skip_serializing_if = "Option::is_none")]
     flow_id: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     in_iface: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pcap_cnt: Option<u64>,
     event_type: EventType,
-    #[serde(skip_serializing_if = "VlanIds::is_empty")]
-    vlan: VlanIds,
-    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    vlan: Vlans,
     tuple: Option<Tuple>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     icmp_type: Option<u8>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     icmp_code: Option<u8>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pkt_src: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     host: Option<&'a str>,
+}
+
+impl Header<'_> {
+    /// Begins the record: these fields, in an object that stays open.
+    pub(super) fn open(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"{\"timestamp\":\"");
+        out.extend_from_slice(self.timestamp.as_bytes());
+        out.push(b'"');
+        if let Some(id) = self.flow_id {
+            out.extend_from_slice(b",\"flow_id\":");
+            json::integer(out, id);
+        }
+        if let Some(name) = self.in_iface {
+            out.extend_from_slice(b",\"in_iface\":");
+            json::string(out, name);
+        }
+        if let Some(number) = self.pcap_cnt {
+            out.extend_from_slice(b",\"pcap_cnt\":");
+            json::integer(out, number);
+        }
+        word(out, b",\"event_type\":\"", self.event_type.name());
+        let vlans = self.vlan.ids.get(..usize::from(self.vlan.count)).unwrap_or(&self.vlan.ids);
+        for (i, id) in vlans.iter().enumerate() {
+            out.extend_from_slice(if i == 0 { b",\"vlan\":[" } else { b"," });
+            json::integer(out, *id);
+        }
+        if !vlans.is_empty() {
+            out.push(b']');
+        }
+        if let Some(tuple) = &self.tuple {
+            tuple.write(out);
+        }
+        for (name, value) in [(&b",\"icmp_type\":"[..], self.icmp_type), (b",\"icmp_code\":", self.icmp_code)] {
+            if let Some(value) = value {
+                out.extend_from_slice(name);
+                json::integer(out, value);
+            }
+        }
+        if let Some(source) = self.pkt_src {
+            word(out, b",\"pkt_src\":\"", source);
+        }
+        if let Some(host) = self.host {
+            out.extend_from_slice(b",\"host\":");
+            json::string(out, host);
+        }
+    }
+}
+
+/// A member whose value needs no escaping; `name` ends in the value's first quotation mark.
+fn word(out: &mut Vec<u8>, name: &[u8], value: &str) {
+    out.extend_from_slice(name);
+    out.extend_from_slice(value.as_bytes());
+    out.push(b'"');
 }
 
 impl<'a> Header<'a> {
@@ -49,7 +94,7 @@ impl<'a> Header<'a> {
             in_iface: context.interface(packet.interface),
             pcap_cnt: counted.then_some(packet.frame_number),
             event_type,
-            vlan: VlanIds(packet.vlans),
+            vlan: packet.vlans,
             tuple: Tuple::of_packet(packet),
             icmp_type: packet.icmp.map(|(kind, _)| kind),
             icmp_code: packet.icmp.map(|(_, code)| code),
@@ -67,7 +112,7 @@ impl<'a> Header<'a> {
             in_iface: context.interface(event.interface),
             pcap_cnt: None,
             event_type: EventType::Flow,
-            vlan: VlanIds(event.vlans),
+            vlan: event.vlans,
             tuple: Some(Tuple::of_flow(&event.flow, event.ip_version, event.proto)),
             icmp_type: event.icmp.map(|((kind, _), _)| kind),
             icmp_code: event.icmp.map(|((_, code), _)| code),
@@ -84,7 +129,7 @@ impl<'a> Header<'a> {
             in_iface: None,
             pcap_cnt: None,
             event_type,
-            vlan: VlanIds(Vlans::default()),
+            vlan: Vlans::default(),
             tuple: None,
             icmp_type: None,
             icmp_code: None,
@@ -106,15 +151,33 @@ const fn packet_source(source: PacketSource) -> Option<&'static str> {
 }
 
 /// Addresses, ports, protocol and IP version. Absent without IP.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 struct Tuple {
-    #[serde(flatten)]
     ends: Ends,
     proto: ProtoText,
     ip_v: u8,
 }
 
 impl Tuple {
+    fn write(&self, out: &mut Vec<u8>) {
+        let Ends { src_ip, src_port, dest_ip, dest_port } = &self.ends;
+        word(out, b",\"src_ip\":\"", src_ip.as_str());
+        if let Some(port) = src_port {
+            out.extend_from_slice(b",\"src_port\":");
+            json::integer(out, *port);
+        }
+        word(out, b",\"dest_ip\":\"", dest_ip.as_str());
+        if let Some(port) = dest_port {
+            out.extend_from_slice(b",\"dest_port\":");
+            json::integer(out, *port);
+        }
+        out.extend_from_slice(b",\"proto\":\"");
+        self.proto.push(out);
+        out.push(b'"');
+        out.extend_from_slice(b",\"ip_v\":");
+        json::integer(out, self.ip_v);
+    }
+
     fn of_packet(packet: &PacketSummary) -> Option<Self> {
         if packet.ip_version == 0 {
             return None;
@@ -160,24 +223,5 @@ impl Ends {
             dest_ip: addr_text(dest.0, ip_version),
             dest_port: ports.then_some(dest.1),
         }
-    }
-}
-
-/// `vlan`: the identifiers, outermost first.
-#[derive(Debug)]
-struct VlanIds(Vlans);
-
-impl VlanIds {
-    fn ids(&self) -> &[u16] {
-        &self.0.ids[..usize::from(self.0.count).min(self.0.ids.len())]
-    }
-    fn is_empty(&self) -> bool {
-        self.ids().is_empty()
-    }
-}
-
-impl Serialize for VlanIds {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.ids())
     }
 }

@@ -1,6 +1,6 @@
 //! EVE JSON, one object a line, as Suricata 8 writes it and its published schema allows it.
 //!
-//! A record is a struct of borrowed and fixed-size fields that serde writes straight into the output's buffer: no
+//! A record is a struct of borrowed and fixed-size fields that is written straight into the worker's buffer ([`json`]): no
 //! allocation and no tree in between. What is ours alone stands in `alert.metadata`, which the schema leaves open.
 
 mod alert;
@@ -15,14 +15,17 @@ pub mod stats;
 pub mod text;
 
 use super::config::EventType;
+use super::queue::type_of;
 use crate::event::Event;
+use crate::json;
 use crate::time::Timestamp;
+use header::Header;
 use serde::Serialize;
 use stats::StatsReading;
 use text::Clock;
 
 /// What records need to know beside the event.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Context {
     clock: Clock,
     sensor_name: Option<String>,
@@ -48,7 +51,7 @@ pub enum EncodeError {
 }
 
 /// Writes events as lines of EVE JSON.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct EveEncoder {
     context: Context,
 }
@@ -66,25 +69,54 @@ impl EveEncoder {
     /// # Errors
     /// See [`EncodeError`]; `out` is then as it was.
     pub fn encode(&mut self, event: &Event, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        self.encode_as(event, type_of(event), out)
+    }
+
+    /// The same, of an event whose type is known.
+    pub(super) fn encode_as(&mut self, event: &Event, kind: EventType, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        let start = out.len();
+        let done = self.write(event, kind, out);
+        match &done {
+            Ok(()) => out.extend_from_slice(b"}\n"),
+            Err(_) => out.truncate(start),
+        }
+        done
+    }
+
+    /// The record, but for its end.
+    fn write(&mut self, event: &Event, kind: EventType, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        let context = &mut self.context;
         match event {
             Event::Alert(event) => {
-                let record = alert::AlertRecord::of(&mut self.context, event);
-                let start = out.len();
-                write_line(&record.ok_or(EncodeError::UnknownSignature(event.signature))?, out)?;
+                let record = alert::AlertRecord::of(context, event);
+                let record = record.ok_or(EncodeError::UnknownSignature(event.signature))?;
+                write_record(&record.header, &record, out)?;
                 match event.transaction.as_ref().and_then(|t| t.record.as_ref()) {
-                    Some(record) => app::append(record.as_ref(), start, out),
+                    Some(record) => app::append(record.as_ref(), out),
                     None => Ok(()),
                 }
             }
-            Event::Flow(event) => write_line(&flow::FlowRecord::of(&mut self.context, event), out),
-            Event::App(event) => {
-                let start = out.len();
-                write_line(&app::AppRecord::of(&mut self.context, event), out)?;
-                app::append(event.record.as_ref(), start, out)
+            Event::Flow(event) => {
+                let record = flow::FlowRecord::of(context, event);
+                write_record(&record.header, &record, out)
             }
-            Event::Packet(event) => write_line(&packet::PacketRecord::of(&mut self.context, event), out),
-            Event::Drop(event) => write_line(&packet::DropRecord::of(&mut self.context, event), out),
-            Event::Anomaly(event) => write_line(&anomaly::AnomalyRecord::of(&mut self.context, event), out),
+            Event::App(event) => {
+                let record = app::AppRecord::of(context, event, kind);
+                write_record(&record.header, &record, out)?;
+                app::append(event.record.as_ref(), out)
+            }
+            Event::Packet(event) => {
+                let record = packet::PacketRecord::of(context, event);
+                write_record(&record.header, &record, out)
+            }
+            Event::Drop(event) => {
+                let record = packet::DropRecord::of(context, event);
+                write_record(&record.header, &record, out)
+            }
+            Event::Anomaly(event) => {
+                let record = anomaly::AnomalyRecord::of(context, event);
+                write_record(&record.header, &record, out)
+            }
         }
     }
 
@@ -98,16 +130,19 @@ impl EveEncoder {
         reading: &StatsReading,
         out: &mut Vec<u8>,
     ) -> Result<(), EncodeError> {
-        write_line(&stats::StatsRecord::of(&mut self.context, now, reading), out)
+        let start = out.len();
+        let record = stats::StatsRecord::of(&mut self.context, now, reading);
+        let done = write_record(&record.header, &record, out);
+        match &done {
+            Ok(()) => out.extend_from_slice(b"}\n"),
+            Err(_) => out.truncate(start),
+        }
+        done
     }
 }
 
-fn write_line(record: &impl Serialize, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-    let start = out.len();
-    if let Err(error) = serde_json::to_writer(&mut *out, record) {
-        out.truncate(start);
-        return Err(error.into());
-    }
-    out.push(b'\n');
-    Ok(())
+/// What all records begin with, and the fields of this one. The object stays open.
+fn write_record(header: &Header<'_>, fields: &impl Serialize, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    header.open(out);
+    Ok(json::write_members(out, fields)?)
 }

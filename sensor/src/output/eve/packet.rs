@@ -15,8 +15,8 @@ const LINKTYPE_RAW: u16 = 101;
 /// A tagged packet.
 #[derive(Debug, Serialize)]
 pub(super) struct PacketRecord<'a> {
-    #[serde(flatten)]
-    header: Header<'a>,
+    #[serde(skip)]
+    pub(super) header: Header<'a>,
     packet: Base64<'a>,
     packet_info: PacketInfo,
 }
@@ -54,8 +54,8 @@ impl<'a> PacketRecord<'a> {
 /// A dropped packet.
 #[derive(Debug, Serialize)]
 pub(super) struct DropRecord<'a> {
-    #[serde(flatten)]
-    header: Header<'a>,
+    #[serde(skip)]
+    pub(super) header: Header<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     direction: Option<&'static str>,
     drop: Drop,

@@ -2,7 +2,6 @@
 
 use super::text::three_digits;
 use crate::packet::IpProto;
-use serde::{Serialize, Serializer};
 
 /// Keywords of the IANA registry "Assigned Internet Protocol Numbers", by number; empty where there is none.
 const KEYWORDS: [&str; 146] = [
@@ -158,11 +157,12 @@ const KEYWORDS: [&str; 146] = [
 #[derive(Clone, Copy, Debug)]
 pub struct ProtoText(pub IpProto);
 
-impl Serialize for ProtoText {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+impl ProtoText {
+    /// Adds the name to `out`. None of them needs escaping.
+    pub fn push(self, out: &mut Vec<u8>) {
         match KEYWORDS.get(usize::from(self.0.0)) {
-            Some(keyword) if !keyword.is_empty() => serializer.serialize_str(keyword),
-            _ => three_digits(self.0.0).serialize(serializer),
+            Some(keyword) if !keyword.is_empty() => out.extend_from_slice(keyword.as_bytes()),
+            _ => out.extend_from_slice(three_digits(self.0.0).as_bytes()),
         }
     }
 }
@@ -173,13 +173,17 @@ mod tests {
 
     #[test]
     fn known_protocols_have_names_and_others_three_digits() {
-        let text = |n| serde_json::to_string(&ProtoText(IpProto(n))).unwrap();
+        let text = |n| {
+            let mut out = Vec::new();
+            ProtoText(IpProto(n)).push(&mut out);
+            String::from_utf8(out).unwrap()
+        };
         for (number, want) in
             [(1, "ICMP"), (6, "TCP"), (17, "UDP"), (47, "GRE"), (58, "IPv6-ICMP"), (89, "OSPFIGP"), (132, "SCTP")]
         {
-            assert_eq!(text(number), format!("\"{want}\""));
+            assert_eq!(text(number), want);
         }
-        assert_eq!(text(61), "\"061\"");
-        assert_eq!(text(253), "\"253\"");
+        assert_eq!(text(61), "061");
+        assert_eq!(text(253), "253");
     }
 }

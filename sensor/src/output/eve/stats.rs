@@ -22,8 +22,8 @@ pub struct StatsReading {
 /// The record.
 #[derive(Debug, Serialize)]
 pub(super) struct StatsRecord<'a> {
-    #[serde(flatten)]
-    header: Header<'a>,
+    #[serde(skip)]
+    pub(super) header: Header<'a>,
     stats: Stats<'a>,
 }
 

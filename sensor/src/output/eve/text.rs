@@ -37,6 +37,12 @@ impl<const N: usize> Text<N> {
         }
     }
 
+    /// The text as bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..usize::from(self.len)).unwrap_or(&self.bytes)
+    }
+
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -63,23 +69,52 @@ pub type AddrText = Text<39>;
 pub fn addr_text(addr: Addr, ip_version: u8) -> AddrText {
     let mut text = Text::EMPTY;
     if ip_version == 6 {
-        for (i, byte) in addr.0.to_be_bytes().into_iter().enumerate() {
-            if i > 0 && i % 2 == 0 {
-                text.push(b':');
+        text.bytes = [b':'; 39];
+        text.len = 39;
+        for (group, pair) in text.bytes.chunks_mut(5).zip(addr.0.to_be_bytes().as_chunks::<2>().0) {
+            let digits = [pair[0] >> 4, pair[0] & 15, pair[1] >> 4, pair[1] & 15];
+            for (place, digit) in group.iter_mut().zip(digits) {
+                *place = b"0123456789abcdef"[usize::from(digit)];
             }
-            text.push(b"0123456789abcdef"[usize::from(byte >> 4)]);
-            text.push(b"0123456789abcdef"[usize::from(byte & 15)]);
         }
     } else {
-        for (i, byte) in (addr.0 as u32).to_be_bytes().into_iter().enumerate() {
-            if i > 0 {
-                text.push(b'.');
+        let mut len = 0;
+        for byte in (addr.0 as u32).to_be_bytes() {
+            let (digits, used) = OCTETS[usize::from(byte)];
+            // Four digits at most for each of the four, so that there is room.
+            if let Some(place) = text.bytes.get_mut(len..len + 4) {
+                place.copy_from_slice(&digits);
             }
-            text.decimal(u32::from(byte), 1);
+            len += usize::from(used);
         }
+        text.len = len.saturating_sub(1) as u8;
     }
     text
 }
+
+/// Every octet in decimal with a dot behind it, and how long that is.
+static OCTETS: [([u8; 4], u8); 256] = {
+    let mut table = [([b'.'; 4], 0); 256];
+    let mut n = 0;
+    while n < 256 {
+        let digits = [b'0' + (n / 100) as u8, b'0' + (n / 10 % 10) as u8, b'0' + (n % 10) as u8];
+        let used = if n >= 100 {
+            3
+        } else if n >= 10 {
+            2
+        } else {
+            1
+        };
+        let mut i = 0;
+        while i < used {
+            table[n].0[i] = digits[3 - used + i];
+            i += 1;
+        }
+        table[n].1 = used as u8 + 1;
+        n += 1;
+    }
+    table
+};
 
 /// A byte as two lower-case hexadecimal digits: EVE's way to print TCP flags.
 #[must_use]
@@ -102,7 +137,7 @@ const CACHE_LINES: usize = 16;
 
 /// Renders packet times in a time zone. Dates are worked out once a second of packet time, the zone's offset once
 /// between two of its changes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Clock {
     zone: TimeZone,
     /// The offset holds from the first second on and before the second one.

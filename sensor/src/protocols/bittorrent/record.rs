@@ -2,11 +2,11 @@
 
 use super::bencode::{Value, Values};
 use super::message::Message;
+use crate::json;
 use crate::protocols::Record;
 use crate::protocols::text::{Address, Hex, Text};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
-use std::io;
 
 /// Nodes and peers that EVE names of a message, each.
 pub const NODE_LIMIT: usize = 256;
@@ -20,8 +20,8 @@ impl Record for DhtRecord {
         "bittorrent_dht"
     }
 
-    fn write(&self, out: &mut dyn io::Write) -> serde_json::Result<()> {
-        serde_json::to_writer(out, self)
+    fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        json::write(out, self)
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a connection has bound: which interface each context id stands for (C706, 12.6.4.3 and following).
 
+use crate::protocols::text::Short;
 use std::fmt;
 
 /// Interfaces that are remembered of one connection, and read of one bind.
@@ -24,11 +25,12 @@ impl Uuid {
 
 impl fmt::Display for Uuid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = Short::<36>::default();
         for (i, byte) in self.0.iter().enumerate() {
-            let between = if matches!(i, 4 | 6 | 8 | 10) { "-" } else { "" };
-            write!(f, "{between}{byte:02x}")?;
+            text.push_str(if matches!(i, 4 | 6 | 8 | 10) { "-" } else { "" });
+            text.push_hex(&[*byte]);
         }
-        Ok(())
+        f.write_str(text.as_str())
     }
 }
 

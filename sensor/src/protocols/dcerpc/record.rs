@@ -3,11 +3,12 @@
 use super::association::{Interface, Uuid};
 use super::call::{Call, Half, Role};
 use super::pdu::PduKind;
+use crate::json;
 use crate::protocols::Record;
+use crate::protocols::text::Short;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use std::fmt::Display;
-use std::io;
 
 /// A call for EVE.
 #[derive(Clone, Debug)]
@@ -57,8 +58,8 @@ impl Record for DcerpcRecord {
         "dcerpc"
     }
 
-    fn write(&self, out: &mut dyn io::Write) -> serde_json::Result<()> {
-        serde_json::to_writer(out, self)
+    fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        json::write(out, self)
     }
 }
 
@@ -69,6 +70,15 @@ impl<T: Display> Serialize for Shown<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&self.0)
     }
+}
+
+/// A version, major and minor.
+fn dotted(major: u16, minor: u16) -> Short<11> {
+    let mut text = Short::default();
+    text.push_number(major.into());
+    text.push(b'.');
+    text.push_number(minor.into());
+    text
 }
 
 /// `req` and `res`.
@@ -84,7 +94,7 @@ struct Size {
 #[derive(Serialize)]
 pub struct InterfaceRecord {
     uuid: Shown<Uuid>,
-    version: String,
+    version: Short<11>,
     ack_result: u16,
     #[serde(skip_serializing_if = "Option::is_none")]
     ack_reason: Option<u16>,
@@ -97,7 +107,7 @@ impl InterfaceRecord {
         let [result, reason] = result.to_le_bytes().map(u16::from);
         Self {
             uuid: Shown(interface.uuid),
-            version: format!("{}.{}", interface.version.0, interface.version.1),
+            version: dotted(interface.version.0, interface.version.1),
             ack_result: result,
             ack_reason: with_reason.then_some(reason),
         }
@@ -141,7 +151,7 @@ impl Serialize for DcerpcRecord {
             None => map.serialize_entry("call_id", &self.id)?,
         }
         if !self.piped {
-            map.serialize_entry("rpc_version", &format_args!("{}.{}", self.version.0, self.version.1))?;
+            map.serialize_entry("rpc_version", &dotted(self.version.0.into(), self.version.1.into()))?;
         }
         map.end()
     }

@@ -1,11 +1,11 @@
 //! EVE's `dhcp`, in the extended form.
 
 use super::message::{Message, code, parameter};
+use crate::json;
 use crate::protocols::Record;
 use crate::protocols::text::{Address, Hex, Text};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
-use std::io;
 
 /// A message for EVE.
 #[derive(Debug)]
@@ -16,8 +16,8 @@ impl Record for DhcpRecord {
         "dhcp"
     }
 
-    fn write(&self, out: &mut dyn io::Write) -> serde_json::Result<()> {
-        serde_json::to_writer(out, self)
+    fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        json::write(out, self)
     }
 }
 
@@ -38,23 +38,37 @@ impl Serialize for DhcpRecord {
         if let Some(kind) = message.kind() {
             map.serialize_entry("dhcp_type", kind)?;
         }
-        options(&mut map, &message)?;
+        options(&mut map, &options_of(&message))?;
         map.end()
     }
 }
 
-fn options<M: SerializeMap>(map: &mut M, message: &Message<'_>) -> Result<(), M::Error> {
+/// The options that are told, by code: the first of each.
+type Told<'a> = [Option<&'a [u8]>; code::CLIENT_ID as usize + 1];
+
+fn options_of<'a>(message: &Message<'a>) -> Told<'a> {
+    let mut told: Told<'_> = [None; code::CLIENT_ID as usize + 1];
+    message.options(|(code, data)| {
+        if let Some(place @ None) = told.get_mut(usize::from(code)) {
+            *place = Some(data);
+        }
+    });
+    told
+}
+
+fn options<M: SerializeMap>(map: &mut M, told: &Told<'_>) -> Result<(), M::Error> {
+    let option = |code: u8| told.get(usize::from(code)).copied().flatten();
     // The first byte says of what kind it is (RFC 2132, 9.14).
-    if let Some([_, id @ ..]) = message.option(code::CLIENT_ID) {
+    if let Some([_, id @ ..]) = option(code::CLIENT_ID) {
         map.serialize_entry("client_id", &Hex(id, ":"))?;
     }
     for (code, key) in [(code::HOSTNAME, "hostname"), (code::VENDOR_CLASS, "vendor_class_identifier")] {
-        if let Some(text) = message.option(code) {
+        if let Some(text) = option(code) {
             map.serialize_entry(key, &Text(text))?;
         }
     }
     for (code, key) in [(code::REQUESTED_IP, "requested_ip"), (code::SUBNET_MASK, "subnet_mask")] {
-        if let Some(address) = message.option(code).filter(|a| a.len() == 4) {
+        if let Some(address) = option(code).filter(|a| a.len() == 4) {
             map.serialize_entry(key, &Address(address))?;
         }
     }
@@ -63,17 +77,17 @@ fn options<M: SerializeMap>(map: &mut M, message: &Message<'_>) -> Result<(), M:
         (code::REBINDING_TIME, "rebinding_time"),
         (code::RENEWAL_TIME, "renewal_time"),
     ] {
-        if let Some(seconds) = message.number(code) {
-            map.serialize_entry(key, &seconds)?;
+        if let Some(seconds) = option(code).and_then(|data| data.try_into().ok()) {
+            map.serialize_entry(key, &u32::from_be_bytes(seconds))?;
         }
     }
     for (code, key) in [(code::ROUTER, "routers"), (code::DNS_SERVER, "dns_servers")] {
-        if let Some(list) = message.option(code).filter(|list| list.len() >= 4) {
+        if let Some(list) = option(code).filter(|list| list.len() >= 4) {
             let addresses: Vec<Address<'_>> = list.chunks_exact(4).map(Address).collect();
             map.serialize_entry(key, &addresses)?;
         }
     }
-    let asked = message.option(code::PARAMETERS).unwrap_or_default();
+    let asked = option(code::PARAMETERS).unwrap_or_default();
     let names: Vec<&str> = asked.iter().filter_map(|code| parameter(*code)).collect();
     if names.is_empty() { Ok(()) } else { map.serialize_entry("params", &names) }
 }

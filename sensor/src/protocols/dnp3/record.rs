@@ -3,12 +3,12 @@
 use super::application::{self, Object, Point, Visit};
 use super::objects;
 use super::transaction::Fragment;
+use crate::json;
 use crate::packet::Direction;
 use crate::protocols::Record;
 use sekisho_signatures::dnp3::INDICATORS;
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
-use std::io;
 
 /// Points of a fragment that EVE shows.
 pub const SHOWN_LIMIT: usize = 256;
@@ -25,8 +25,8 @@ impl Record for Dnp3Record {
         "dnp3"
     }
 
-    fn write(&self, out: &mut dyn io::Write) -> serde_json::Result<()> {
-        serde_json::to_writer(out, self)
+    fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        json::write(out, self)
     }
 }
 

@@ -4,11 +4,11 @@ use super::message::{Message, Question, Resource};
 use super::name::Name;
 use super::parser::Family;
 use super::rdata::{Rdata, Soa, Srv, kind};
+use crate::json;
 use crate::protocols::Record;
-use crate::protocols::text::{Address, Hex, Text};
+use crate::protocols::text::{Address, Hex, Short, Text};
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
-use std::io;
 
 /// One message for EVE.
 #[derive(Debug)]
@@ -29,10 +29,10 @@ impl Record for DnsRecord {
         }
     }
 
-    fn write(&self, out: &mut dyn io::Write) -> serde_json::Result<()> {
+    fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
         match self.family {
-            Family::Dns | Family::Llmnr => serde_json::to_writer(out, &DnsObject(self)),
-            Family::Mdns => serde_json::to_writer(out, &MdnsObject(&self.message)),
+            Family::Dns | Family::Llmnr => json::write(out, &DnsObject(self)),
+            Family::Mdns => json::write(out, &MdnsObject(&self.message)),
         }
     }
 }
@@ -57,7 +57,9 @@ impl Serialize for DnsObject<'_> {
         map.serialize_entry("type", kind_of_message(message))?;
         map.serialize_entry("tx_id", &self.0.tx_id)?;
         map.serialize_entry("id", &header.id)?;
-        map.serialize_entry("flags", &format_args!("{:x}", header.flags))?;
+        let mut flags = Short::<4>::default();
+        flags.push_hex_number(header.flags.into());
+        map.serialize_entry("flags", &flags)?;
         for (name, _) in FLAGS.iter().filter(|(_, bit)| header.flags & bit != 0) {
             map.serialize_entry(name, &true)?;
         }

@@ -3,13 +3,13 @@
 use super::cip::{self, Cip, Logical, Path};
 use super::message::{Body, Message};
 use super::names;
+use crate::json;
 use crate::packet::Direction;
 use crate::protocols::Record;
 use crate::protocols::text::Text;
 use sekisho_signatures::buffers::Buffer;
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
-use std::io;
 
 /// An exchange for EVE.
 #[derive(Debug)]
@@ -23,8 +23,8 @@ impl Record for EnipRecord {
         "enip"
     }
 
-    fn write(&self, out: &mut dyn io::Write) -> serde_json::Result<()> {
-        serde_json::to_writer(out, self)
+    fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        json::write(out, self)
     }
 }
 

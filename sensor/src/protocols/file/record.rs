@@ -1,11 +1,11 @@
 //! The EVE record `fileinfo`.
 
 use super::{FileInfo, FileState};
+use crate::json;
 use crate::protocols::text::{Hex, Text};
 use crate::protocols::transaction::Record;
 use sekisho_signatures::app::Protocol;
 use serde::{Serialize, Serializer};
-use std::io;
 use std::sync::Arc;
 
 /// The record: the file, and beside it the record of the transaction that carried it.
@@ -92,15 +92,16 @@ impl Record for FileRecord {
         "fileinfo"
     }
 
-    fn write(&self, out: &mut dyn io::Write) -> serde_json::Result<()> {
-        serde_json::to_writer(out, &Body::of(&self.file, self.tx_id))
+    fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        json::write(out, &Body::of(&self.file, self.tx_id))
     }
 
-    fn write_beside(&self, out: &mut dyn io::Write) -> serde_json::Result<()> {
-        write!(out, ",\"app_proto\":\"{}\"", self.protocol.name()).map_err(serde_json::Error::io)?;
+    fn write_beside(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        json::key(out, "app_proto");
+        json::string(out, self.protocol.name());
         match &self.carrier {
             Some(carrier) => {
-                write!(out, ",\"{}\":", carrier.kind()).map_err(serde_json::Error::io)?;
+                json::key(out, carrier.kind());
                 carrier.write(out)?;
                 carrier.write_beside(out)
             }

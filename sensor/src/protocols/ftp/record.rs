@@ -1,10 +1,10 @@
 //! The EVE record.
 
 use super::transaction::{Announced, ReplyLine};
+use crate::json;
 use crate::protocols::Record;
 use crate::protocols::text::Text;
 use serde::ser::{Serialize, SerializeMap, Serializer};
-use std::io;
 
 /// A transaction as it was when it was logged.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ impl Record for FtpRecord {
         "ftp"
     }
 
-    fn write(&self, out: &mut dyn io::Write) -> serde_json::Result<()> {
-        serde_json::to_writer(out, self)
+    fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        json::write(out, self)
     }
 }

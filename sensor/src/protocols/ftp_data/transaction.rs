@@ -1,13 +1,13 @@
 //! A transfer, and its EVE record.
 
 use super::FtpDataNote;
+use crate::json;
 use crate::packet::Direction;
 use crate::protocols::file::FileTracker;
 use crate::protocols::text::Text;
 use crate::protocols::{Part, Record, Transaction, TransactionState};
 use sekisho_signatures::buffers::Buffer;
 use serde::ser::{Serialize, SerializeMap, Serializer};
-use std::io;
 
 /// A transfer.
 #[derive(Debug)]
@@ -100,7 +100,7 @@ impl Record for FtpDataRecord {
         "ftp_data"
     }
 
-    fn write(&self, out: &mut dyn io::Write) -> serde_json::Result<()> {
-        serde_json::to_writer(out, self)
+    fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        json::write(out, self)
     }
 }

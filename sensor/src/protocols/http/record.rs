@@ -2,11 +2,11 @@
 
 use super::field::{Known, decimal};
 use super::transaction::HttpTransaction;
+use crate::json;
 use crate::packet::Direction;
 use crate::protocols::{Record, Transaction};
 use sekisho_signatures::buffers::Buffer;
 use serde::Serialize;
-use std::io;
 
 /// What EVE says of a request and its response.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -138,7 +138,7 @@ impl Record for HttpRecord {
         "http"
     }
 
-    fn write(&self, out: &mut dyn io::Write) -> serde_json::Result<()> {
-        serde_json::to_writer(out, self)
+    fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        json::write(out, self)
     }
 }

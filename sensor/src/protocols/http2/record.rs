@@ -2,12 +2,12 @@
 
 use super::headers::Headers;
 use super::transaction::{Http2Transaction, Message};
+use crate::json;
 use crate::packet::Direction;
 use crate::protocols::Record;
 use crate::protocols::text::Text;
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
-use std::io;
 
 /// What EVE says of one direction beside its headers.
 #[derive(Debug, Default)]
@@ -59,19 +59,19 @@ impl Record for Http2Record {
         if self.dns.is_some() { "dns" } else { "http" }
     }
 
-    fn write(&self, out: &mut dyn io::Write) -> serde_json::Result<()> {
+    fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
         match &self.dns {
             Some(dns) => dns.write(out),
-            None => serde_json::to_writer(out, self),
+            None => json::write(out, self),
         }
     }
 
-    fn write_beside(&self, out: &mut dyn io::Write) -> serde_json::Result<()> {
+    fn write_beside(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
         if self.dns.is_none() {
             return Ok(());
         }
-        out.write_all(b",\"http\":").map_err(serde_json::Error::io)?;
-        serde_json::to_writer(out, self)
+        json::key(out, "http");
+        json::write(out, self)
     }
 }
 

@@ -2,11 +2,11 @@
 
 use super::asdu::{Asdu, Control, Frame, Object};
 use super::types::Number;
+use crate::json;
 use crate::protocols::Record;
 use sekisho_signatures::buffers::Buffer;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
-use std::io;
 
 /// A frame for the log.
 #[derive(Debug)]
@@ -19,8 +19,8 @@ impl Record for Iec104Record {
         "iec104"
     }
 
-    fn write(&self, out: &mut dyn io::Write) -> serde_json::Result<()> {
-        serde_json::to_writer(out, self)
+    fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        json::write(out, self)
     }
 }
 

@@ -3,11 +3,11 @@
 use super::attribute::Attribute;
 use super::names;
 use super::transaction::Message;
+use crate::json;
 use crate::protocols::Record;
 use crate::protocols::text::Hex;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
-use std::io;
 
 /// A message for EVE.
 #[derive(Debug)]
@@ -21,8 +21,8 @@ impl Record for IkeRecord {
         "ike"
     }
 
-    fn write(&self, out: &mut dyn io::Write) -> serde_json::Result<()> {
-        serde_json::to_writer(out, self)
+    fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        json::write(out, self)
     }
 }
 

@@ -5,7 +5,6 @@ use crate::protocols::file::FileTracker;
 use crate::protocols::mime::{EmailRecord, Mail};
 use crate::protocols::{Part, Record, Transaction, TransactionState};
 use sekisho_signatures::buffers::{Buffer, Progress};
-use std::io;
 
 /// A transaction.
 #[derive(Debug)]
@@ -70,7 +69,7 @@ impl Record for MailRecord {
         "email"
     }
 
-    fn write(&self, out: &mut dyn io::Write) -> serde_json::Result<()> {
+    fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
         self.0.write(out)
     }
 }

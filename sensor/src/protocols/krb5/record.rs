@@ -2,11 +2,11 @@
 
 use super::encryption::Encryption;
 use super::message::{Message, MessageType, Name};
+use crate::json;
 use crate::protocols::Record;
 use crate::protocols::text::Text;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
-use std::io;
 
 /// A message for EVE.
 #[derive(Debug)]
@@ -20,8 +20,8 @@ impl Record for Krb5Record {
         "krb5"
     }
 
-    fn write(&self, out: &mut dyn io::Write) -> serde_json::Result<()> {
-        serde_json::to_writer(out, self)
+    fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        json::write(out, self)
     }
 }
 

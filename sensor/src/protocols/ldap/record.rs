@@ -1,13 +1,13 @@
 //! EVE's `ldap`, read from the messages as it is written, off the packet path.
 
 use super::message::{Message, Operation};
+use crate::json;
 use crate::protocols::Record;
 use crate::protocols::ber::{Element, Elements, tag};
 use crate::protocols::text::Text;
 use sekisho_signatures::buffers::Buffer;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
-use std::io;
 
 /// An exchange for EVE.
 #[derive(Debug)]
@@ -23,8 +23,8 @@ impl Record for LdapRecord {
         "ldap"
     }
 
-    fn write(&self, out: &mut dyn io::Write) -> serde_json::Result<()> {
-        serde_json::to_writer(out, self)
+    fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        json::write(out, self)
     }
 }
 

@@ -2,9 +2,9 @@
 
 use super::mail::Mail;
 use super::url::{has_ipv4_host, has_ipv6_host, is_exe};
+use crate::json;
 use crate::protocols::text::Text;
 use serde::{Serialize, Serializer};
-use std::io;
 
 /// What EVE says of a mail.
 #[derive(Debug, Default)]
@@ -113,8 +113,8 @@ impl EmailRecord {
     ///
     /// # Errors
     /// The writer's.
-    pub fn write_beside(&self, out: &mut dyn io::Write) -> serde_json::Result<()> {
-        out.write_all(b",\"email\":").map_err(serde_json::Error::io)?;
+    pub fn write_beside(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        json::key(out, "email");
         self.write(out)
     }
 
@@ -122,7 +122,7 @@ impl EmailRecord {
     ///
     /// # Errors
     /// The writer's.
-    pub fn write(&self, out: &mut dyn io::Write) -> serde_json::Result<()> {
+    pub fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
         let body = Body {
             status: self.status,
             from: Maybe(&self.from),
@@ -140,7 +140,7 @@ impl EmailRecord {
             has_ipv6_url: self.url.iter().any(|u| has_ipv6_host(u)),
             body_md5: self.body_md5.as_deref(),
         };
-        serde_json::to_writer(out, &body)
+        json::write(out, &body)
     }
 }
 

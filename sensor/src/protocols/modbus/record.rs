@@ -1,13 +1,13 @@
 //! EVE's `modbus`: the request and the response. Of writes of several values, the published schema has no place for their number.
 
 use super::message::{Data, Faults, Message, name};
+use crate::json;
 use crate::packet::Direction;
 use crate::protocols::Record;
 use crate::protocols::text::Text;
 use sekisho_signatures::modbus::{Access, Category};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
-use std::io;
 
 /// An exchange for EVE.
 #[derive(Debug)]
@@ -23,8 +23,8 @@ impl Record for ModbusRecord {
         "modbus"
     }
 
-    fn write(&self, out: &mut dyn io::Write) -> serde_json::Result<()> {
-        serde_json::to_writer(out, self)
+    fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        json::write(out, self)
     }
 }
 

@@ -3,11 +3,11 @@
 use super::message::{Body, Connect, MessageType, Will};
 use super::property::Properties;
 use super::transaction::{Messages, Said};
+use crate::json;
 use crate::protocols::Record;
 use crate::protocols::text::Text;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
-use std::io;
 
 /// An exchange for EVE.
 #[derive(Debug)]
@@ -18,8 +18,8 @@ impl Record for MqttRecord {
         "mqtt"
     }
 
-    fn write(&self, out: &mut dyn io::Write) -> serde_json::Result<()> {
-        serde_json::to_writer(out, self)
+    fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        json::write(out, self)
     }
 }
 

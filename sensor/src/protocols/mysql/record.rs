@@ -2,11 +2,11 @@
 
 use super::message::Command;
 use super::transaction::{Answer, Session};
+use crate::json;
 use crate::protocols::Record;
 use crate::protocols::text::Text;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
-use std::io;
 
 /// A transaction for EVE.
 #[derive(Debug)]
@@ -22,8 +22,8 @@ impl Record for MysqlRecord {
         "mysql"
     }
 
-    fn write(&self, out: &mut dyn io::Write) -> serde_json::Result<()> {
-        serde_json::to_writer(out, self)
+    fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        json::write(out, self)
     }
 }
 

@@ -3,11 +3,11 @@
 use super::rpc::Heading;
 use super::transaction::{Details, NfsTransaction};
 use super::{compound, procedures};
+use crate::json;
 use crate::protocols::text::Text;
 use crate::protocols::{Record, Transaction};
 use serde::Serialize;
 use serde::ser::SerializeMap;
-use std::io;
 
 /// A transaction for EVE.
 #[derive(Debug)]
@@ -83,11 +83,11 @@ impl Record for NfsRecord {
         "nfs"
     }
 
-    fn write(&self, out: &mut dyn io::Write) -> serde_json::Result<()> {
-        serde_json::to_writer(out, self)
+    fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        json::write(out, self)
     }
 
-    fn write_beside(&self, out: &mut dyn io::Write) -> serde_json::Result<()> {
+    fn write_beside(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
         let rpc = Rpc {
             xid: self.call.xid,
             status: match self.reply {
@@ -107,8 +107,8 @@ impl Record for NfsRecord {
                 gid: who.gid,
             }),
         };
-        write!(out, ",\"rpc\":").map_err(serde_json::Error::io)?;
-        serde_json::to_writer(out, &rpc)
+        json::key(out, "rpc");
+        json::write(out, &rpc)
     }
 }
 

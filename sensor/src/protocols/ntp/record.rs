@@ -1,11 +1,11 @@
 //! EVE's `ntp`.
 
 use super::transaction::Message;
+use crate::json;
 use crate::protocols::Record;
 use crate::protocols::text::Hex;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
-use std::io;
 
 /// A message for EVE.
 #[derive(Debug)]
@@ -16,8 +16,8 @@ impl Record for NtpRecord {
         "ntp"
     }
 
-    fn write(&self, out: &mut dyn io::Write) -> serde_json::Result<()> {
-        serde_json::to_writer(out, self)
+    fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        json::write(out, self)
     }
 }
 

@@ -2,11 +2,11 @@
 
 use super::command::Command;
 use super::transaction::{MAX_LINES, Response};
+use crate::json;
 use crate::protocols::Record;
 use crate::protocols::mime::EmailRecord;
 use crate::protocols::text::Text;
 use serde::Serialize;
-use std::io;
 
 /// A transaction as it was when it was logged.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ impl Record for Pop3Record {
         "pop3"
     }
 
-    fn write(&self, out: &mut dyn io::Write) -> serde_json::Result<()> {
+    fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
         let command = &self.command;
         let request =
             RequestBody { command: Text(&command.name), args: command.arguments.iter().map(|a| Text(a)).collect() };
@@ -58,10 +58,10 @@ impl Record for Pop3Record {
                 data: lines.map(|line| Text(line.get(..text(line)).unwrap_or_default())).collect(),
             }
         });
-        serde_json::to_writer(out, &Body { request, response })
+        json::write(out, &Body { request, response })
     }
 
-    fn write_beside(&self, out: &mut dyn io::Write) -> serde_json::Result<()> {
+    fn write_beside(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
         match &self.email {
             Some(email) => email.write_beside(out),
             None => Ok(()),

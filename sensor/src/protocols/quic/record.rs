@@ -2,13 +2,13 @@
 
 use super::transaction::Cyu;
 use super::version::Version;
+use crate::json;
 use crate::packet::Direction;
 use crate::protocols::Record;
 use crate::protocols::text::Text;
 use crate::protocols::tls::{self, Carrier, Fingerprint, Hello, extension, is_grease};
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
-use std::io;
 use std::sync::Arc;
 
 /// A packet for EVE. Fingerprints are made as it is written, off the packet path.
@@ -27,8 +27,8 @@ impl Record for QuicRecord {
         "quic"
     }
 
-    fn write(&self, out: &mut dyn io::Write) -> serde_json::Result<()> {
-        serde_json::to_writer(out, self)
+    fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        json::write(out, self)
     }
 }
 

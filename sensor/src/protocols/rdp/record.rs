@@ -5,12 +5,12 @@ use super::client::{Client, Core};
 use super::message::Message;
 use super::names;
 use super::transaction::Stage;
+use crate::json;
 use crate::protocols::Record;
 use crate::protocols::text::Text;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use std::fmt;
-use std::io;
 
 /// A message for EVE.
 #[derive(Debug)]
@@ -25,8 +25,8 @@ impl Record for RdpRecord {
         "rdp"
     }
 
-    fn write(&self, out: &mut dyn io::Write) -> serde_json::Result<()> {
-        serde_json::to_writer(out, self)
+    fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        json::write(out, self)
     }
 }
 

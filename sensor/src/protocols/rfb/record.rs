@@ -1,11 +1,11 @@
 //! EVE's `rfb`.
 
 use super::transaction::{Framebuffer, Handshake, PixelFormat};
+use crate::json;
 use crate::protocols::Record;
 use crate::protocols::text::{Hex, Text};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
-use std::io;
 
 /// A handshake for EVE.
 #[derive(Debug)]
@@ -16,8 +16,8 @@ impl Record for RfbRecord {
         "rfb"
     }
 
-    fn write(&self, out: &mut dyn io::Write) -> serde_json::Result<()> {
-        serde_json::to_writer(out, self)
+    fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        json::write(out, self)
     }
 }
 

@@ -3,13 +3,13 @@
 use super::message::{Item, Message, Userdata};
 use super::names;
 use super::transaction::Said;
+use crate::json;
 use crate::packet::Direction;
 use crate::protocols::Record;
 use crate::protocols::text::Text;
 use sekisho_signatures::buffers::Buffer;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
-use std::io;
 
 /// An exchange for the log.
 #[derive(Debug)]
@@ -24,8 +24,8 @@ impl Record for S7commRecord {
         "s7comm"
     }
 
-    fn write(&self, out: &mut dyn io::Write) -> serde_json::Result<()> {
-        serde_json::to_writer(out, self)
+    fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        json::write(out, self)
     }
 }
 

@@ -4,13 +4,13 @@ use super::names::{control, disposition, smb1_command, smb2_command};
 use super::ntlmssp::Ntlmssp;
 use super::status::Status;
 use super::transaction::{Details, FileId, Opened, SmbTransaction};
+use crate::json;
 use crate::protocols::dcerpc::DcerpcRecord;
 use crate::protocols::krb5::Ticket;
 use crate::protocols::text::Text;
 use crate::protocols::{Record, Transaction};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
-use std::io;
 
 /// A transaction for EVE.
 #[derive(Debug)]
@@ -95,8 +95,8 @@ impl Record for SmbRecord {
         "smb"
     }
 
-    fn write(&self, out: &mut dyn io::Write) -> serde_json::Result<()> {
-        serde_json::to_writer(out, self)
+    fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        json::write(out, self)
     }
 }
 
@@ -135,6 +135,12 @@ struct Rename<'a> {
     to: Text<'a>,
 }
 
+impl Serialize for FileId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 impl Serialize for SmbRecord {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
@@ -143,7 +149,7 @@ impl Serialize for SmbRecord {
         map.serialize_entry("command", self.command)?;
         if let Some(status) = self.status {
             map.serialize_entry("status", status.name().unwrap_or("UNKNOWN"))?;
-            map.serialize_entry("status_code", &format_args!("{status}"))?;
+            map.serialize_entry("status_code", &status.code())?;
         }
         map.serialize_entry("session_id", &self.session)?;
         map.serialize_entry("tree_id", &self.tree)?;
@@ -161,7 +167,7 @@ impl About {
                 map.serialize_entry("client_dialects", &names)?;
                 for (key, guid) in [("client_guid", guids[0]), ("server_guid", guids[1])] {
                     if let Some(guid) = guid {
-                        map.serialize_entry(key, &format_args!("{guid}"))?;
+                        map.serialize_entry(key, &guid)?;
                     }
                 }
                 if let Some((read, write)) = limits {
@@ -199,7 +205,7 @@ impl About {
                         map.serialize_entry(key, &time)?;
                     }
                     map.serialize_entry("size", &opened.size)?;
-                    map.serialize_entry("fuid", &format_args!("{}", opened.id))?;
+                    map.serialize_entry("fuid", &opened.id)?;
                 }
                 Ok(())
             }
@@ -207,7 +213,7 @@ impl About {
             Self::Dispose { name, delete, id } => {
                 map.serialize_entry("filename", &Text(name))?;
                 map.serialize_entry("access", access(*delete))?;
-                map.serialize_entry("fuid", &format_args!("{id}"))
+                map.serialize_entry("fuid", id)
             }
             Self::Control(function) => match control(*function) {
                 Some(name) => map.serialize_entry("function", name),
@@ -216,7 +222,7 @@ impl About {
             Self::File { name, share, id } => {
                 map.serialize_entry("filename", &Text(name))?;
                 map.serialize_entry("share", &Text(share))?;
-                map.serialize_entry("fuid", &format_args!("{id}"))
+                map.serialize_entry("fuid", id)
             }
             Self::Call(call) => map.serialize_entry("dcerpc", call),
         }

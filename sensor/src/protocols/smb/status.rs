@@ -1,5 +1,6 @@
 //! What a server says of a command: an NTSTATUS ([MS-ERREF] 2.3) or a DOS error ([MS-CIFS] 2.2.2.4).
 
+use crate::protocols::text::Short;
 use std::fmt;
 
 /// A status.
@@ -40,12 +41,23 @@ impl Status {
 }
 
 /// The number, as EVE has it.
+impl Status {
+    /// Its number, as EVE has it.
+    #[must_use]
+    pub fn code(&self) -> Short<10> {
+        let mut text = Short::default();
+        text.push_str("0x");
+        match self {
+            Self::Nt(code) => text.push_hex_number(*code),
+            Self::Dos(_, code) => text.push_hex(&code.to_be_bytes()),
+        }
+        text
+    }
+}
+
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Nt(code) => write!(f, "0x{code:x}"),
-            Self::Dos(_, code) => write!(f, "0x{code:04x}"),
-        }
+        f.write_str(self.code().as_str())
     }
 }
 

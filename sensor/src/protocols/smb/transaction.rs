@@ -9,6 +9,7 @@ use crate::packet::Direction;
 use crate::protocols::dcerpc::{Call, Role};
 use crate::protocols::file::FileTracker;
 use crate::protocols::krb5::Ticket;
+use crate::protocols::text::Short;
 use crate::protocols::{Observer, Part, Record, Transaction, TransactionState};
 use sekisho_signatures::buffers::{Buffer, Progress};
 use sekisho_signatures::question::Question;
@@ -35,11 +36,14 @@ impl FileId {
 impl fmt::Display for FileId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [a, b, c, d, e, g, h, i, j, k, l, m, n, o, p, q] = self.0;
-        write!(f, "{:08x}-", u32::from_le_bytes([a, b, c, d]))?;
-        for pair in [[e, g], [h, i], [j, k]] {
-            write!(f, "{:04x}-", u16::from_le_bytes(pair))?;
+        let mut text = Short::<36>::default();
+        text.push_hex(&[d, c, b, a]);
+        for [low, high] in [[e, g], [h, i], [j, k], [l, m]] {
+            text.push(b'-');
+            text.push_hex(&[high, low]);
         }
-        write!(f, "{:04x}{:08x}", u16::from_le_bytes([l, m]), u32::from_le_bytes([n, o, p, q]))
+        text.push_hex(&[q, p, o, n]);
+        f.write_str(text.as_str())
     }
 }
 

@@ -1,10 +1,10 @@
 //! The EVE record.
 
+use crate::json;
 use crate::protocols::Record;
 use crate::protocols::mime::EmailRecord;
 use crate::protocols::text::Text;
 use serde::ser::{Serialize, SerializeMap, Serializer};
-use std::io;
 
 /// A transaction as it was when it was logged.
 #[derive(Debug)]
@@ -37,11 +37,11 @@ impl Record for SmtpRecord {
         "smtp"
     }
 
-    fn write(&self, out: &mut dyn io::Write) -> serde_json::Result<()> {
-        serde_json::to_writer(out, self)
+    fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        json::write(out, self)
     }
 
-    fn write_beside(&self, out: &mut dyn io::Write) -> serde_json::Result<()> {
+    fn write_beside(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
         match &self.email {
             Some(email) => email.write_beside(out),
             None => Ok(()),

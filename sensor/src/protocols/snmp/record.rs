@@ -1,13 +1,13 @@
 //! EVE's `snmp`, read from the message as it is written, off the packet path.
 
 use super::message::{Message, Pdu};
+use crate::json;
 use crate::protocols::Record;
 use crate::protocols::ber::{Element, tag};
 use crate::protocols::text::{Address, Text};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use std::fmt;
-use std::io;
 
 /// Variables that EVE names of a message.
 pub const VARIABLE_LIMIT: usize = 256;
@@ -21,8 +21,8 @@ impl Record for SnmpRecord {
         "snmp"
     }
 
-    fn write(&self, out: &mut dyn io::Write) -> serde_json::Result<()> {
-        serde_json::to_writer(out, self)
+    fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        json::write(out, self)
     }
 }
 

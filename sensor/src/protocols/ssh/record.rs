@@ -2,11 +2,11 @@
 
 use super::hassh::Hassh;
 use super::transaction::Peer;
+use crate::json;
 use crate::protocols::Record;
 use crate::protocols::text::Text;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
-use std::io;
 
 /// A handshake for EVE.
 #[derive(Debug)]
@@ -20,8 +20,8 @@ impl Record for SshRecord {
         "ssh"
     }
 
-    fn write(&self, out: &mut dyn io::Write) -> serde_json::Result<()> {
-        serde_json::to_writer(out, self)
+    fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        json::write(out, self)
     }
 }
 

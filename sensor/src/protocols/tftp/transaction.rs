@@ -1,13 +1,13 @@
 //! A request, or a transfer, and its EVE record.
 
 use super::request::TftpNote;
+use crate::json;
 use crate::packet::Direction;
 use crate::protocols::file::FileTracker;
 use crate::protocols::text::Text;
 use crate::protocols::{Part, Record, Transaction, TransactionState};
 use sekisho_signatures::buffers::{Buffer, Progress};
 use serde::Serialize;
-use std::io;
 
 /// A transaction.
 #[derive(Debug)]
@@ -96,9 +96,9 @@ impl Record for TftpRecord {
         "tftp"
     }
 
-    fn write(&self, out: &mut dyn io::Write) -> serde_json::Result<()> {
+    fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
         let note = &self.note;
         let packet = if note.write { "write" } else { "read" };
-        serde_json::to_writer(out, &Body { packet, file: Text(&note.file), mode: Text(&note.mode) })
+        json::write(out, &Body { packet, file: Text(&note.file), mode: Text(&note.mode) })
     }
 }

@@ -4,13 +4,13 @@ use super::certificate::Leaf;
 use super::fingerprint::{Carrier, Ja3};
 use super::hello::Hello;
 use super::version::Version;
+use crate::json;
 use crate::protocols::Record;
 use crate::protocols::text::Text;
 use jiff::Timestamp;
 use sekisho_signatures::app::Protocol;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
-use std::io;
 
 /// A handshake for EVE. Fingerprints are made as it is written, off the packet path.
 #[derive(Debug)]
@@ -30,8 +30,8 @@ impl Record for TlsRecord {
         "tls"
     }
 
-    fn write(&self, out: &mut dyn io::Write) -> serde_json::Result<()> {
-        serde_json::to_writer(out, self)
+    fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        json::write(out, self)
     }
 }
 

@@ -1,9 +1,9 @@
 //! EVE's `websocket`.
 
+use crate::json;
 use crate::protocols::Record;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
-use std::io;
 
 /// A frame for EVE.
 #[derive(Debug)]
@@ -18,8 +18,8 @@ impl Record for WebsocketRecord {
         "websocket"
     }
 
-    fn write(&self, out: &mut dyn io::Write) -> serde_json::Result<()> {
-        serde_json::to_writer(out, self)
+    fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        json::write(out, self)
     }
 }
 
