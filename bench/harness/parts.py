@@ -257,7 +257,8 @@ class Load(Part):
         if options.quick or os.geteuid() != 0 or not options.sekisho:
             return None
         environment = {**os.environ, "SEKISHO": str(options.sekisho), "SEKISHO_BENCH": str(self.run.inputs.bench), "RULES": str(rules)}
-        done = subprocess.run([BENCH / "reload"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
+        # On a machine that is busy with other things a reload can starve: it has the least priority of all.
+        done = subprocess.run(["timeout", "--kill-after", "10", "180", BENCH / "reload"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
         return [line.strip() for line in done.stdout.splitlines()] if done.returncode == 0 else None
 
 
