@@ -110,9 +110,10 @@ class Inputs:
 
     @staticmethod
     def _parts(whole, sizes):
-        for size, chosen in nested(enabled(whole.read_bytes().splitlines(keepends=True)), sizes, SEED):
+        for size, chosen in nested(count(whole), sizes, SEED):
             path = WORK / f"{whole.stem}-{size}.rules"
-            path.write_bytes(b"".join(chosen))
+            with open(path, "wb") as part:
+                part.writelines(rule for number, rule in enumerate(enabled(whole)) if number in chosen)
             yield size, path
 
     def subsets(self, sizes):
@@ -120,20 +121,27 @@ class Inputs:
         whole = self.rules()
         yield 0, None
         yield from self._parts(whole, sizes)
-        yield len(enabled(whole.read_bytes().splitlines())), whole
+        yield count(whole), whole
 
 
-def enabled(lines):
-    """The lines that are rules."""
-    return [line for line in lines if line.strip() and not line.lstrip().startswith(b"#")]
+def enabled(path):
+    """The lines of a file that are rules, one after the other: a process that starts another lends it the most memory it ever had, as far as the
+    kernel's accounts go, so this one stays small."""
+    with open(path, "rb") as lines:
+        yield from (line for line in lines if line.strip() and not line.lstrip().startswith(b"#"))
+
+
+def count(path):
+    """How many rules a file has."""
+    return sum(1 for _ in enabled(path))
 
 
 def nested(rules, sizes, seed):
-    """(size, rules in their order) for each size that is less than all: chosen by the seed, each choice within the next larger one."""
-    order = list(range(len(rules)))
+    """(size, numbers of the rules) for each size that is less than all `rules`: chosen by the seed, each choice within the next larger one."""
+    order = list(range(rules))
     random.Random(seed).shuffle(order)
-    for size in sorted(size for size in sizes if size < len(rules)):
-        yield size, [rules[i] for i in sorted(order[:size])]
+    for size in sorted(size for size in sizes if size < rules):
+        yield size, set(order[:size])
 
 
 def machine():
@@ -145,7 +153,8 @@ def machine():
 def commit(given=None):
     """The last commit that changed the engine; `+changes` if it was changed since. Of a binary that was given, its SHA-256: nothing else is known of it."""
     if given:
-        return f"binary {hashlib.sha256(given.read_bytes()).hexdigest()[:16]}"
+        with open(given, "rb") as file:
+            return f"binary {hashlib.file_digest(file, 'sha256').hexdigest()[:16]}"
     def git(*arguments):
         return subprocess.run(["git", "-C", ROOT, *arguments, "--", "sensor", "signatures"], capture_output=True, text=True).stdout.strip()
     return git("log", "-1", "--format=%h", "--abbrev=12") + ("+changes" if git("status", "--porcelain") else "")

@@ -3,7 +3,7 @@ import os
 import subprocess
 import tempfile
 
-from . import BENCH, WORK, figures
+from . import BENCH, WORK, figures, inputs
 from .show import bars, line, race_table, table
 
 MEGA, GIGA = 1e6, 1e9
@@ -63,8 +63,7 @@ class Rulesets(Part):
         return 2 + sum(size < self.total() for size in self.sizes)
 
     def total(self):
-        from .inputs import enabled
-        return len(enabled(self.run.inputs.rules().read_bytes().splitlines()))
+        return inputs.count(self.run.inputs.rules())
 
     def measure(self):
         capture = self.run.inputs.mix(5)
@@ -220,8 +219,8 @@ class Load(Part):
         return (self.run.options.runs) * (1 + len(self.run.race.contestants)) + 1
 
     def measure(self):
-        inputs, rules = self.run.inputs, self.run.inputs.rules()
-        capture = inputs.generated("few", "--flows", 10)
+        rules = self.run.inputs.rules()
+        capture = self.run.inputs.generated("few", "--flows", 10)
         results = {}
         cores = f"0-{os.cpu_count() - 1}"
         for engine in self.run.race.contestants:
@@ -257,7 +256,8 @@ class Load(Part):
         if options.quick or os.geteuid() != 0 or not options.sekisho:
             return None
         environment = {**os.environ, "SEKISHO": str(options.sekisho), "SEKISHO_BENCH": str(self.run.inputs.bench), "RULES": str(rules)}
-        done = subprocess.run([BENCH / "reload"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
+        # On a machine that is busy with other things a reload can starve: it has the least priority of all.
+        done = subprocess.run(["timeout", "--kill-after", "10", "180", BENCH / "reload"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
         return [line.strip() for line in done.stdout.splitlines()] if done.returncode == 0 else None
 
 
