@@ -55,7 +55,6 @@ impl YaraRules {
 }
 
 /// What a rule says of itself.
-#[cfg_attr(not(feature = "yara"), expect(dead_code, reason = "made by the engine alone"))]
 pub(super) struct Described {
     /// The file that it stands in.
     pub namespace: Box<str>,
@@ -98,6 +97,7 @@ impl LoadedYara {
 /// Reads and compiles the rules of these files, directories and globs; None if there are no paths, or if this build runs no YARA
 /// rules (a configuration that names some is refused then).
 #[must_use]
+#[cfg_attr(not(feature = "yara"), expect(unreachable_code, reason = "nothing is compiled"))]
 pub fn load(paths: &[PathBuf]) -> Option<LoadedYara> {
     if paths.is_empty() {
         return None;
