@@ -15,11 +15,10 @@ use std::collections::BinaryHeap;
 const CONCURRENT: u32 = 400;
 /// Flows in all, where nothing else ends it.
 const FLOWS: u64 = 1_000;
-/// Time in which the first flows begin, nanoseconds; less for more flows than this many, so that soon all of them are open.
-const RAMP_NS: f64 = 1e9;
-const RAMP_FLOWS: f64 = 20_000.0;
+/// Time in which the first flows begin, nanoseconds: short, so that also a short capture has all of them.
+const RAMP_NS: f64 = 5e7;
 /// Mean time from a flow's end to the beginning of the next in its place, nanoseconds.
-const REST_NS: f64 = 2e6;
+const REST_NS: f64 = 5e5;
 /// Least frame in which conversations make sense: room for headers and some data.
 const LEAST_FRAME: u16 = 128;
 
@@ -99,8 +98,7 @@ pub fn generate(
     let mut queue = BinaryHeap::with_capacity(concurrent as usize);
     let mut start = 0.0;
     for slot in 0..concurrent {
-        start +=
-            exponential(&mut run.rng, RAMP_NS / f64::from(concurrent) * (RAMP_FLOWS / f64::from(concurrent)).min(1.0));
+        start += exponential(&mut run.rng, RAMP_NS / f64::from(concurrent));
         let Some(flow) = run.begin(start as u64) else { break };
         queue.push(Reverse((flow.due(), slot)));
         flows.push(flow);

@@ -232,7 +232,9 @@ impl Tcp {
             Due::Ack => self.acknowledge(flow, env, now),
             Due::LateAck => {
                 self.late_ack = None;
-                self.ack_frame(flow, env, self.acks.pos, None, now);
+                // Another segment may be missing by now.
+                let pos = self.hole.map_or(self.acks.pos, |hole| hole.pos.min(self.acks.pos));
+                self.ack_frame(flow, env, pos, None, now);
                 true
             }
             Due::Repair => self.repair(flow, env, now),
