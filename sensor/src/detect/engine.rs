@@ -201,10 +201,10 @@ impl Engine {
         for i in 0..count {
             let rule = Rule::new(&ruleset.signatures[i], ruleset.inspection[i], &mut lists, &bits, (&kept, &ints));
             rules.push(rule.map_err(|error| refused.push(Refused { signature: i as u32, error })).ok());
-            if let Some(ruleset) = owned(&mut ruleset, retention) {
-                if let Some(signature) = Arc::get_mut(&mut ruleset.signatures[i]) {
-                    signature.forget_contents();
-                }
+            if let Some(ruleset) = owned(&mut ruleset, retention)
+                && let Some(signature) = Arc::get_mut(&mut ruleset.signatures[i])
+            {
+                signature.forget_contents();
             }
         }
         let addresses = lists.build();
