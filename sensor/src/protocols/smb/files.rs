@@ -73,9 +73,9 @@ impl Session {
             (odd.too_much && !read, event::WRITE_QUEUE_SIZE_EXCEEDED),
         ];
         for (_, event) in events.into_iter().filter(|(is, _)| *is) {
-            observer.event(Some(transaction), direction, event);
+            observer.event(Some(&mut **transaction), direction, event);
         }
-        observer.progress(transaction, direction, Progress::Body);
+        observer.progress(&mut **transaction, direction, Progress::Body);
     }
 
     /// Bytes of a file at a place were lost.
