@@ -3,13 +3,15 @@
 //! Servers label what they send badly, and browsers are lenient: what is called deflate may be zlib or gzip, and the other
 //! way round. So long as nothing came out of a coding, the bytes are kept (within bounds) and tried as each of the others,
 //! and as plain bytes at last. What comes out is bounded: see [`Limits`]. While a body is read, Brotli looks back at up to 16 MiB of
-//! it, the others at 32 KiB.
+//! it, the others at 32 KiB; what those take is kept for the next bodies, of four at most by each worker.
 
 use super::config::DecompressLimits as Limits;
 use super::event::Event;
 use super::field::{has_word, is_word};
+use arrayvec::ArrayVec;
 use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, StandardAlloc};
 use flate2::{Decompress, FlushDecompress, Status};
+use std::cell::RefCell;
 
 /// A content coding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,17 +51,60 @@ struct Layer {
     engine: Option<Engine>,
 }
 
-/// What undoes a coding.
+/// What undoes a coding, and where what it gives is put.
 enum Engine {
-    Inflate(Decompress),
-    Brotli(Box<BrotliState<StandardAlloc, StandardAlloc, StandardAlloc>>),
+    Inflate(Inflate),
+    Brotli(Box<BrotliState<StandardAlloc, StandardAlloc, StandardAlloc>>, Box<[u8; PIECE]>),
+}
+
+/// Inflating takes 50 KiB, which are used again.
+struct Inflate(Option<Box<Inflater>>);
+
+struct Inflater {
+    state: Decompress,
+    out: [u8; PIECE],
+}
+
+/// Inflaters that a worker keeps for the next bodies.
+const SPARE: usize = 4;
+
+thread_local! {
+    /// Those of this thread: a worker is a thread.
+    static INFLATERS: RefCell<ArrayVec<Box<Inflater>, SPARE>> = const { RefCell::new(ArrayVec::new_const()) };
+}
+
+impl Inflate {
+    /// `zlib`: there is a header of zlib.
+    fn new(zlib: bool) -> Self {
+        let spare = INFLATERS.try_with(|spare| spare.try_borrow_mut().ok()?.pop()).ok().flatten();
+        Self(Some(match spare {
+            Some(mut inflater) => {
+                // What another body left in the window is overwritten.
+                inflater.state.reset(zlib);
+                inflater
+            }
+            None => Box::new(Inflater { state: Decompress::new(zlib), out: [0; PIECE] }),
+        }))
+    }
+}
+
+impl Drop for Inflate {
+    fn drop(&mut self) {
+        let Some(inflater) = self.0.take() else { return };
+        // Where there is no room, or the thread ends, it is dropped.
+        let _ = INFLATERS.try_with(|spare| {
+            if let Ok(mut spare) = spare.try_borrow_mut() {
+                let _ = spare.try_push(inflater);
+            }
+        });
+    }
 }
 
 impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Inflate(_) => "Inflate",
-            Self::Brotli(_) => "Brotli",
+            Self::Brotli(..) => "Brotli",
         })
     }
 }
@@ -76,37 +121,41 @@ enum Step {
 impl Engine {
     fn of(coding: Coding) -> Self {
         match coding {
-            Coding::Gzip | Coding::Deflate => Self::Inflate(Decompress::new(false)),
-            Coding::Zlib => Self::Inflate(Decompress::new(true)),
+            Coding::Gzip | Coding::Deflate => Self::Inflate(Inflate::new(false)),
+            Coding::Zlib => Self::Inflate(Inflate::new(true)),
             Coding::Brotli => {
                 let memory = StandardAlloc::default();
-                Self::Brotli(Box::new(BrotliState::new_strict(memory, memory, memory)))
+                Self::Brotli(Box::new(BrotliState::new_strict(memory, memory, memory)), Box::new([0; PIECE]))
             }
         }
     }
 
-    /// How many bytes were taken, and how many given.
-    fn step(&mut self, input: &[u8], out: &mut [u8]) -> (usize, usize, Step) {
+    /// How many bytes were taken, what was given for them, at most [`PIECE`] bytes, and how it goes on.
+    fn step(&mut self, input: &[u8]) -> (usize, &[u8], Step) {
         match self {
-            Self::Inflate(inflate) => {
-                let (taken, given) = (inflate.total_in(), inflate.total_out());
-                let step = match inflate.decompress(input, out, FlushDecompress::None) {
+            Self::Inflate(Inflate(None)) => (0, &[], Step::End),
+            Self::Inflate(Inflate(Some(inflater))) => {
+                let Inflater { state, out } = &mut **inflater;
+                let (taken, given) = (state.total_in(), state.total_out());
+                let step = match state.decompress(input, out, FlushDecompress::None) {
                     Ok(Status::StreamEnd) => Step::End,
                     Ok(_) => Step::More,
                     Err(_) => Step::Failed,
                 };
-                ((inflate.total_in() - taken) as usize, (inflate.total_out() - given) as usize, step)
+                let given = (state.total_out() - given) as usize;
+                ((state.total_in() - taken) as usize, out.get(..given).unwrap_or_default(), step)
             }
-            Self::Brotli(state) => {
-                let (mut left, mut taken, mut room, mut given, mut total) = (input.len(), 0, out.len(), 0, 0);
-                let result =
-                    BrotliDecompressStream(&mut left, &mut taken, input, &mut room, &mut given, out, &mut total, state);
+            Self::Brotli(state, out) => {
+                let (mut left, mut taken, mut room, mut given, mut total) = (input.len(), 0, PIECE, 0, 0);
+                let result = BrotliDecompressStream(
+                    &mut left, &mut taken, input, &mut room, &mut given, &mut **out, &mut total, state,
+                );
                 let step = match result {
                     BrotliResult::ResultSuccess => Step::End,
                     BrotliResult::NeedsMoreInput | BrotliResult::NeedsMoreOutput => Step::More,
                     BrotliResult::ResultFailure => Step::Failed,
                 };
-                (taken, given, step)
+                (taken, out.get(..given).unwrap_or_default(), step)
             }
         }
     }
@@ -309,14 +358,14 @@ impl Layer {
     fn undo(&mut self, input: &[u8], sink: &mut dyn FnMut(&[u8]) -> bool) -> Result<(), ()> {
         let Some(engine) = self.engine.as_mut() else { return Ok(()) };
         let mut rest = input;
-        let mut piece = [0; PIECE];
         loop {
-            let (used, out, step) = engine.step(rest, &mut piece);
+            let (used, given, step) = engine.step(rest);
+            let out = given.len();
             rest = rest.get(used..).unwrap_or_default();
             let mut go_on = true;
             if out > 0 {
                 self.state = State::Running;
-                go_on = sink(piece.get(..out).unwrap_or_default());
+                go_on = sink(given);
             }
             match step {
                 Step::End => {
