@@ -217,6 +217,7 @@ impl BufferProgram {
     /// What files must have ready for it.
     pub(super) fn file_needs(&self, needs: &mut FileNeeds) {
         needs.magic |= self.buffer == Buffer::FileMagic;
+        needs.mail_md5 |= self.buffer == Buffer::EmailBodyMd5;
         self.files.iter().for_each(|op| op.needs(needs));
     }
 

@@ -118,7 +118,7 @@ impl<T: Tracer> Detector<T> {
     /// packets.
     pub fn switch(&mut self, equipment: &mut Equipment) {
         self.epoch = equipment.engine.epoch;
-        self.files.turn_to(equipment.engine.file_needs, self.logs_files);
+        self.files.turn_to(equipment.engine.file_needs, self.logs_files, self.logs_records);
         std::mem::swap(&mut self.scans, &mut equipment.scans);
         self.costs.switch(&mut equipment.costs);
     }

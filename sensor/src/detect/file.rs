@@ -21,6 +21,8 @@ pub struct FileNeeds {
     pub hashes: Hashes,
     /// Some rule asks what kind of file it is.
     pub magic: bool,
+    /// Some rule asks for the MD5 of mails' bodies.
+    pub mail_md5: bool,
     /// Some rule has files stored.
     pub store: bool,
     /// Some rule asks something of files as a whole.

@@ -67,8 +67,8 @@ impl FileHandling {
         Self { config: config.clone(), store, yara, policy: FilePolicy::default() }
     }
 
-    /// Turns to what rules ask of files. `logged`: files are logged.
-    pub(super) fn turn_to(&mut self, needs: FileNeeds, logged: bool) {
+    /// Turns to what rules ask of files. `logged`: files are logged; `recorded`: so are the transactions of protocols.
+    pub(super) fn turn_to(&mut self, needs: FileNeeds, logged: bool, recorded: bool) {
         let told = logged || self.yara.is_some();
         let hashes = if told { needs.hashes.or(self.config.hashes()) } else { needs.hashes };
         let store = &self.config.store;
@@ -76,6 +76,7 @@ impl FileHandling {
         self.policy = FilePolicy {
             hashes,
             magic: needs.magic || told && self.config.magic,
+            mail_md5: needs.mail_md5 || told || recorded,
             store: wanted.then_some(HoldPolicy { file: store.file_bytes, all: store.held_bytes }),
             scan: self
                 .yara
@@ -88,10 +89,10 @@ impl FileHandling {
 }
 
 impl<T: Tracer> Detector<T> {
-    /// What is done with files from here on, by rules of `engine`; to be called once [`Self::logs_files`] is set.
+    /// What is done with files from here on, by rules of `engine`; to be called once it is set what is logged.
     pub fn handle_files(&mut self, engine: &Engine, handling: FileHandling) {
         self.files = handling;
-        self.files.turn_to(engine.file_needs, self.logs_files);
+        self.files.turn_to(engine.file_needs, self.logs_files, self.logs_records);
     }
 
     /// A file of the transaction is over in the direction of `cx`.
@@ -333,6 +334,26 @@ impl<T: Tracer> Detector<T> {
             let record = FileRecord::new(file, id, protocol, carrier);
             let entry = AppLogEntry::Record(Arc::new(record));
             self.logs.push(AppLog { protocol, tx_id: Some(id), direction, entry });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mails_are_hashed_for_a_rule_or_a_record() {
+        let asked = FileNeeds { mail_md5: true, ..FileNeeds::default() };
+        for (needs, logged, recorded, expected) in [
+            (FileNeeds::default(), false, false, false),
+            (asked, false, false, true),
+            (FileNeeds::default(), true, false, true),
+            (FileNeeds::default(), false, true, true),
+        ] {
+            let mut files = FileHandling::default();
+            files.turn_to(needs, logged, recorded);
+            assert_eq!(files.policy.mail_md5, expected);
         }
     }
 }

@@ -28,6 +28,8 @@ pub struct FilePolicy {
     pub hashes: Hashes,
     /// Somebody asks what kind of file it is.
     pub magic: bool,
+    /// Somebody asks for the MD5 of the bodies of mails, whose parts are files.
+    pub mail_md5: bool,
     /// Files may have to be stored.
     pub store: Option<HoldPolicy>,
     /// Files are scanned once they are over.
@@ -47,7 +49,15 @@ pub struct HoldPolicy {
 
 impl Default for FilePolicy {
     fn default() -> Self {
-        Self { keep: 100 * 1024, hashes: Hashes::default(), magic: false, store: None, scan: None, lzma: false }
+        Self {
+            keep: 100 * 1024,
+            hashes: Hashes::default(),
+            magic: false,
+            mail_md5: true,
+            store: None,
+            scan: None,
+            lzma: false,
+        }
     }
 }
 
@@ -498,7 +508,7 @@ mod tests {
             (keep, most) in (0_usize..200, 0_usize..200),
         ) {
             let store = Some(HoldPolicy { file: most, all: 1 << 20 });
-            let policy = FilePolicy { keep, hashes: ALL, magic: false, store, scan: None, lzma: false };
+            let policy = FilePolicy { keep, hashes: ALL, store, ..FilePolicy::default() };
             let (at, missing) = gap.map_or((bytes.len(), 0), |(at, len)| (at.min(bytes.len()), len));
             let follow = |sizes: &[usize]| {
                 let mut file = FileTracker::new(b"n", policy);

@@ -91,7 +91,7 @@ pub(super) enum Dotted {
 }
 
 impl Dotted {
-    /// Hands the text to `sink`, a line or less at a time. How many of the bytes are of it if it is over with them; None if all are, and
+    /// Hands the text to `sink`, as much of it at once as lies together. How many of the bytes are of it if it is over with them; None if all are, and
     /// it goes on.
     pub(super) fn take(&mut self, bytes: &[u8], mut sink: impl FnMut(&[u8])) -> Option<usize> {
         let mut rest = bytes;
@@ -109,11 +109,11 @@ impl Dotted {
                     (Self::InLine, rest)
                 }
                 (Self::LineStart | Self::InLine, _) => {
-                    let end = memchr::memchr(b'\n', rest);
-                    let (line, behind) =
-                        rest.split_at_checked(end.map_or(rest.len(), |at| at + 1)).unwrap_or((rest, &[]));
-                    sink(line);
-                    (if end.is_some() { Self::LineStart } else { Self::InLine }, behind)
+                    let begins_line = |at: &usize| at.checked_sub(1).and_then(|at| rest.get(at)) == Some(&b'\n');
+                    let dot = memchr::memchr_iter(b'.', rest).find(begins_line);
+                    let (lines, behind) = rest.split_at_checked(dot.unwrap_or(rest.len())).unwrap_or((rest, &[]));
+                    sink(lines);
+                    (if lines.ends_with(b"\n") { Self::LineStart } else { Self::InLine }, behind)
                 }
             };
         }

@@ -125,9 +125,26 @@ pub(super) fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | 0x0b | 0x0c)
 }
 
+/// The characters of a token (RFC 9110, 5.6.2).
+static TOKENS: [bool; 256] = {
+    let separators = br#"()<>@,;:\"/[]?={}"#;
+    let mut table = [false; 256];
+    let mut byte = b'!';
+    while byte <= b'~' {
+        table[byte as usize] = true;
+        byte += 1;
+    }
+    let mut i = 0;
+    while i < separators.len() {
+        table[separators[i] as usize] = false;
+        i += 1;
+    }
+    table
+};
+
 /// RFC 9110, 5.6.2.
 pub(super) fn is_token(byte: u8) -> bool {
-    byte.is_ascii_graphic() && !br#"()<>@,;:\"/[]?={}"#.contains(&byte)
+    TOKENS[usize::from(byte)]
 }
 
 /// Without the white space around it.

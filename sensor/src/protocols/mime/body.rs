@@ -2,8 +2,8 @@
 
 use super::event::Oddities;
 use super::mail::{
-    ENCODED_LINE_LIMIT, LINE_LIMIT, MAX_BOUNDARY, MAX_DELIMITER, MAX_DEPTH, MAX_FILE_NAME, MAX_FILES, MAX_KEPT, Mail,
-    Place, Stage,
+    ENCODED_LINE_LIMIT, LINE_LIMIT, MAX_BOUNDARY, MAX_DECODED, MAX_DELIMITER, MAX_DEPTH, MAX_FILE_NAME, MAX_FILES,
+    MAX_KEPT, Mail, Place, Stage,
 };
 use super::parameter::parameter;
 use super::transfer::Transfer;
@@ -85,13 +85,10 @@ impl Mail {
     pub(super) fn end_part(&mut self, state: FileState) {
         self.held.clear();
         self.uu_end();
-        let mut rest = std::mem::take(&mut self.decoded);
-        rest.clear();
         if self.in_file || self.in_text {
-            self.transfer.end(&mut rest, &mut self.odd);
-            self.sink(&rest);
+            self.transfer.end(&mut self.decoded, &mut self.odd);
         }
-        self.decoded = rest;
+        self.hand_on();
         if self.in_text {
             self.urls.end();
         }
@@ -166,7 +163,10 @@ impl Mail {
         } else {
             if !piece.is_empty() {
                 let held = std::mem::take(&mut self.held);
-                self.part_bytes(&held);
+                // There, line ends mean nothing.
+                if !matches!(self.transfer, Transfer::Base64 { .. }) {
+                    self.part_bytes(&held);
+                }
             }
             let text = piece.strip_suffix(b"\n").unwrap_or(piece);
             let text = text.strip_suffix(b"\r").unwrap_or(text);
@@ -187,7 +187,7 @@ impl Mail {
         }
     }
 
-    /// Bytes of the part in hand.
+    /// Bytes of the part in hand. Those that must be decoded are handed on later, many lines at once.
     fn part_bytes(&mut self, bytes: &[u8]) {
         if bytes.is_empty() || !(self.in_file || self.in_text) {
             return;
@@ -195,10 +195,17 @@ impl Mail {
         if !self.transfer.is_coded() {
             return self.sink(bytes);
         }
+        self.transfer.decode(bytes, &mut self.decoded, &mut self.odd);
+        if self.decoded.len() >= MAX_DECODED {
+            self.hand_on();
+        }
+    }
+
+    /// Hands on what was decoded.
+    pub(super) fn hand_on(&mut self) {
         let mut decoded = std::mem::take(&mut self.decoded);
-        decoded.clear();
-        self.transfer.decode(bytes, &mut decoded, &mut self.odd);
         self.sink(&decoded);
+        decoded.clear();
         self.decoded = decoded;
     }
 

@@ -25,6 +25,8 @@ pub const MAX_KEPT: usize = 1024 * 1024;
 pub(super) const MAX_DELIMITER: usize = MAX_BOUNDARY + 66;
 /// Bytes of a header's line that are kept.
 const MAX_LINE: usize = MAX_NAME + MAX_VALUE + 2;
+/// Decoded bytes that wait for more before they are handed on.
+pub(super) const MAX_DECODED: usize = 4 * 1024;
 /// Longest line that RFC 5322 allows, and longest encoded one of RFC 2045, without their ends.
 pub(super) const LINE_LIMIT: usize = 998;
 pub(super) const ENCODED_LINE_LIMIT: usize = 76;
@@ -93,10 +95,12 @@ pub struct Mail {
     pub(super) told_files: usize,
     pub(super) kept: usize,
     pub(super) urls: Urls,
-    pub(super) body: Md5,
+    /// Of what lies behind the header, where somebody asks for it.
+    pub(super) body: Option<Md5>,
     pub(super) body_md5: Option<Box<str>>,
     pub(super) odd: Oddities,
     pub(super) told: Oddities,
+    /// What was decoded and not handed on yet: nothing between two calls.
     pub(super) decoded: Vec<u8>,
 }
 
@@ -130,7 +134,7 @@ impl Mail {
             told_files: 0,
             kept: 0,
             urls: Urls::default(),
-            body: Md5::new(),
+            body: policy.mail_md5.then(Md5::new),
             body_md5: None,
             odd: Oddities::default(),
             told: Oddities::default(),
@@ -167,7 +171,7 @@ impl Mail {
         self.urls.found()
     }
 
-    /// The MD5 of all behind its header, in hexadecimal, once all of it came.
+    /// The MD5 of all behind its header, in hexadecimal, once all of it came, where the policy wants it.
     #[must_use]
     pub fn body_md5(&self) -> Option<&str> {
         self.body_md5.as_deref()
@@ -197,11 +201,12 @@ impl Mail {
                 Place::Body => self.body(bytes),
             };
             let (done, rest) = bytes.split_at_checked(taken).unwrap_or((bytes, &[]));
-            if in_body {
-                self.body.update(done);
+            if in_body && let Some(body) = &mut self.body {
+                body.update(done);
             }
             bytes = rest;
         }
+        self.hand_on();
     }
 
     /// `len` bytes are missing here.
@@ -251,8 +256,7 @@ impl Mail {
         self.end_part(if whole { FileState::Closed } else { FileState::Truncated });
         if whole {
             self.stage = Stage::Done;
-            let digest = std::mem::take(&mut self.body).finalize();
-            self.body_md5 = Some(Hex(&digest, "").to_string().into());
+            self.body_md5 = self.body.take().map(|body| Hex(&body.finalize(), "").to_string().into());
         }
     }
 
@@ -302,8 +306,10 @@ impl Mail {
         if fields.push(line, &mut self.odd) == Line::Other && top && was_empty && !line.starts_with(b"From ") {
             // A message without any header: this is its text.
             self.begin_body();
-            self.body.update(line);
-            self.body.update(b"\r\n");
+            if let Some(body) = &mut self.body {
+                body.update(line);
+                body.update(b"\r\n");
+            }
             self.content(line);
             self.content(b"\r\n");
         }

@@ -72,7 +72,7 @@ impl Session {
             (odd.too_much && !read, event::WRITE_QUEUE_SIZE_EXCEEDED),
         ];
         for (_, event) in events.into_iter().filter(|(is, _)| *is) {
-            observer.event(Some(transaction), direction, event);
+            observer.event(Some(&mut **transaction), direction, event);
         }
         transaction.grow(direction, observer);
     }

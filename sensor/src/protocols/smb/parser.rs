@@ -61,6 +61,13 @@ fn wanted(bytes: &[u8]) -> usize {
     whole.min(NETBIOS + if passes { MAX_FRAME } else { MAX_KEPT })
 }
 
+/// What is needed of the record that begins so, if all of it is there; and bytes of the record.
+fn whole_record(bytes: &[u8]) -> Option<(&[u8], usize)> {
+    let len = record_len(bytes)?;
+    let own = bytes.get(..len).unwrap_or(bytes);
+    own.get(..wanted(own)).map(|record| (record, len))
+}
+
 /// Whether a record can begin so.
 fn is_likely(bytes: &[u8]) -> bool {
     match bytes {
@@ -157,6 +164,17 @@ impl SmbParser {
                     return Some(());
                 }
                 side.lost = false;
+            }
+            if side.bytes.is_empty()
+                && let Some((record, len)) = whole_record(bytes)
+            {
+                if !is_likely(record) {
+                    return None;
+                }
+                side.passing = len.saturating_sub(record.len()) as u64;
+                self.record(direction, record, len, observer);
+                bytes = bytes.get(record.len()..).unwrap_or_default();
+                continue;
             }
             let missing = wanted(&side.bytes).saturating_sub(side.bytes.len());
             let (more, rest) = bytes.split_at(missing.min(bytes.len()));

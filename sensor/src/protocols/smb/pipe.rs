@@ -89,10 +89,12 @@ impl Session {
             }
             (None, Role::Response) => return,
         };
-        let kept: usize =
-            self.transactions.iter().map(|t| if let Details::Call(_, c) = &t.details { c.kept() } else { 0 }).sum();
+        let room = MAX_STUBS.saturating_sub(self.stubs);
         let Some(Details::Call(_, call)) = self.details(index) else { return };
-        call.take(pdu, &mut pipe.association, MAX_STUBS.saturating_sub(kept));
+        let before = call.kept();
+        call.take(pdu, &mut pipe.association, room);
+        let more = call.kept().saturating_sub(before);
+        self.stubs = self.stubs.saturating_add(more);
         self.called(index, role, direction, observer);
     }
 }

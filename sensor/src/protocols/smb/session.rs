@@ -56,8 +56,11 @@ pub struct Access {
 /// A connection.
 #[derive(Debug, Default)]
 pub struct Session {
-    pub(super) transactions: Vec<SmbTransaction>,
+    #[expect(clippy::vec_box, reason = "they are large, and those in front leave first")]
+    pub(super) transactions: Vec<Box<SmbTransaction>>,
     count: u64,
+    /// Bytes of stub data that the calls among them keep.
+    pub(super) stubs: usize,
     /// As EVE has it, once it is known.
     pub(super) dialect: Option<String>,
     pub(super) pipes: Vec<Pipe>,
@@ -86,7 +89,7 @@ impl Session {
         if self.transactions.len() >= MAX_OPEN {
             self.finish(0, observer);
         }
-        let mut transaction = SmbTransaction::new(self.count, header, direction, details);
+        let mut transaction = Box::new(SmbTransaction::new(self.count, header, direction, details));
         transaction.dialect = self.dialect_name();
         transaction.share = self.tree(header).map(|tree| tree.name.clone()).unwrap_or_default();
         self.count += 1;
@@ -114,7 +117,7 @@ impl Session {
             let upgraded = t.header.smb1 && !header.smb1 && t.header.command == 0x72 && header.command == 0;
             t.transfer().is_none() && (same && t.header.message == header.message || upgraded)
         };
-        self.transactions.iter().position(is_it)
+        self.transactions.iter().position(|t| is_it(t))
     }
 
     /// What a transaction is about, to be completed from its answer.
@@ -135,6 +138,9 @@ impl Session {
     /// Closes a transaction as it stands.
     pub fn finish(&mut self, index: usize, observer: &mut dyn Observer) {
         let mut transaction = self.transactions.remove(index);
+        if let Details::Call(_, call) = &transaction.details {
+            self.stubs = self.stubs.saturating_sub(call.kept());
+        }
         transaction.dialect = self.dialect_name();
         let direction = transaction.direction;
         let mut file = None;
@@ -151,9 +157,9 @@ impl Session {
         transaction.complete(direction, observer);
         transaction.complete(direction.reverse(), observer);
         if let Some(towards) = file {
-            observer.file(&mut transaction, towards, 0);
+            observer.file(&mut *transaction, towards, 0);
         }
-        observer.log(&mut transaction, direction);
+        observer.log(&mut *transaction, direction);
     }
 
     /// One direction is over. With `all`, both are: what is open is closed as it stands.

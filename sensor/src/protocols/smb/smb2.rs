@@ -155,7 +155,7 @@ fn request(session: &mut Session, m: &mut Message<'_, '_>, related: &mut Related
             let details = Details::TreeConnect { name, pipe: false, share_type: None, service: [None, None] };
             let index = session.begin(&m.header, m.direction, details, m.observer);
             if let Some(transaction) = session.transactions.get_mut(index) {
-                m.observer.progress(transaction, m.direction, Progress::Line);
+                m.observer.progress(&mut **transaction, m.direction, Progress::Line);
             }
             return Ok(None);
         }

@@ -3,6 +3,7 @@
 use super::event::Oddities;
 use super::reader::{Reader, Span};
 use sha1::{Digest, Sha1};
+use std::cell::OnceCell;
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use x509_parser::asn1_rs::{Any, Tag};
@@ -21,6 +22,8 @@ pub struct Chain {
     certificates: Vec<Span>,
     /// The first certificate, read.
     pub leaf: Option<Leaf>,
+    /// Its SHA-1, once somebody asked.
+    fingerprint: OnceCell<Box<[u8]>>,
 }
 
 impl Chain {
@@ -56,6 +59,29 @@ impl Chain {
     #[must_use]
     pub fn count(&self) -> usize {
         self.certificates.len()
+    }
+
+    /// The SHA-1 of the first certificate, `0a:bc`, if it could be read.
+    #[must_use]
+    pub fn fingerprint(&self) -> Option<&[u8]> {
+        self.leaf.as_ref()?;
+        let der = self.der(0)?;
+        let hash = || {
+            let mut text = Vec::with_capacity(60);
+            hex_with_colons(&mut text, &Sha1::digest(der), b"0123456789abcdef");
+            text.into()
+        };
+        Some(self.fingerprint.get_or_init(hash))
+    }
+
+    /// The first certificate as records have it: with its fingerprint.
+    #[must_use]
+    pub fn recorded_leaf(&self) -> Option<Leaf> {
+        let mut leaf = self.leaf.clone()?;
+        let at = leaf.text.len();
+        leaf.text.extend_from_slice(self.fingerprint()?);
+        leaf.fingerprint = Span::between(at, leaf.text.len());
+        Some(leaf)
     }
 
     /// The DER of one.
@@ -95,7 +121,6 @@ impl Leaf {
         let subject = put(&mut |out| name(out, certificate.subject()));
         let issuer = put(&mut |out| name(out, certificate.issuer()));
         let serial = put(&mut |out| hex_with_colons(out, certificate.raw_serial(), b"0123456789ABCDEF"));
-        let fingerprint = put(&mut |out| hex_with_colons(out, &Sha1::digest(der), b"0123456789abcdef"));
         let mut names = Vec::new();
         if let Ok(Some(alternative)) = certificate.subject_alternative_name() {
             for alternative in &alternative.value.general_names {
@@ -105,6 +130,7 @@ impl Leaf {
         }
         let validity = certificate.validity();
         let [not_before, not_after] = [validity.not_before.timestamp(), validity.not_after.timestamp()];
+        let fingerprint = Span::default();
         Ok(Self { text, subject, issuer, serial, fingerprint, names, not_before, not_after })
     }
 
@@ -126,7 +152,7 @@ impl Leaf {
         self.serial.of(&self.text)
     }
 
-    /// The SHA-1, `0a:bc`.
+    /// The SHA-1, `0a:bc`: only of a [`recorded leaf`](Chain::recorded_leaf).
     #[must_use]
     pub fn fingerprint(&self) -> &[u8] {
         self.fingerprint.of(&self.text)

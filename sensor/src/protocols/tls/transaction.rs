@@ -133,7 +133,7 @@ impl Transaction for TlsTransaction {
             Buffer::TlsCertSubject => leaf().map(|l| l.subject()),
             Buffer::TlsCertIssuer => leaf().map(|l| l.issuer()),
             Buffer::TlsCertSerial => leaf().map(|l| l.serial()),
-            Buffer::TlsCertFingerprint => leaf().map(|l| l.fingerprint()),
+            Buffer::TlsCertFingerprint => chain().and_then(Chain::fingerprint),
             Buffer::TlsRandom => random(0, 32),
             Buffer::TlsRandomTime => random(0, 4),
             Buffer::TlsRandomBytes => random(4, 32),
@@ -182,7 +182,7 @@ impl Transaction for TlsTransaction {
             return None;
         }
         let [client, server] = &self.peers;
-        let leaf = |chain: &Option<Chain>| chain.as_ref().and_then(|chain| chain.leaf.clone());
+        let leaf = |chain: &Option<Chain>| chain.as_ref().and_then(Chain::recorded_leaf);
         Some(Box::new(TlsRecord {
             client: client.hello.clone(),
             server: server.hello.clone(),

@@ -104,6 +104,17 @@ fn a_message_without_a_header() {
 }
 
 #[test]
+fn the_body_is_hashed_where_that_is_wanted() {
+    for (mail_md5, digest) in [(true, Some("900150983cd24fb0d6963f7d28e17f72")), (false, None)] {
+        let mut mail = Mail::new(FilePolicy { mail_md5, ..FilePolicy::default() });
+        mail.push(b"From: a\n\nab");
+        mail.push(b"c");
+        mail.end(true);
+        assert_eq!(mail.body_md5(), digest);
+    }
+}
+
+#[test]
 fn bounds_are_events() {
     let field = |name: &str, len: usize| format!("{name}: {}\r\n\r\n", "x".repeat(len)).into_bytes();
     assert_eq!(read(&[&field("Subject", 2001)]).odd, ["mime_long_line", "mime_long_header_value"]);
