@@ -164,7 +164,7 @@ fn encryption_changes_the_protocol() {
     assert_eq!(parser.data(ToClient, b"S\x16", &mut log), Status::Changed(Some(Protocol::Tls)));
     assert_eq!((parser.unread(ToClient), parser.unread(ToServer)), (&b"\x16"[..], &b""[..]));
     assert_eq!(log.records()[0]["response"], json!({"ssl_accepted": true}));
-    let mut parser = PgsqlParser::new();
+    let (mut parser, mut log) = (PgsqlParser::new(), Log::default());
     let gss = first(&[&80_877_104_u32.to_be_bytes()]);
     assert_eq!(parser.data(ToServer, &gss, &mut log), Status::More);
     assert_eq!(parser.data(ToClient, b"G", &mut log), Status::Encrypted);
