@@ -110,7 +110,7 @@ impl Flow {
             proto: target.proto,
             v6,
             vlan,
-            ttl: [if own % 3 == 0 { 64 } else { 128 }, if hops % 2 == 0 { 64 } else { 128 } - hops],
+            ttl: [if own.is_multiple_of(3) { 64 } else { 128 }, if hops.is_multiple_of(2) { 64 } else { 128 } - hops],
             local: target.local,
         };
         // A server of the house is a quarter of a millisecond away, others mostly twenty.
@@ -182,7 +182,7 @@ impl Flow {
         let before = self.speech.from;
         // Its memory is given back: most flows wait most of their time.
         let mut head = Vec::new();
-        match self.app.next(&mut Stage { world: world, rng: &mut self.rng, head: &mut head }) {
+        match self.app.next(&mut Stage { world, rng: &mut self.rng, head: &mut head }) {
             Step::End(ending) => {
                 self.speech = Speech { from: before, ..Speech::default() };
                 Next::End(ending)

@@ -194,7 +194,7 @@ fn answer(stage: &mut Stage<'_>, kind: Kind, close: bool) -> Step {
     if packed {
         text += "Content-Encoding: gzip\r\nVary: Accept-Encoding\r\n";
     }
-    let chunked = packed && kind == Kind::Page && second % 3 > 0;
+    let chunked = packed && kind == Kind::Page && !second.is_multiple_of(3);
     text += &if chunked {
         "Transfer-Encoding: chunked\r\n\r\n".to_owned()
     } else {
