@@ -110,7 +110,7 @@ impl Flow {
             proto: target.proto,
             v6,
             vlan,
-            ttl: [if own.is_multiple_of(3) { 64 } else { 128 }, if hops % 2 == 0 { 64 } else { 128 } - hops],
+            ttl: [if own.is_multiple_of(3) { 64 } else { 128 }, if hops.is_multiple_of(2) { 64 } else { 128 } - hops],
             local: target.local,
         };
         // A server of the house is a quarter of a millisecond away, others mostly twenty.

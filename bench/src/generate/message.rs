@@ -181,6 +181,9 @@ impl Message {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::sync::LazyLock;
+
+    static WORLD: LazyLock<World> = LazyLock::new(|| World::new(1, b"marker"));
 
     fn whole(world: &World, message: &Message) -> Vec<u8> {
         let mut all = Vec::new();
@@ -201,14 +204,14 @@ mod tests {
             framing in prop_oneof![Just(Framing::None), Just(Framing::Records), Just(Framing::Chunks)],
             start in 0u32..40, len in 0u64..60_000, step in 1usize..2_000,
         ) {
-            let world = World::new(1, b"marker");
+            let world = &*WORLD;
             let message = message(source, framing, start, len);
-            let all = whole(&world, &message);
+            let all = whole(world, &message);
             prop_assert_eq!(all.len() as u64, message.len());
             let mut parts = Vec::new();
             while (parts.len() as u64) < message.len() {
                 let pos = parts.len() as u64;
-                message.write(&world, pos, step, &mut parts);
+                message.write(world, pos, step, &mut parts);
             }
             prop_assert_eq!(parts, all);
         }
