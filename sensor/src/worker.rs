@@ -260,7 +260,7 @@ impl<T: Tracer> Worker<T> {
     /// Ends all flows and returns all memory to its pools: the sensor stops, or the files are read.
     pub fn finish(&mut self) {
         self.path.drain(&self.engine);
-        self.path.sender.flush();
+        self.path.sender.hand_over_all();
         self.publish();
     }
 

@@ -387,22 +387,26 @@ impl EventSender {
         desk.others.flush();
     }
 
+    /// The same for all that was sent, small batches included: nothing more will come. What finds no room is counted as lost.
+    pub fn hand_over_all(&self) {
+        let mut desk = self.desk.borrow_mut();
+        let Desk { alerts, others, .. } = &mut *desk;
+        for lines in [alerts, others] {
+            if self.given_up() || !self.find_room(lines, LinesIn::hand_over) {
+                for (_, kind) in lines.batch.ends.drain(..) {
+                    self.lane.lost.add(kind, 1);
+                }
+            }
+        }
+    }
+
     fn given_up(&self) -> bool {
         self.shared.given_up.load(Ordering::Relaxed)
     }
 }
 
 impl Drop for EventSender {
-    /// The last batches go out as well; those that find no room are counted as lost.
     fn drop(&mut self) {
-        let mut desk = self.desk.borrow_mut();
-        let Desk { alerts, others, .. } = &mut *desk;
-        for lines in [alerts, others] {
-            if self.given_up() || !self.find_room(lines, LinesIn::hand_over) {
-                for (_, kind) in &lines.batch.ends {
-                    self.lane.lost.add(*kind, 1);
-                }
-            }
-        }
+        self.hand_over_all();
     }
 }
