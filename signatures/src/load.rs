@@ -6,12 +6,18 @@ use crate::classification::Classifications;
 use crate::lint::{self, Lint, flowbits::Uses};
 use crate::model::{Place, Signature};
 use crate::report::{self, Excerpt, Problem, Severity};
-use crate::syntax::lines::{Line, lines};
+use crate::syntax::lines::{Line, Lines, lines, whole_rules};
 use crate::syntax::{Rule, Span, Text, parse};
 use crate::variables::Variables;
 use rustc_hash::{FxHashMap, FxHashSet};
+use sha2::{Digest, Sha256};
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// Bytes of a file that are read at a time.
+const PIECE: u64 = 256 << 10;
 
 /// What became of the rules.
 #[derive(Clone, Debug, Default)]
@@ -68,7 +74,15 @@ pub fn load(paths: &[PathBuf], variables: &Variables, classifications: &Classifi
     loader.finish()
 }
 
-/// The same, with [`crate::lint`] over the rules that are taken.
+/// The same for rules that are only to be judged: their texts, which are most of what was read, are not kept.
+#[must_use]
+pub fn load_without_texts(paths: &[PathBuf], variables: &Variables, classifications: &Classifications) -> Loaded {
+    let mut loader = Loader { keeps_texts: false, ..Loader::new(variables, classifications) };
+    loader.paths(paths);
+    loader.finish()
+}
+
+/// As [`load`], with [`crate::lint`] over the rules that are taken.
 #[must_use]
 pub fn load_linted(paths: &[PathBuf], variables: &Variables, classifications: &Classifications) -> Loaded {
     let mut loader = Loader::new(variables, classifications).with_lints();
@@ -180,6 +194,7 @@ struct Loader<'a> {
     warnings: Vec<Warning>,
     taken: FxHashMap<(u32, u32), Taken>,
     read: FxHashSet<PathBuf>,
+    keeps_texts: bool,
     signatures: Vec<Option<Arc<Signature>>>,
     skipped: Vec<Option<Skipped>>,
     linted: Option<Linted>,
@@ -195,6 +210,7 @@ impl<'a> Loader<'a> {
             warnings: Vec::new(),
             taken: FxHashMap::default(),
             read: FxHashSet::default(),
+            keeps_texts: true,
             signatures: Vec::new(),
             skipped: Vec::new(),
             linted: None,
@@ -224,9 +240,25 @@ impl<'a> Loader<'a> {
         {
             return;
         }
-        match std::fs::read(path) {
-            Ok(text) => self.text(path, &text),
-            Err(error) => self.unreadable(path, format!("cannot be read: {error}")),
+        if let Err(error) = File::open(path).and_then(|file| self.pieces(path, file)) {
+            self.unreadable(path, format!("cannot be read: {error}"));
+        }
+    }
+
+    /// Reads a file piece by piece: all of it, beside all the rules that come of it, would be most of what loading needs of memory.
+    fn pieces(&mut self, path: &Path, mut file: File) -> io::Result<()> {
+        let (mut piece, mut first_line, mut number) = (Vec::new(), 1, None);
+        loop {
+            let last = file.by_ref().take(PIECE).read_to_end(&mut piece)? == 0;
+            let number = *number.get_or_insert_with(|| self.number(path));
+            let end = if last { piece.len() } else { whole_rules(&piece) };
+            let mut lines = Lines::of_piece(piece.get(..end).unwrap_or_default(), first_line);
+            self.lines(path, number, &mut lines);
+            first_line = lines.next_line();
+            piece.drain(..end);
+            if last {
+                return Ok(());
+            }
         }
     }
 
@@ -242,14 +274,22 @@ impl<'a> Loader<'a> {
         });
     }
 
-    fn text(&mut self, path: &Path, text: &[u8]) {
-        let file = u32::try_from(self.loaded.files.len()).unwrap_or(u32::MAX);
+    /// What rules of a file know it by.
+    fn number(&mut self, path: &Path) -> u32 {
         self.loaded.files.push(path.to_owned());
-        let mut all = lines(text);
-        for line in all.by_ref() {
+        u32::try_from(self.loaded.files.len() - 1).unwrap_or(u32::MAX)
+    }
+
+    fn text(&mut self, path: &Path, text: &[u8]) {
+        let file = self.number(path);
+        self.lines(path, file, &mut lines(text));
+    }
+
+    fn lines(&mut self, path: &Path, file: u32, lines: &mut Lines<'_>) {
+        for line in lines.by_ref() {
             self.rule(path, file, &line);
         }
-        self.loaded.disabled += all.disabled();
+        self.loaded.disabled += lines.disabled();
     }
 
     fn rule(&mut self, path: &Path, file: u32, line: &Line<'_>) {
@@ -281,6 +321,10 @@ impl<'a> Loader<'a> {
             Err(error) => self.problem(path, line, error.span, Severity::Error, sid, error.to_string()),
             Ok(Checked::Signature(mut signature)) => {
                 signature.resolve_lists(path.parent());
+                signature.digest = Sha256::digest(signature.text.as_bytes()).into();
+                if !self.keeps_texts {
+                    signature.text = Box::default();
+                }
                 let kept = Kept::Signature(self.signatures.len());
                 if self.take(path, line, &rule, (signature.gid, signature.sid), signature.rev, kept) {
                     self.lint(path, line, &rule, &signature);
@@ -404,6 +448,20 @@ mod tests {
     }
     fn told(loaded: &Loaded) -> Vec<(u32, u32, Severity, Option<u32>)> {
         loaded.problems.iter().map(|p| (p.line, p.column, p.severity, p.sid)).collect()
+    }
+
+    #[test]
+    fn texts_are_kept_where_they_are_wanted_and_told_apart_always() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("x.rules");
+        std::fs::write(&file, "alert ip any any -> any any (sid:1;)\nalert ip any any -> any any (sid:2;)\n").unwrap();
+        let (variables, classes) = (Variables::default(), Classifications::default());
+        let kept = load(&[file.clone()], &variables, &classes);
+        let lean = load_without_texts(&[file], &variables, &classes);
+        assert!(kept.signatures[1].text.ends_with("(sid:2;)") && lean.signatures.iter().all(|s| s.text.is_empty()));
+        let digests = |loaded: &Loaded| loaded.signatures.iter().map(|s| s.digest).collect::<Vec<_>>();
+        assert_eq!(digests(&kept), digests(&lean));
+        assert_ne!(lean.signatures[0].digest, lean.signatures[1].digest);
     }
 
     #[test]

@@ -808,8 +808,10 @@ pub struct Signature {
     pub detection_filter: Option<Threshold>,
     /// Names of `byte_extract` and `byte_math` variables, in order of definition.
     pub variables: Vec<Box<str>>,
-    /// The rule as it stands in the file.
+    /// The rule as it stands in the file; empty where it is not kept.
     pub text: Box<str>,
+    /// SHA-256 of that text.
+    pub digest: [u8; 32],
 }
 
 impl BufferConditions {
@@ -860,6 +862,7 @@ impl Signature {
             detection_filter: None,
             variables: Vec::new(),
             text: Box::default(),
+            digest: [0; 32],
         }
     }
 

@@ -74,7 +74,7 @@ pub struct Ruleset {
     pub flowbits: Vec<Box<str>>,
     /// Signatures by protocol, direction and port.
     pub groups: GroupTable,
-    /// SHA-256 over the rules' texts in order of judgement, in hexadecimal.
+    /// SHA-256 over the digests of the rules' texts in order of judgement, in hexadecimal.
     pub hash: String,
 }
 
@@ -89,8 +89,7 @@ impl Ruleset {
         let groups = GroupTable::new(&signatures);
         let mut hasher = Sha256::new();
         for signature in &signatures {
-            hasher.update(signature.text.as_bytes());
-            hasher.update(b"\n");
+            hasher.update(signature.digest);
         }
         let hash = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
         Self { signatures, inspection, fast_patterns, flowbits, groups, hash }

@@ -13,7 +13,7 @@ use crate::detect::lasting::Lasting;
 use crate::detect::yara::{LoadedYara, rules as yara};
 use crate::output::sources::RulesetStatus;
 use sekisho_signatures::classification::{ClassificationError, Classifications};
-use sekisho_signatures::load::{Loaded, load, load_linted};
+use sekisho_signatures::load::{Loaded, load, load_linted, load_without_texts};
 use sekisho_signatures::model::Signature;
 use sekisho_signatures::report::{Excerpt, Problem, Severity};
 use sekisho_signatures::ruleset::Ruleset;
@@ -171,7 +171,7 @@ fn read_by(load: Load, config: &Config, paths: &[PathBuf]) -> Result<Loaded, Rul
 /// # Errors
 /// As [`read`], or Hyperscan failed.
 pub fn compile(config: &Config, paths: &[PathBuf]) -> Result<Rules, RulesError> {
-    compile_by(load, config, paths, &mut Lasting::default())
+    compile_by(load_without_texts, config, paths, &mut Lasting::default())
 }
 
 /// The same, with what authors of rules should know ([`Loaded::lints`]).
@@ -188,7 +188,7 @@ pub fn compile_linted(config: &Config, paths: &[PathBuf]) -> Result<Rules, Rules
 /// As [`compile`].
 pub fn compile_first(config: &Config, paths: &[PathBuf]) -> Result<(Rules, Lasting), RulesError> {
     let mut lasting = Lasting::default();
-    Ok((compile_by(load, config, paths, &mut lasting)?, lasting))
+    Ok((compile_by(load_without_texts, config, paths, &mut lasting)?, lasting))
 }
 
 /// Reads and compiles the rules that come after others. Here a file that cannot be read is an error.
@@ -196,7 +196,7 @@ pub fn compile_first(config: &Config, paths: &[PathBuf]) -> Result<(Rules, Lasti
 /// # Errors
 /// As [`read`], a file that cannot be read ([`RulesError::Unreadable`]), or Hyperscan failed.
 pub fn compile_next(config: &Config, paths: &[PathBuf], lasting: &mut Lasting) -> Result<Rules, RulesError> {
-    let rules = compile_by(load, config, paths, lasting)?;
+    let rules = compile_by(load_without_texts, config, paths, lasting)?;
     match rules.loaded.problems.iter().find(|p| p.severity == Severity::Error && p.line == 0) {
         Some(problem) => Err(RulesError::Unreadable(problem.to_string())),
         None => Ok(rules),

@@ -74,7 +74,7 @@ impl Lasting {
     }
 
     fn number(&mut self, signature: &Signature, before: &FxHashMap<(u32, u32, u64), RuleKey>) -> RuleKey {
-        let id = (signature.gid, signature.sid, self.hasher.hash_one(&signature.text));
+        let id = (signature.gid, signature.sid, self.hasher.hash_one(signature.digest));
         let key = before.get(&id).copied().unwrap_or_else(|| {
             let number = self.next_rule;
             self.next_rule = self.next_rule.wrapping_add(1);

@@ -48,7 +48,30 @@ pub fn lines(file: &[u8]) -> Lines<'_> {
     Lines { rest: file.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file), next_line: 1, disabled: 0 }
 }
 
+/// How much of the beginning of a file is whole rules, in bytes: a file can be read piece by piece, and each piece be split up to there.
+#[must_use]
+pub fn whole_rules(piece: &[u8]) -> usize {
+    let ends = memchr::memrchr_iter(b'\n', piece);
+    let is_over = |end: &usize| {
+        let line = piece.get(..*end).unwrap_or_default();
+        !line.strip_suffix(b"\r").unwrap_or(line).ends_with(b"\\")
+    };
+    ends.into_iter().find(is_over).map_or(0, |end| end + 1)
+}
+
 impl<'a> Lines<'a> {
+    /// Splits the next piece of a file, which begins on the line `first_line`.
+    #[must_use]
+    pub fn of_piece(piece: &'a [u8], first_line: u32) -> Self {
+        if first_line == 1 { lines(piece) } else { Self { rest: piece, next_line: first_line, disabled: 0 } }
+    }
+
+    /// The line on which what is not split yet begins.
+    #[must_use]
+    pub fn next_line(&self) -> u32 {
+        self.next_line
+    }
+
     /// Rules seen so far that are commented out.
     #[must_use]
     pub fn disabled(&self) -> usize {
@@ -156,6 +179,26 @@ mod tests {
         assert_eq!(all[0].around(3), b"cde");
         assert_eq!(all[0].around(6), b"f");
         assert_eq!(all[1].position(0), (5, 1));
+    }
+
+    #[test]
+    fn a_file_may_be_split_piece_by_piece() {
+        let file = b"\xef\xbb\xbfa\nb\\\r\nc\n# d\\\ne\r\n\nf\\\n\\\ng\nh\\";
+        let whole = texts(file);
+        for size in 1..=file.len() {
+            let (mut at, mut line, mut found) = (0, 1, vec![]);
+            let mut read = 0;
+            while at < file.len() {
+                read = (read + size).min(file.len());
+                let last = read == file.len();
+                let end = if last { file.len() } else { at + whole_rules(&file[at..read]) };
+                let mut piece = Lines::of_piece(&file[at..end], line);
+                found.extend(piece.by_ref().map(|l| (l.first_line, l.text.into_owned())));
+                (at, line) = (end, piece.next_line());
+            }
+            assert_eq!(found, whole, "pieces of {size} bytes");
+        }
+        assert_eq!(whole_rules(b"a\\\nb"), 0);
     }
 
     #[test]
