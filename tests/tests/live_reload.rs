@@ -14,9 +14,10 @@ use std::time::{Duration, Instant};
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The sensor as this build has it.
+/// The sensor as this build has it. Built with all else, as tests/run does: by itself it would ask for other features of its
+/// dependencies, which would all be built anew.
 fn binary() -> PathBuf {
-    let built = Command::new(env!("CARGO")).args(["build", "--quiet", "-p", "sekisho", "--bin", "sekisho"]).status();
+    let built = Command::new(env!("CARGO")).args(["build", "--quiet", "--workspace", "--bins", "--tests"]).status();
     assert!(built.unwrap().success(), "the sensor does not build");
     let own = std::env::current_exe().unwrap();
     own.ancestors().nth(2).unwrap().join("sekisho")
