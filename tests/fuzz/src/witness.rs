@@ -167,7 +167,7 @@ impl Observer for Witness {
 
     fn file_policy(&self) -> FilePolicy {
         let hashes = Hashes { md5: true, sha1: false, sha256: false };
-        FilePolicy { keep: FILE_KEEP, hashes, magic: true, store: None, scan: None, lzma: true }
+        FilePolicy { keep: FILE_KEEP, hashes, magic: true, lzma: true, ..FilePolicy::default() }
     }
 
     fn expect(&mut self, expected: Expected) {
