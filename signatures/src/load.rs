@@ -456,7 +456,7 @@ mod tests {
         let file = folder.path().join("x.rules");
         std::fs::write(&file, "alert ip any any -> any any (sid:1;)\nalert ip any any -> any any (sid:2;)\n").unwrap();
         let (variables, classes) = (Variables::default(), Classifications::default());
-        let kept = load(&[file.clone()], &variables, &classes);
+        let kept = load(std::slice::from_ref(&file), &variables, &classes);
         let lean = load_without_texts(&[file], &variables, &classes);
         assert!(kept.signatures[1].text.ends_with("(sid:2;)") && lean.signatures.iter().all(|s| s.text.is_empty()));
         let digests = |loaded: &Loaded| loaded.signatures.iter().map(|s| s.digest).collect::<Vec<_>>();
