@@ -412,7 +412,9 @@ impl<T: Tracer> Detector<T> {
             self.hits.clear();
             let (hits, counters) = (&mut self.hits, &mut self.counters);
             counters.scanned_bytes += data.len() as u64;
-            set.literals.scan(data, &self.scans.scratch, |literal, to| take_hit(hits, counters, literal, to));
+            if let Some(literals) = &set.literals {
+                literals.scan(data, &self.scans.scratch, |literal, to| take_hit(hits, counters, literal, to));
+            }
             for hit in &self.hits {
                 for guarded in set.guarded(hit.literal) {
                     let start = hit.to.wrapping_sub(u64::from(guarded.content_to_end));
@@ -421,6 +423,7 @@ impl<T: Tracer> Detector<T> {
                     }
                 }
             }
+            set.anchored.in_packet(data, |guarded, _| candidates.push(guarded.rule));
             if set.is_single() {
                 return;
             }
