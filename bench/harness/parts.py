@@ -279,15 +279,19 @@ class Load(Part):
                 "max_rss_bytes": max(run["max_rss_bytes"] for run in runs)}
 
     def reload(self, rules):
-        """The lines of bench/reload; none where it cannot run."""
+        """The lines of bench/reload, with one more if it did not end well; nothing where it cannot run at all."""
         self.run.progress.step("reload under load")
         options = self.run.options
         if options.quick or os.geteuid() != 0 or not options.sekisho:
             return None
         environment = {**os.environ, "SEKISHO": str(options.sekisho), "SEKISHO_BENCH": str(self.run.inputs.bench), "RULES": str(rules)}
         # On a machine that is busy with other things a reload can starve: it has the least priority of all.
-        done = subprocess.run(["timeout", "--kill-after", "10", "180", BENCH / "reload"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
-        return [line.strip() for line in done.stdout.splitlines()] if done.returncode == 0 else None
+        done = subprocess.run(["timeout", "--kill-after", "10", "180", BENCH / "reload"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+        said = [line.strip() for line in done.stdout.splitlines()]
+        if done.returncode:
+            why = "no end within 180 s" if done.returncode in (124, 137) else done.stderr.strip().rpartition("\n")[2]
+            said.append(f"FAILED with {done.returncode}  {why}")
+        return said
 
 
 ALL = (Compare, Rulesets, Frames, Larger, Flows, Protocols, Workers, Stages, Load)
