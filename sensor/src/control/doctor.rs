@@ -22,6 +22,7 @@ pub mod report;
 pub mod setting;
 #[cfg(test)]
 mod tests;
+mod way_in;
 
 use super::arguments::{ConfigArguments, Format};
 use crate::capture::afxdp_config::{HugePages, ZeroCopy};
@@ -34,7 +35,7 @@ use finding::{Finding, Plan, Wanted};
 use fix::{Done, Fixer, Known, Outcome, StateError};
 use setting::{Setting, ThisHost};
 use std::collections::BTreeMap;
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -90,9 +91,12 @@ pub enum DoctorError {
         /// What is wrong with it.
         why: String,
     },
+    /// The answer's JSON.
+    #[error("cannot write the answer: {0}")]
+    Json(#[from] serde_json::Error),
     /// stdout.
     #[error("cannot write the answer: {0}")]
-    Write(#[from] serde_json::Error),
+    Stdout(std::io::Error),
 }
 
 /// What was found, and what was changed.
@@ -122,7 +126,7 @@ pub struct PutBack {
 pub fn doctor(arguments: &DoctorArguments) -> Result<ExitCode, DoctorError> {
     if arguments.undo {
         let put_back = undo(arguments)?;
-        tell_undone(arguments, &put_back);
+        tell_undone(arguments, &put_back)?;
         let failed = put_back.changes.iter().any(|done| done.result != Outcome::Changed);
         return Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS });
     }
@@ -225,23 +229,33 @@ fn tell(arguments: &DoctorArguments, looked: &Looked) -> Result<(), DoctorError>
     let Looked { facts, findings, changes } = looked;
     if arguments.format == Format::Json {
         let counts = report::Counts::of(findings);
-        println!("{}", serde_json::to_string(&report::Answer { counts, findings, changes, facts })?);
-        return Ok(());
+        let answer = report::Answer { counts, findings, changes, facts };
+        return write(&(serde_json::to_string(&answer)? + "\n"));
     }
-    if arguments.fix {
-        match changes.as_slice() {
-            [] => println!("nothing to change\n"),
-            changes => println!("{}", report::changes(changes)),
-        }
-    }
-    print!("{}", report::text(findings, in_colour()));
-    let can: usize = findings.iter().filter(|finding| !finding.settings.is_empty()).count();
+    let mut text = match changes.as_slice() {
+        [] if arguments.fix => "nothing to change\n\n".to_owned(),
+        [] => String::new(),
+        changes => report::changes(changes) + "\n",
+    };
+    text.push_str(&report::text(findings, in_colour()));
+    let can = findings.iter().filter(|finding| !finding.settings.is_empty()).count();
     if can > 0 && !arguments.fix {
-        println!("`sekisho doctor --fix` can mend {can} of them, and `sekisho doctor --undo` puts it back");
+        text.push_str(&format!(
+            "`sekisho doctor --fix` can mend {can} of them, and `sekisho doctor --undo` puts it back\n"
+        ));
     } else if changes.iter().any(|done| done.result == Outcome::Changed) {
-        println!("what was before is in {}; `sekisho doctor --undo` puts it back", arguments.state.display());
+        let file = arguments.state.display();
+        text.push_str(&format!("what was before is in {file}; `sekisho doctor --undo` puts it back\n"));
     }
-    Ok(())
+    write(&text)
+}
+
+/// To standard output; whoever reads only the first lines of it has had enough.
+fn write(text: &str) -> Result<(), DoctorError> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(DoctorError::Stdout(error)),
+        _ => Ok(()),
+    }
 }
 
 fn in_colour() -> bool {
@@ -257,7 +271,7 @@ pub fn undo(arguments: &DoctorArguments) -> Result<PutBack, DoctorError> {
     let names = state.changes.iter().filter_map(|change| change.before.interface());
     let known = names.filter_map(|name| {
         let link = Link::by_name(name).ok()?;
-        let keep = keep(link.xdp.is_some(), gather_nic::has_ssh_session(name));
+        let keep = keep(link.xdp.is_some(), way_in::has_ssh_session(name));
         Some((name.to_owned(), Known { index: link.index, keep }))
     });
     let interfaces: BTreeMap<String, Known> = known.collect();
@@ -266,17 +280,15 @@ pub fn undo(arguments: &DoctorArguments) -> Result<PutBack, DoctorError> {
     Ok(PutBack { changes: fixer.undo()?, restarted })
 }
 
-fn tell_undone(arguments: &DoctorArguments, put_back: &PutBack) {
+fn tell_undone(arguments: &DoctorArguments, put_back: &PutBack) -> Result<(), DoctorError> {
     let PutBack { changes, restarted } = put_back;
     if arguments.format == Format::Json {
-        println!("{}", serde_json::json!({ "changes": changes }));
-    } else if *restarted {
-        println!("the host has restarted since, and what was set went with that: nothing to put back");
-    } else if changes.is_empty() {
-        println!("nothing to put back");
-    } else {
-        print!("{}", report::changes(changes));
+        return write(&(serde_json::json!({ "changes": changes }).to_string() + "\n"));
     }
+    if *restarted {
+        return write("the host has restarted since, and what was set went with that: nothing to put back\n");
+    }
+    write(&if changes.is_empty() { "nothing to put back\n".to_owned() } else { report::changes(changes) })
 }
 
 /// Why an interface's traffic must not be stopped for a moment.
@@ -284,7 +296,7 @@ fn keep(xdp_attached: bool, ssh_session: bool) -> Option<&'static str> {
     if xdp_attached {
         return Some("an XDP program is attached: stop the sensor first");
     }
-    ssh_session.then_some("your SSH session comes in there")
+    ssh_session.then_some("an SSH session comes in there")
 }
 
 /// The run of the kernel.

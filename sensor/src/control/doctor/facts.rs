@@ -121,7 +121,7 @@ pub struct NicFacts {
     pub xdp_attached: bool,
     /// The host's default route goes out here.
     pub default_route: bool,
-    /// The SSH session that this runs in comes in here.
+    /// An SSH session comes in here.
     pub ssh_session: bool,
     /// How many receive queues there are.
     pub rx_queues: u32,

@@ -4,9 +4,9 @@ use super::ethtool::{Ethtool, FLOW_TYPES};
 use super::facts::{Interrupt, NicFacts, cpu_list};
 use super::netlink;
 use super::setting::interrupt_file;
+use super::way_in;
 use crate::capture::link::{Link, LinkError};
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 /// All that an interface answers.
@@ -28,8 +28,8 @@ pub fn gather(interface: &str) -> Result<NicFacts, LinkError> {
         numa_node: number(&sys, "device/numa_node").and_then(|n| i32::try_from(n).ok()).filter(|n| *n >= 0),
         xdp: netlink::xdp_features(link.index).ok(),
         xdp_attached: link.xdp.is_some(),
-        default_route: default_routes().contains(interface),
-        ssh_session: has_ssh_session(interface),
+        default_route: way_in::default_routes().contains(interface),
+        ssh_session: way_in::has_ssh_session(interface),
         rx_queues: link.queues().unwrap_or(0),
         interrupts: interrupts(&sys),
         ..NicFacts::default()
@@ -68,54 +68,6 @@ fn sys_folder(link: &Link) -> Option<PathBuf> {
 
 fn number(folder: &Option<PathBuf>, file: &str) -> Option<i64> {
     std::fs::read_to_string(folder.as_ref()?.join(file)).ok()?.trim().parse().ok()
-}
-
-/// Interfaces that a default route goes out of.
-fn default_routes() -> BTreeSet<String> {
-    // Of the calling thread, which may be in another namespace than the process.
-    let read = |file: &str| std::fs::read_to_string(Path::new("/proc/thread-self/net").join(file)).unwrap_or_default();
-    let mut found: BTreeSet<String> = default_routes_v4(&read("route")).map(str::to_owned).collect();
-    found.extend(default_routes_v6(&read("ipv6_route")).map(str::to_owned));
-    found
-}
-
-/// Lines of `Iface Destination Gateway Flags … Mask`.
-fn default_routes_v4(table: &str) -> impl Iterator<Item = &str> {
-    table.lines().skip(1).filter_map(|line| {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let everything = words.get(1) == Some(&"00000000") && words.get(7) == Some(&"00000000");
-        words.first().copied().filter(|_| everything)
-    })
-}
-
-/// Lines of `destination length source length next-hop … flags interface`; a route of refusal is on the loopback.
-fn default_routes_v6(table: &str) -> impl Iterator<Item = &str> {
-    table.lines().filter_map(|line| {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let everything = words.get(1) == Some(&"00") && words.first().is_some_and(|d| d.bytes().all(|b| b == b'0'));
-        words.last().copied().filter(|name| everything && *name != "lo")
-    })
-}
-
-/// Whether the SSH session that this runs in comes in at an interface.
-#[must_use]
-pub fn has_ssh_session(interface: &str) -> bool {
-    ssh_address().is_some_and(|address| has_address(interface, address))
-}
-
-/// The address of this side of the SSH session that this runs in.
-fn ssh_address() -> Option<IpAddr> {
-    let session = std::env::var("SSH_CONNECTION").ok()?;
-    session.split_whitespace().nth(2)?.parse().ok()
-}
-
-fn has_address(interface: &str, address: IpAddr) -> bool {
-    let ip = |a: nix::sys::socket::SockaddrStorage| {
-        let v4 = a.as_sockaddr_in().map(|a| IpAddr::from(a.ip()));
-        v4.or_else(|| a.as_sockaddr_in6().map(|a| IpAddr::from(a.ip())))
-    };
-    let Ok(mut all) = nix::ifaddrs::getifaddrs() else { return false };
-    all.any(|a| a.interface_name == interface && a.address.and_then(ip) == Some(address))
 }
 
 /// The interrupts of the device's receive queues.
@@ -175,21 +127,6 @@ mod tests {
         ] {
             assert_eq!(receive_queue(name), queue, "{name}");
         }
-    }
-
-    #[test]
-    fn the_default_route_is_found_in_both_tables() {
-        let v4 = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\n\
-                  eth0\t00000000\t010200C0\t0003\t0\t0\t0\t00000000\t0\n\
-                  eth1\t0002000A\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\n";
-        assert_eq!(default_routes_v4(v4).collect::<Vec<_>>(), ["eth0"]);
-        let zero = "0".repeat(32);
-        let v6 = format!(
-            "{zero} 00 {zero} 00 fe800000000000000000000000000001 00000400 00000001 00000000 00000003 eth2\n\
-             {zero} 00 {zero} 00 {zero} ffffffff 00000001 00000000 00200200 lo\n\
-             fe800000000000000000000000000000 40 {zero} 00 {zero} 00000100 00000001 00000000 00000001 eth1\n"
-        );
-        assert_eq!(default_routes_v6(&v6).collect::<Vec<_>>(), ["eth2"]);
     }
 
     #[test]

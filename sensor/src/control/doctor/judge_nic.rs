@@ -40,7 +40,7 @@ fn role(nic: &NicFacts) -> Finding {
     let why = "packets that the sensor takes do not reach the host: whoever is logged in through it is cut off";
     let other = "name a monitoring port, one that the host itself does not use";
     if nic.ssh_session {
-        return Finding::fail("role", "your SSH session comes in here").because(why).by_hand(other);
+        return Finding::fail("role", "an SSH session comes in here").because(why).by_hand(other);
     }
     if nic.default_route {
         return Finding::warn("role", "the host's default route goes out here").because(why).by_hand(other);
