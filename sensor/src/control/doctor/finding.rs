@@ -119,6 +119,9 @@ impl Finding {
     }
 }
 
+/// No NIC has more; facts that say otherwise must not fill the memory.
+const MOST_QUEUES: u32 = 1 << 16;
+
 /// What is to run, as far as the host must be fit for it: from the configuration.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
@@ -195,7 +198,7 @@ impl Plan {
     #[must_use]
     pub fn queues(&self, interface: &str, present: u32) -> Vec<u32> {
         let named = self.interfaces.iter().find(|(name, _)| name == interface).and_then(|(_, queues)| queues.clone());
-        named.unwrap_or_else(|| (0..present).collect())
+        named.unwrap_or_else(|| (0..present.min(MOST_QUEUES)).collect())
     }
 
     /// The CPU of the worker of each queue that is served: workers are numbered over all interfaces and take the CPUs in turn.
@@ -213,5 +216,26 @@ impl Plan {
             worker += queues.len();
         }
         Vec::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::facts::{Facts, NicFacts};
+    use super::*;
+
+    #[test]
+    fn workers_are_numbered_over_all_interfaces_and_take_the_cpus_in_turn() {
+        let nic = |name: &str, rx_queues| NicFacts { name: name.to_owned(), rx_queues, ..NicFacts::default() };
+        let facts = Facts { interfaces: vec![nic("eth1", 3), nic("eth2", 4)], ..Facts::default() };
+        let plan = Plan {
+            interfaces: vec![("eth1".to_owned(), None), ("eth2".to_owned(), Some(vec![1, 3]))],
+            cpus: Some(vec![4, 5]),
+            ..Plan::default()
+        };
+        assert_eq!(plan.cpu_of_queues(&facts, "eth1"), [(0, 4), (1, 5), (2, 4)]);
+        assert_eq!(plan.cpu_of_queues(&facts, "eth2"), [(1, 5), (3, 4)]);
+        assert_eq!(plan.cpu_of_queues(&facts, "eth3"), []);
+        assert_eq!(Plan { cpus: Some(Vec::new()), ..plan }.cpu_of_queues(&facts, "eth1"), []);
     }
 }

@@ -179,6 +179,9 @@ fn offloads(nic: &NicFacts) -> Vec<Finding> {
     let mut off = Vec::new();
     for (name, check, why) in UNWANTED {
         let Some(feature) = nic.features.get(name) else { continue };
+        if nic.driver == "veth" && name.contains("vlan") {
+            continue;
+        }
         let fix = Setting::Offload { interface: nic.name.clone(), name: name.to_owned(), on: false };
         match (feature.on, feature.fixed) {
             (false, _) => off.push(check),
@@ -188,6 +191,12 @@ fn offloads(nic: &NicFacts) -> Vec<Finding> {
     }
     if !off.is_empty() {
         findings.push(Finding::ok("offloads", format!("off: {}", off.join(", "))));
+    }
+    if nic.driver == "veth" {
+        findings.push(Finding::skip(
+            "vlan-stripping",
+            "the other end decides: `ethtool -K OTHER-END txvlan off` keeps tags in packets",
+        ));
     }
     findings.push(filters(nic));
     findings
@@ -212,7 +221,10 @@ fn rings(plan: &Plan, nic: &NicFacts) -> Finding {
     if rings.rx > plan.fill_ring {
         return Finding::warn("rings", format!("{found}; capture.afxdp.fill_ring is {}", plan.fill_ring))
             .because("the sensor cannot fill the NIC's ring")
-            .by_hand(format!("set capture.afxdp.fill_ring to {}", rings.rx.next_power_of_two().min(65536)));
+            .by_hand(format!(
+                "set capture.afxdp.fill_ring to {}",
+                rings.rx.checked_next_power_of_two().unwrap_or(65536).min(65536)
+            ));
     }
     let wanted = rings.max_rx.min(plan.fill_ring);
     if rings.rx >= GOOD_RING.min(wanted) {

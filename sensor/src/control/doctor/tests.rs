@@ -2,6 +2,7 @@
 
 use super::*;
 use finding::Status;
+use proptest::prelude::*;
 
 fn recordings() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/doctor");
@@ -215,4 +216,56 @@ fn this_host_is_judged_without_an_interface_and_with_one_that_is_not_there() {
     let looked = look(&plan, &[]);
     let links: Vec<_> = looked.findings.iter().filter(|f| f.check == "link").map(|f| f.status).collect();
     assert_eq!(links, [Status::Ok, Status::Fail]);
+}
+
+/// Numbers that arithmetic trips over.
+fn number() -> impl Strategy<Value = u32> {
+    prop_oneof![Just(0), Just(1), 2u32..600, Just(u32::MAX), any::<u32>()]
+}
+
+prop_compose! {
+    fn any_nic()(
+        driver in prop::sample::select(vec!["ice", "igb", "ixgbe", "mlx5_core", "ena", "veth", "loopback", "", "no-such"]),
+        n in prop::array::uniform16(number()), flags: [bool; 8], key in "[0-9a-f:ü]{0,130}", function in "toeplitz|xor|crc32|",
+        table in prop::collection::vec(number(), 0..40), fields in "[sdfnvü]{0,5}",
+    ) -> facts::NicFacts {
+        let [optional, fixed, ..] = flags;
+        facts::NicFacts {
+            name: "eth0".to_owned(), driver: driver.to_owned(), mtu: n[0], rx_queues: n[1], up: flags[2], carrier: flags[3],
+            xdp_attached: flags[4], promiscuous: flags[5], numa_node: optional.then_some(1), bus: "0000:00:03.0".to_owned(),
+            channels: optional.then_some(facts::Channels { max_rx: n[2], max_tx: n[3], max_combined: n[4], rx: n[5], tx: n[6], combined: n[7] }),
+            rings: Some(facts::Rings { max_rx: n[8], max_tx: n[9], rx: n[10], tx: n[11] }),
+            coalescing: Some(facts::Coalescing { adaptive_rx: flags[6], rx_usecs: n[12], rx_frames: n[13] }),
+            features: ["rx-gro", "rx-lro"].map(|f| (f.to_owned(), facts::Feature { on: flags[7], fixed })).into(),
+            rss: Some(facts::Rss { function, key, transformation: String::new(), table }),
+            hash_fields: [("tcp4".to_owned(), fields)].into(),
+            interrupts: vec![facts::Interrupt { number: n[14], name: String::new(), queue: n[15], cpus: vec![0] }],
+            ..facts::NicFacts::default()
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Facts may come from a file that somebody sent.
+    #[test]
+    fn no_facts_are_too_strange(nic in any_nic(), kernel in "[0-9.a-z-]{0,12}", n in prop::array::uniform6(number()), generic: bool) {
+        let mut facts = recording("ice", &[]).facts;
+        facts.host.kernel = kernel;
+        facts.host.huge_pages = facts::HugePages { total: n[0].into(), free: n[1].into(), size_bytes: n[2].into() };
+        facts.host.memlock_bytes = Some(n[3].into());
+        facts.interfaces = vec![nic];
+        let plan = Plan {
+            interfaces: vec![("eth0".to_owned(), None)],
+            cpus: (!generic).then(Vec::new),
+            frame_size: n[4],
+            fill_ring: n[5],
+            multi_buffer: generic,
+            ..Plan::default()
+        };
+        let findings = judge::judge(&facts, &plan);
+        prop_assert!(findings.iter().all(|f| f.status != Status::Fail || !f.why.is_empty()), "a reason with each failure");
+        prop_assert!(report::text(&findings, true).ends_with("skipped\n"));
+    }
 }
