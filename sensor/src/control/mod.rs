@@ -5,6 +5,7 @@ pub mod accounts;
 pub mod arguments;
 pub mod attach_config;
 pub mod check;
+pub mod doctor;
 pub mod explain;
 pub mod http;
 pub mod interface;
