@@ -10,13 +10,14 @@ use super::file::FileNeeds;
 use super::hyperscan::{BlockSet, HyperscanError, Literal, StreamSet, give_memory_back};
 use super::kept::Kept;
 use super::lasting::{Lasting, RuleKey};
+use super::partial::Beginnings;
 use super::program::ProgramError;
 use super::rule::Rule;
 use crate::packet::Direction;
 use rustc_hash::FxHashMap;
 use sekisho_signatures::app::Protocol;
 use sekisho_signatures::group::{Group, PacketClass};
-use sekisho_signatures::model::{AddressSet, PacketCondition, Signature};
+use sekisho_signatures::model::{Action, AddressSet, PacketCondition, Signature};
 use sekisho_signatures::ruleset::Ruleset;
 use std::sync::Arc;
 
@@ -137,6 +138,9 @@ pub struct Engine {
     pub(super) looks_back: bool,
     asks_checksums: bool,
     looks_below_ip: bool,
+    drops: bool,
+    /// What a segment may end with that a rule drops when it is whole.
+    pub beginnings: Option<Beginnings>,
     /// What rules ask of files.
     pub file_needs: FileNeeds,
     /// What rules keep between packets, and what lists say.
@@ -225,6 +229,8 @@ impl Engine {
         let apps = build_apps(&ruleset, apps, &sets)?;
         let asks_checksums = rules.iter().flatten().any(Rule::wants_odd_checksum);
         let looks_below_ip = rules.iter().flatten().any(Rule::looks_below_ip);
+        let drops = rules.iter().flatten().any(|rule| matches!(rule.action, Action::Drop | Action::Reject(_)));
+        let beginnings = if drops { Beginnings::of(ruleset.signatures.iter().map(AsRef::as_ref)) } else { None };
         let mut file_needs = FileNeeds::default();
         rules.iter().flatten().for_each(|rule| rule.file_needs(&mut file_needs));
         Ok(Self {
@@ -238,6 +244,8 @@ impl Engine {
             looks_back,
             asks_checksums,
             looks_below_ip,
+            drops,
+            beginnings,
             kept,
             flowbit_names,
             refused,
@@ -272,6 +280,12 @@ impl Engine {
     #[must_use]
     pub fn asks_checksums(&self) -> bool {
         self.asks_checksums
+    }
+
+    /// Whether some rule drops or rejects.
+    #[must_use]
+    pub const fn drops(&self) -> bool {
+        self.drops
     }
 
     /// Some rule wants packets without IP, whether something was odd about them or not.
