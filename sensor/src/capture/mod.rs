@@ -4,5 +4,7 @@ pub mod afxdp;
 mod afxdp_bind;
 pub mod afxdp_config;
 pub mod afxdp_statistics;
+pub mod early_config;
+pub mod kernel_flows;
 pub mod link;
 pub mod pcap;

@@ -3,6 +3,7 @@
 //! The thread owns the socket and the worker. Everything else reads what they publish: the worker's ledger and counters,
 //! and the kernel's counters of the socket and of the XDP program, which can be read from any thread and outlive both.
 
+use super::early::EarlyMaps;
 use super::interface::{Attachment, CounterReader};
 use crate::capture::afxdp::{AfxdpCounters, Facts, Socket, StatisticsReader, Wake};
 use crate::counters::{Published, WorkerTime};
@@ -13,7 +14,7 @@ use crate::time::Timestamp;
 use crate::worker::Worker;
 use sekisho_ebpf::{QueueCounters, Verdict};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long a worker with no packets sleeps at most: what a stop may take, and how coarse idle time-outs are.
@@ -32,6 +33,7 @@ pub struct Interface {
     /// The interface vanished.
     pub gone: AtomicBool,
     counters: CounterReader,
+    early: Arc<Mutex<EarlyMaps>>,
 }
 
 impl Interface {
@@ -43,9 +45,15 @@ impl Interface {
             driver: attachment.link().driver(),
             attach: attachment.place().as_str(),
             counters: attachment.counter_reader(),
+            early: Arc::clone(attachment.early()),
             attachment: Mutex::new(Some(attachment)),
             gone: AtomicBool::new(false),
         }
+    }
+
+    /// The maps of what the program decides by itself.
+    pub fn early(&self) -> MutexGuard<'_, EarlyMaps> {
+        self.early.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

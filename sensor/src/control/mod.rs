@@ -4,7 +4,9 @@
 pub mod accounts;
 pub mod arguments;
 pub mod attach_config;
+pub mod blocklist;
 pub mod check;
+pub mod early;
 pub mod explain;
 pub mod http;
 pub mod interface;

@@ -5,6 +5,8 @@
 
 use super::accounts;
 use super::arguments::{ConfigArguments, RuleArguments, YaraArguments};
+use super::blocklist::{self, BlocklistError};
+use super::early::EarlySetup;
 use super::http::{HttpError, HttpServer};
 use super::interface::{AttachError, Attachment, Presence};
 use super::lists::Saver;
@@ -16,6 +18,7 @@ use super::rules::{self, Rules, RulesError};
 use super::socket::{ControlSocket, Request, SocketError, commands};
 use crate::capture::afxdp::Socket;
 use crate::capture::afxdp_config::OpenError;
+use crate::capture::kernel_flows::KernelFlows;
 use crate::config::{Config, ConfigError, InterfaceConfig};
 use crate::detect::hyperscan::{HyperscanError, give_memory_back};
 use crate::detect::lasting::Lasting;
@@ -91,6 +94,10 @@ pub enum RunError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Metrics(#[from] MetricsError),
+    #[error(transparent)]
+    Blocklist(#[from] BlocklistError),
+    #[error("cannot reach the XDP program's maps: {0}")]
+    Maps(std::io::Error),
     #[error(transparent)]
     Http(#[from] HttpError),
     #[error(transparent)]
@@ -226,6 +233,7 @@ impl Sensor {
         let reloader = reloader.map_err(RunError::Thread)?;
         let costs = CostWatch::new(Arc::clone(&live), queues.iter().map(|queue| Arc::clone(&queue.time)).collect());
         let [status, series, asked] = std::array::from_fn(|_| Arc::clone(&live));
+        let listed = interfaces.clone();
         let sources = Arc::new(Sources {
             sensor_name: config.sensor.name.clone(),
             started: Instant::now(),
@@ -235,6 +243,7 @@ impl Sensor {
             outputs: outputs.handle(),
             extra: vec![
                 Box::new(move || this_sides_samples(&queues)),
+                Box::new(move || blocklist_samples(&listed)),
                 Box::new(move || cost_samples(&series.costs(COST_SERIES))),
                 Box::new(move || own.as_ref().map_or_else(Vec::new, FileStore::samples)),
                 Box::new(move || scanned.as_ref().map_or_else(Vec::new, YaraQueue::samples)),
@@ -468,9 +477,12 @@ fn set_up_queues(
     let (thresholds, expectations) = (Arc::new(Thresholds::default()), Arc::default());
     let seed = random_seed();
     let cpus = cpus(config);
+    let list = blocklist::load(&config.capture.blocklist)?.map(|(built, _)| Arc::new(built));
+    let mut xdp = config.capture.xdp.clone();
+    xdp.early = EarlySetup::new(&config.capture, false, list);
     let (mut interfaces, mut ready) = (Vec::new(), Vec::<Ready>::new());
     for (interface_index, wanted) in (0u16..).zip(&config.interface) {
-        let attachment = Attachment::attach(&wanted.name, &config.capture.xdp)?;
+        let attachment = Attachment::attach(&wanted.name, &xdp)?;
         if let Some(refusal) = attachment.native_refusal() {
             tracing::warn!(
                 "{}: the driver does not take the XDP program, it runs in the network stack, which is slower: {refusal}",
@@ -487,7 +499,12 @@ fn set_up_queues(
             settings.store = files.store.cloned();
             settings.yara = files.yara.cloned();
             settings.expectations = Arc::clone(&expectations);
-            let worker = Worker::new(&settings, Arc::clone(&rules.engine), Arc::clone(&thresholds), outputs.sender())?;
+            let mut worker =
+                Worker::new(&settings, Arc::clone(&rules.engine), Arc::clone(&thresholds), outputs.sender())?;
+            if config.capture.bypass.kernel {
+                let maps = interface.early().flow_maps().map_err(RunError::Maps)?;
+                worker.use_kernel(KernelFlows::new(vec![maps]));
+            }
             let queue = Arc::new(Queue {
                 interface: Arc::clone(&interface),
                 interface_index,
@@ -553,6 +570,31 @@ fn this_sides_samples(queues: &[Arc<Queue>]) -> Vec<Sample> {
         ] {
             let sample = Sample::counter(name, help, value);
             samples.push(sample.label("interface", &queue.interface.name).label("queue", queue.number.to_string()));
+        }
+    }
+    samples
+}
+
+/// What the block list has, and what its action let go on; what it dropped is with the XDP program's verdicts.
+fn blocklist_samples(interfaces: &[Arc<Interface>]) -> Vec<Sample> {
+    let mut samples = Vec::new();
+    for interface in interfaces {
+        let (entries, (packets, bytes)) = {
+            let early = interface.early();
+            (early.list_entries(), early.listed())
+        };
+        #[expect(clippy::cast_precision_loss, reason = "metrics are floating point; lists have no 2^53 entries")]
+        let entries = entries as f64;
+        for sample in [
+            Sample::gauge("blocklist_entries", "Addresses and prefixes of the block list in use.", entries),
+            Sample::counter(
+                "blocklist_counted_packets_total",
+                "Listed packets that were counted and went on.",
+                packets,
+            ),
+            Sample::counter("blocklist_counted_bytes_total", "Bytes of listed packets that went on.", bytes),
+        ] {
+            samples.push(sample.label("interface", &interface.name));
         }
     }
     samples
