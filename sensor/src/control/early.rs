@@ -6,16 +6,22 @@
 
 use super::blocklist::BuiltList;
 use super::interface::chain;
-use crate::capture::early_config::{SheddingInline, SheddingPolicy};
+use super::live::Interface;
+use super::shedding::{Shedder, SheddingState};
+use crate::capture::afxdp::StatisticsReader;
+use crate::capture::early_config::{SheddingConfig, SheddingInline, SheddingPolicy};
 use crate::capture::kernel_flows::FlowMaps;
 use crate::config::CaptureConfig;
+use crate::output::sources::Sample;
 use aya::maps::of_maps::ArrayOfMaps;
 use aya::maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray};
 use aya::{Ebpf, EbpfLoader};
 use sekisho_ebpf::early::{Shed, control, names};
+use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Longer than a packet takes in the XDP program.
@@ -30,6 +36,8 @@ pub struct EarlySetup {
     pub seen_max: u32,
     /// What becomes of what is shed: a [`Shed`] as a number.
     pub shed: u32,
+    /// When load is shed, and the slots of a queue's RX ring.
+    pub shedding: (SheddingConfig, u32),
     /// The block list that is there from the first packet on.
     pub list: Option<Arc<BuiltList>>,
 }
@@ -37,8 +45,8 @@ pub struct EarlySetup {
 impl PartialEq for EarlySetup {
     fn eq(&self, other: &Self) -> bool {
         let list = |setup: &Self| setup.list.as_ref().map(Arc::as_ptr);
-        (self.flows_max, self.seen_max, self.shed, list(self))
-            == (other.flows_max, other.seen_max, other.shed, list(other))
+        (self.flows_max, self.seen_max, self.shed, &self.shedding, list(self))
+            == (other.flows_max, other.seen_max, other.shed, &other.shedding, list(other))
     }
 }
 
@@ -57,6 +65,7 @@ impl EarlySetup {
             flows_max: if capture.bypass.kernel { capture.bypass.flows_max } else { 0 },
             seen_max: if shed == Shed::Never { 0 } else { capture.shedding.flows_max },
             shed: shed as u32,
+            shedding: (capture.shedding.clone(), capture.afxdp.rx_ring),
             list,
         }
     }
@@ -84,6 +93,10 @@ pub struct EarlyMaps {
     nets4: Nets<[u8; 4]>,
     nets6: Nets<[u8; 16]>,
     listed: PerCpuArray<MapData, [u64; 2]>,
+    /// When load is shed, and the slots of a ring; nothing if it is not.
+    sheds: Option<(SheddingConfig, u32)>,
+    /// By queue that has a worker.
+    states: BTreeMap<u32, Arc<SheddingState>>,
     /// The place of the list that is in use.
     place: u32,
     list: Option<Arc<BuiltList>>,
@@ -110,6 +123,8 @@ impl EarlyMaps {
             nets4: take(nets4)?.try_into().map_err(error)?,
             nets6: take(nets6)?.try_into().map_err(error)?,
             listed: take(names::LISTED)?.try_into().map_err(error)?,
+            sheds: Some(setup.shedding.clone()).filter(|_| setup.shed != Shed::Never as u32),
+            states: BTreeMap::new(),
             place: 0,
             list: None,
         };
@@ -129,12 +144,24 @@ impl EarlyMaps {
         Ok(FlowMaps { flows, control })
     }
 
-    /// For a queue's worker: the word that says that it is behind.
+    /// For `queue`'s worker: who tells the program that it is behind; nobody if nothing is to be shed.
     ///
     /// # Errors
     /// There is no descriptor to be had.
-    pub fn shedding(&self) -> io::Result<Array<MapData, u32>> {
-        Array::try_from(Map::Array(again(&self.shedding)?)).map_err(error)
+    pub fn shedder(&mut self, queue: u32, statistics: StatisticsReader) -> io::Result<Option<Shedder>> {
+        let Some((config, rx_ring)) = &self.sheds else { return Ok(None) };
+        let word = Array::try_from(Map::Array(again(&self.shedding)?)).map_err(error)?;
+        let state = Arc::clone(self.states.entry(queue).or_default());
+        Ok(Some(Shedder::new(config, *rx_ring, (queue, statistics), word, state)))
+    }
+
+    /// By queue: whether load is shed now, and how often that began. Empty if none is to be shed.
+    #[must_use]
+    pub fn shedding(&self) -> Vec<(u32, bool, u64)> {
+        let read = |(queue, state): (&u32, &Arc<SheddingState>)| {
+            (*queue, state.on.load(Ordering::Relaxed), state.begun.load(Ordering::Relaxed))
+        };
+        self.states.iter().map(read).collect()
     }
 
     /// From one packet to the next, `list` takes the place of the list before. Takes a moment, so that the former one can go.
@@ -179,6 +206,44 @@ impl EarlyMaps {
         let shares = shares.iter().flat_map(|shares| shares.iter());
         shares.fold((0, 0), |(packets, bytes), [p, b]| (packets + p, bytes + b))
     }
+}
+
+/// What the maps tell; what the program did by them is with its verdicts.
+#[must_use]
+pub fn samples(interfaces: &[Arc<Interface>]) -> Vec<Sample> {
+    let mut samples = Vec::new();
+    for interface in interfaces {
+        let (entries, (packets, bytes), shedding) = {
+            let early = interface.early();
+            (early.list_entries(), early.listed(), early.shedding())
+        };
+        #[expect(clippy::cast_precision_loss, reason = "metrics are floating point; lists have no 2^53 entries")]
+        let entries = entries as f64;
+        for sample in [
+            Sample::gauge("blocklist_entries", "Addresses and prefixes of the block list in use.", entries),
+            Sample::counter(
+                "blocklist_counted_packets_total",
+                "Listed packets that were counted and went on.",
+                packets,
+            ),
+            Sample::counter("blocklist_counted_bytes_total", "Bytes of listed packets that went on.", bytes),
+        ] {
+            samples.push(sample.label("interface", &interface.name));
+        }
+        for (queue, on, begun) in shedding {
+            for sample in [
+                Sample::gauge(
+                    "shedding",
+                    "1 while new flows are shed since the worker is behind.",
+                    f64::from(u8::from(on)),
+                ),
+                Sample::counter("shedding_begun_total", "Times that shedding began.", begun),
+            ] {
+                samples.push(sample.label("interface", &interface.name).label("queue", queue.to_string()));
+            }
+        }
+    }
+    samples
 }
 
 /// The map's data, whatever it is a map of.

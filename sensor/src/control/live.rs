@@ -148,6 +148,11 @@ impl Queue {
 pub fn serve(queue: &Queue, mut socket: Socket, mut worker: Worker, stop: &AtomicBool) {
     let mut number = 0;
     let mut before = Instant::now();
+    let mut shedder =
+        queue.interface.early().shedder(queue.number, socket.statistics_reader()).unwrap_or_else(|error| {
+            tracing::error!("{} queue {} cannot shed load: {error}", queue.interface.name, queue.number);
+            None
+        });
     loop {
         let mut batch = socket.receive();
         if batch.is_empty() {
@@ -162,6 +167,9 @@ pub fn serve(queue: &Queue, mut socket: Socket, mut worker: Worker, stop: &Atomi
             let awake = Instant::now();
             queue.time.add(asleep - before, awake - asleep);
             before = awake;
+            if let Some(shedder) = &mut shedder {
+                shedder.watch(socket.backlog(), awake);
+            }
             if wake == Wake::Gone {
                 break;
             }
@@ -180,6 +188,9 @@ pub fn serve(queue: &Queue, mut socket: Socket, mut worker: Worker, stop: &Atomi
         let after = Instant::now();
         queue.time.add(after - before, Duration::ZERO);
         before = after;
+        if let Some(shedder) = &mut shedder {
+            shedder.watch(socket.backlog(), after);
+        }
     }
     worker.finish();
 }

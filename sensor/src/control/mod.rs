@@ -20,5 +20,6 @@ pub mod report;
 pub mod rules;
 pub mod run;
 pub mod shard;
+pub mod shedding;
 pub mod socket;
 pub mod status;

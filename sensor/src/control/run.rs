@@ -6,7 +6,7 @@
 use super::accounts;
 use super::arguments::{ConfigArguments, RuleArguments, YaraArguments};
 use super::blocklist::{self, BlocklistError};
-use super::early::EarlySetup;
+use super::early::{self, EarlySetup};
 use super::http::{HttpError, HttpServer};
 use super::interface::{AttachError, Attachment, Presence};
 use super::lists::Saver;
@@ -229,11 +229,12 @@ impl Sensor {
             workers: ready.iter().map(|r| Arc::clone(r.worker.handover())).collect(),
             outputs: outputs.handle(),
             live: Arc::clone(&live),
+            interfaces: interfaces.clone(),
         });
         let reloader = reloader.map_err(RunError::Thread)?;
         let costs = CostWatch::new(Arc::clone(&live), queues.iter().map(|queue| Arc::clone(&queue.time)).collect());
         let [status, series, asked] = std::array::from_fn(|_| Arc::clone(&live));
-        let listed = interfaces.clone();
+        let watched = interfaces.clone();
         let sources = Arc::new(Sources {
             sensor_name: config.sensor.name.clone(),
             started: Instant::now(),
@@ -243,7 +244,7 @@ impl Sensor {
             outputs: outputs.handle(),
             extra: vec![
                 Box::new(move || this_sides_samples(&queues)),
-                Box::new(move || blocklist_samples(&listed)),
+                Box::new(move || early::samples(&watched)),
                 Box::new(move || cost_samples(&series.costs(COST_SERIES))),
                 Box::new(move || own.as_ref().map_or_else(Vec::new, FileStore::samples)),
                 Box::new(move || scanned.as_ref().map_or_else(Vec::new, YaraQueue::samples)),
@@ -570,31 +571,6 @@ fn this_sides_samples(queues: &[Arc<Queue>]) -> Vec<Sample> {
         ] {
             let sample = Sample::counter(name, help, value);
             samples.push(sample.label("interface", &queue.interface.name).label("queue", queue.number.to_string()));
-        }
-    }
-    samples
-}
-
-/// What the block list has, and what its action let go on; what it dropped is with the XDP program's verdicts.
-fn blocklist_samples(interfaces: &[Arc<Interface>]) -> Vec<Sample> {
-    let mut samples = Vec::new();
-    for interface in interfaces {
-        let (entries, (packets, bytes)) = {
-            let early = interface.early();
-            (early.list_entries(), early.listed())
-        };
-        #[expect(clippy::cast_precision_loss, reason = "metrics are floating point; lists have no 2^53 entries")]
-        let entries = entries as f64;
-        for sample in [
-            Sample::gauge("blocklist_entries", "Addresses and prefixes of the block list in use.", entries),
-            Sample::counter(
-                "blocklist_counted_packets_total",
-                "Listed packets that were counted and went on.",
-                packets,
-            ),
-            Sample::counter("blocklist_counted_bytes_total", "Bytes of listed packets that went on.", bytes),
-        ] {
-            samples.push(sample.label("interface", &interface.name));
         }
     }
     samples

@@ -26,7 +26,7 @@ crate::counters! {
         /// Flows let by for their size.
         elephant => "bypass_elephant_flows_total",
         /// Flows that the XDP program lets by now.
-        kernel_active => "bypass_kernel_flows",
+        kernel_active => "bypass_kernel_active_flows",
         /// Flows handed to the XDP program.
         kernel_flows => "bypass_kernel_flows_total",
         /// Flows not handed to it: it knew as many as it can.
