@@ -137,6 +137,12 @@ impl QueueCounters {
         *bytes = bytes.wrapping_add(len_bytes);
     }
 
+    /// Forgets what was counted under this verdict.
+    pub fn clear(&mut self, verdict: Verdict) {
+        self.0[verdict as usize] = 0;
+        self.0[Verdict::COUNT + verdict as usize] = 0;
+    }
+
     /// Adds another CPU's share.
     pub fn add(&mut self, other: &Self) {
         for (sum, n) in self.0.iter_mut().zip(other.0) {

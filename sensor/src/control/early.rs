@@ -4,15 +4,17 @@
 //! The maps of one interface live in an [`EarlyMaps`]. A block list is replaced whole: the next one is put into the place that is not
 //! in use, one word turns the program to it, and the former one goes when no packet can be under it any more.
 
-use super::blocklist::BuiltList;
+use super::attach_config::AttachConfig;
+use super::blocklist::{self, BlocklistError, BuiltList};
 use super::interface::chain;
 use super::live::Interface;
 use super::shedding::{Shedder, SheddingState};
 use crate::capture::afxdp::StatisticsReader;
 use crate::capture::early_config::{SheddingConfig, SheddingInline, SheddingPolicy};
-use crate::capture::kernel_flows::FlowMaps;
-use crate::config::CaptureConfig;
+use crate::capture::kernel_flows::{FlowMaps, KernelFlows};
+use crate::config::{CaptureConfig, Config};
 use crate::output::sources::Sample;
+use crate::worker::Worker;
 use aya::maps::of_maps::ArrayOfMaps;
 use aya::maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray};
 use aya::{Ebpf, EbpfLoader};
@@ -78,6 +80,35 @@ impl EarlySetup {
             .map_max_entries(names::SEEN, self.seen_max.max(1))
             .map_max_entries(names::SHEDDING, queues);
     }
+}
+
+/// How the program is attached, with what it is to decide by itself. The block list is the one in the configuration's
+/// `capture.xdp.early`, where [`load_list`] puts it.
+#[must_use]
+pub fn attach_config(config: &Config, inline: bool) -> AttachConfig {
+    let xdp = &config.capture.xdp;
+    AttachConfig { early: EarlySetup::new(&config.capture, inline, xdp.early.list.clone()), ..xdp.clone() }
+}
+
+/// Reads and builds the block list that interfaces are to have from their first packet on.
+///
+/// # Errors
+/// As [`blocklist::load`].
+pub fn load_list(config: &mut Config) -> Result<(), BlocklistError> {
+    config.capture.xdp.early.list = blocklist::load(&config.capture.blocklist)?.map(|(built, _)| Arc::new(built));
+    Ok(())
+}
+
+/// Has a worker hand flows that need no more inspection to the programs of the interfaces that it serves.
+///
+/// # Errors
+/// There is no descriptor to be had.
+pub fn give_flows(worker: &mut Worker, config: &Config, interfaces: &[&Interface]) -> io::Result<()> {
+    if config.capture.bypass.kernel {
+        let maps = interfaces.iter().map(|interface| interface.with_early(|early| early.flow_maps()));
+        worker.use_kernel(KernelFlows::new(maps.collect::<io::Result<_>>()?));
+    }
+    Ok(())
 }
 
 type Hosts<K> = ArrayOfMaps<MapData, HashMap<MapData, K, u8>>;
@@ -192,6 +223,12 @@ impl EarlyMaps {
         self.nets6.set(place, &list.nets6, 0).map_err(error)
     }
 
+    /// The list in use.
+    #[must_use]
+    pub fn list(&self) -> Option<&Arc<BuiltList>> {
+        self.list.as_ref()
+    }
+
     /// Addresses and prefixes of the list in use.
     #[must_use]
     pub fn list_entries(&self) -> usize {
@@ -213,10 +250,8 @@ impl EarlyMaps {
 pub fn samples(interfaces: &[Arc<Interface>]) -> Vec<Sample> {
     let mut samples = Vec::new();
     for interface in interfaces {
-        let (entries, (packets, bytes), shedding) = {
-            let early = interface.early();
-            (early.list_entries(), early.listed(), early.shedding())
-        };
+        let (entries, (packets, bytes), shedding) =
+            interface.with_early(|early| (early.list_entries(), early.listed(), early.shedding()));
         #[expect(clippy::cast_precision_loss, reason = "metrics are floating point; lists have no 2^53 entries")]
         let entries = entries as f64;
         for sample in [

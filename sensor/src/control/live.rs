@@ -5,6 +5,7 @@
 
 use super::early::EarlyMaps;
 use super::interface::{Attachment, CounterReader};
+use super::shedding::Shedder;
 use crate::capture::afxdp::{AfxdpCounters, Facts, Socket, StatisticsReader, Wake};
 use crate::counters::{Published, WorkerTime};
 use crate::decode::{Frame, LinkType};
@@ -14,7 +15,7 @@ use crate::time::Timestamp;
 use crate::worker::Worker;
 use sekisho_ebpf::{QueueCounters, Verdict};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long a worker with no packets sleeps at most: what a stop may take, and how coarse idle time-outs are.
@@ -32,8 +33,8 @@ pub struct Interface {
     pub attachment: Mutex<Option<Attachment>>,
     /// The interface vanished.
     pub gone: AtomicBool,
-    counters: CounterReader,
-    early: Arc<Mutex<EarlyMaps>>,
+    counters: Mutex<CounterReader>,
+    early: Mutex<Arc<Mutex<EarlyMaps>>>,
 }
 
 impl Interface {
@@ -44,16 +45,30 @@ impl Interface {
             name: name.to_owned(),
             driver: attachment.link().driver(),
             attach: attachment.place().as_str(),
-            counters: attachment.counter_reader(),
-            early: Arc::clone(attachment.early()),
+            counters: Mutex::new(attachment.counter_reader()),
+            early: Mutex::new(Arc::clone(attachment.early())),
             attachment: Mutex::new(Some(attachment)),
             gone: AtomicBool::new(false),
         }
     }
 
-    /// The maps of what the program decides by itself.
-    pub fn early(&self) -> MutexGuard<'_, EarlyMaps> {
-        self.early.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Does something with the maps of what the program decides by itself.
+    pub fn with_early<T>(&self, work: impl FnOnce(&mut EarlyMaps) -> T) -> T {
+        let early = Arc::clone(&self.early.lock().unwrap_or_else(PoisonError::into_inner));
+        work(&mut early.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The interface of that name is back, or its program is another one: what was counted goes on.
+    pub fn renew(&self, attachment: Attachment) {
+        let list = self.with_early(|early| early.list().cloned());
+        *self.early.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(attachment.early());
+        if let Err(error) = self.with_early(|early| early.use_list(list.as_ref())) {
+            tracing::error!("{} has the block list of the start: {error}", self.name);
+        }
+        let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = counters.read_all().unwrap_or_default();
+        *counters = attachment.counter_reader().after(&before);
+        *self.attachment.lock().unwrap_or_else(PoisonError::into_inner) = Some(attachment);
     }
 }
 
@@ -75,22 +90,24 @@ pub struct Queue {
     pub counters: Arc<Published>,
     /// How the worker spends its time.
     pub time: Arc<WorkerTime>,
-    /// The socket's statistics.
-    pub socket: StatisticsReader,
+    /// The socket's statistics, and those of the sockets before it.
+    pub socket: Mutex<Vec<StatisticsReader>>,
 }
 
 impl Queue {
     /// The socket's statistics; as they were last when it is gone.
     #[must_use]
     pub fn socket_statistics(&self) -> AfxdpCounters {
-        self.socket.read()
+        let sockets = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
+        sockets.iter().fold(AfxdpCounters::default(), |sum, socket| sum.plus(&socket.read()))
     }
 
     /// What the XDP program did with this queue's packets.
     #[must_use]
     pub fn xdp(&self) -> QueueCounters {
         // Reading a map that is held open does not fail; if it did, nothing would be known of this queue.
-        self.interface.counters.read(self.number).unwrap_or_default()
+        let counters = self.interface.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        counters.read(self.number).unwrap_or_default()
     }
 
     /// For metrics and status.
@@ -132,6 +149,15 @@ impl Queue {
         }
     }
 
+    /// Who tells the XDP program that this queue's worker is behind, if load is to be shed then.
+    #[must_use]
+    pub fn shedder(&self, statistics: StatisticsReader) -> Option<Shedder> {
+        self.interface.with_early(|early| early.shedder(self.number, statistics)).unwrap_or_else(|error| {
+            tracing::error!("{} queue {} cannot shed load: {error}", self.interface.name, self.number);
+            None
+        })
+    }
+
     /// Packets that the program redirected to the socket, less those that the worker received or the socket lost: 0 when
     /// every one is accounted for. Meaningful once the queue has stopped.
     #[must_use]
@@ -148,11 +174,7 @@ impl Queue {
 pub fn serve(queue: &Queue, mut socket: Socket, mut worker: Worker, stop: &AtomicBool) {
     let mut number = 0;
     let mut before = Instant::now();
-    let mut shedder =
-        queue.interface.early().shedder(queue.number, socket.statistics_reader()).unwrap_or_else(|error| {
-            tracing::error!("{} queue {} cannot shed load: {error}", queue.interface.name, queue.number);
-            None
-        });
+    let mut shedder = queue.shedder(socket.statistics_reader());
     loop {
         let mut batch = socket.receive();
         if batch.is_empty() {

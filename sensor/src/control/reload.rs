@@ -301,7 +301,7 @@ impl Reloading {
     /// The next block list, for every interface. One that the kernel refuses leaves that interface the list that it has.
     fn use_list(&self, list: Option<&Arc<BuiltList>>) {
         for interface in &self.interfaces {
-            if let Err(error) = interface.early().use_list(list) {
+            if let Err(error) = interface.with_early(|early| early.use_list(list)) {
                 tracing::error!("{} keeps the block list that it has: {error}", interface.name);
             }
         }
