@@ -17,7 +17,7 @@ use sekisho_tests::live::{small, with_pair};
 use serde_json::Value;
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -426,7 +426,7 @@ impl Sensor {
         }
         self.sent += times;
         let all =
-            |s: &Self| s.status()["queues"][0]["xdp"].as_object().unwrap().values().filter_map(Value::as_u64).sum();
+            |s: &Self| s.status()["queues"][0]["xdp"].as_object().unwrap().values().filter_map(Value::as_u64).sum::<u64>();
         self.until("all was seen", |s| all(s) == s.sent);
     }
 
