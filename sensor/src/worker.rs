@@ -267,10 +267,10 @@ impl<T: Tracer> Worker<T> {
         &self.path.verdict
     }
 
-    /// Whether the rules at hand can drop at all.
+    /// The rules at hand.
     #[must_use]
-    pub fn can_drop(&self) -> bool {
-        self.engine.drops()
+    pub fn engine(&self) -> &Engine {
+        &self.engine
     }
 
     /// To be called once a batch, and when idle: ends flows whose time is over, publishes the counters and, if a new ruleset is
@@ -426,7 +426,10 @@ impl<T: Tracer> Path<T> {
             self.verdict.turn = Some(Turn {
                 flow: cx.flow_id,
                 direction,
+                seq: tcp.seq,
                 end_seq: tcp.seq.wrapping_add(packet.payload.len() as u32),
+                payload: place_in(packet.data, packet.payload),
+                ends: tcp.flags.any(TcpFlags::FIN | TcpFlags::RST),
                 next_seq: flow.tcp.next_seq(direction),
                 waits: report.payload == PayloadFate::Buffered && !tcp.flags.any(TcpFlags::SYN),
                 flow_dropped: false,
@@ -805,6 +808,15 @@ fn is_turned(flow: &Flow<FlowDetect>, packet: &Packet<'_>, direction: Direction)
         && direction == Direction::ToServer
         && flow.tcp.may_turn()
         && is_servers([packet.src_port, packet.dst_port], packet.payload)
+}
+
+/// Where `part` lies in `whole`: offset and length; nothing if it does not.
+fn place_in(whole: &[u8], part: &[u8]) -> (u32, u32) {
+    let at = part.as_ptr().addr().wrapping_sub(whole.as_ptr().addr());
+    match at.checked_add(part.len()) {
+        Some(end) if end <= whole.len() => (at as u32, part.len() as u32),
+        _ => (0, 0),
+    }
 }
 
 /// Some rule asks for packets whose checksum is wrong, and this is one.
