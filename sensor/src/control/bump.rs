@@ -205,6 +205,10 @@ impl Bump<'_> {
     fn run(&mut self, stop: &AtomicBool) {
         let time: &WorkerTime = &self.link.ports[0].time;
         let mut before = Instant::now();
+        let mut shedders = Side::BOTH.map(|side| {
+            let shedder = self.link.ports[side as usize].shedder(self.pair.statistics_reader(side));
+            shedder.map(|shedder| (side, shedder))
+        });
         loop {
             beat(&self.heartbeats, self.link.number());
             let now = Timestamp::now();
@@ -213,6 +217,9 @@ impl Bump<'_> {
             Side::BOTH.into_iter().for_each(|side| self.pair.flush(side));
             self.worker.batch_end(now);
             let worked = Instant::now();
+            for (side, shedder) in shedders.iter_mut().flatten() {
+                shedder.watch(self.pair.backlog(*side), worked);
+            }
             if some {
                 time.add(worked - before, Duration::ZERO);
                 before = worked;

@@ -265,6 +265,7 @@ pub fn worker_config(config: &Config, inline: bool, seed: u64, number: u16) -> W
     WorkerConfig {
         decode: config.decode.clone(),
         flow: config.flow.clone(),
+        bypass: config.capture.bypass.clone(),
         stream: config.stream.clone(),
         hosts: config.host_os_policy.clone(),
         detect: config.detect,
