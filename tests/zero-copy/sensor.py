@@ -37,7 +37,7 @@ class Sensor:
         self.vm.run(
             f"cd {FOLDER} && rm -f status && (sekisho run --config sekisho.toml {self.arguments} >out 2>err & echo $! >pid; "
             "wait $!; echo $? >status) >/dev/null 2>&1 &")
-        return self.vm.until(self.status, 40, "the sensor was not ready in 40 s")
+        return self.vm.until(self.status, 60, "the sensor was not ready in 60 s")
 
     def status(self):
         """What `sekisho status` says, or None before it can. Fails if the sensor is gone."""
@@ -67,15 +67,24 @@ class Sensor:
             return total(metrics, "sekisho_packets_received_total") >= count
 
         try:
-            self.vm.until(there, 20, "")
+            self.vm.until(there, 40, "")
         except Failed:
-            raise Failed(f"{total(metrics, 'sekisho_packets_received_total')} packets were received in 20 s, and {count} were sent") from None
+            raise Failed(f"{total(metrics, 'sekisho_packets_received_total')} packets were received in 40 s, and {count} were sent") from None
         return metrics
+
+    def kill(self):
+        """Ends it as a crash does."""
+        self.vm.run(f"kill -KILL $(cat {FOLDER}/pid)")
+        self.ended()
+
+    def ended(self):
+        """Waits until it has ended, and returns its exit status."""
+        return self.vm.until(lambda: self.vm.run(f"cat {FOLDER}/status 2>/dev/null", check=False).strip(), 20, "the sensor did not end in 20 s")
 
     def stop(self):
         """Ends it in order, its accounts closed. Returns its events."""
         self.vm.run(f"kill -TERM $(cat {FOLDER}/pid)")
-        status = self.vm.until(lambda: self.vm.run(f"cat {FOLDER}/status 2>/dev/null", check=False).strip(), 20, "the sensor did not stop in 20 s")
+        status = self.ended()
         words = self.words()
         must(status == "0", f"the sensor ended with {status}: {words.strip()}")
         must("The ledger balances" in words, f"the sensor's last words do not say that the ledger balances: {words.strip()}")

@@ -80,10 +80,10 @@ def zero_copy_everywhere(vm, interface, status):
 
 
 def sides(events, network):
-    """The TCP flow records of a network's clients: [client, packets to the server, packets to the client]."""
+    """The TCP flow records of a network's clients: (who began, packets to the server, packets to the client)."""
     flows = [event for event in events if event["event_type"] == "flow" and event["proto"] == "TCP"]
     # A worker that sees only the server's side takes the server for the one who began.
-    ours = [event for event in flows if f"10.{network}." in event["src_ip"][:6] + event["dest_ip"][:6]]
+    ours = [event for event in flows if any(event[end].startswith(f"10.{network}.") for end in ("src_ip", "dest_ip"))]
     return [(event["src_ip"], event["flow"]["pkts_toserver"], event["flow"]["pkts_toclient"]) for event in ours]
 
 
@@ -102,6 +102,21 @@ def judge(events, first):
     bodies = {event["dest_ip"]: event["fileinfo"].get("sha256") for event in files if event["dest_ip"].startswith("10.1.")}
     wrong = [client for client, digest in first["hashes"].items() if bodies.get(client) != digest]
     must(not wrong, f"{len(wrong)} of {FLOWS} bodies did not arrive as they were sent, that of {wrong[:1]} first")
+
+
+def come_again(vm, bench, work, sensor, interface, first):
+    """A sensor that was killed leaves the queues free for the next one, and a link that goes down and up costs nothing after it."""
+    sensor.start()
+    sensor.kill()
+    zero_copy_everywhere(vm, interface, sensor.start())
+    vm.run(f"ethtool -X {interface} hkey {SYMMETRIC} equal {QUEUES}")
+    sent = vm.send(bench, work / "first.pcap", 0, RATE)
+    accounts(sensor.await_packets(sent), sent)
+    vm.run(f"ip link set dev {interface} down && ip link set dev {interface} up")
+    sent += vm.send(bench, work / "first.pcap", 0, RATE)
+    accounts(sensor.await_packets(sent), sent)
+    sensor.stop()
+    print("  the same after a kill and a restart, and after the link was down")
 
 
 def span(cache, work, bench, seconds):
@@ -131,6 +146,7 @@ def span(cache, work, bench, seconds):
         whole = sum(1 for _, there, back in split if there and back)
         must(whole < FLOWS and len(split) == 2 * FLOWS - whole, f"with the asymmetric key {FLOWS} flows made {len(split)} records, {whole} of them with both sides")
         print(f"  with the symmetric key {len(together)} of {FLOWS} flows are whole, with the asymmetric one {whole}")
+        come_again(vm, bench, work, sensor, interface, first)
         complaints = vm.complaints()
         must(not complaints, f"the machine's kernel complains: {complaints}")
 
