@@ -5,7 +5,7 @@
 
 pub mod shared;
 
-pub use shared::{NoSocket, QueueCounters, Verdict, names};
+pub use shared::{NoSocket, PeerRule, QueueCounters, Verdict, names};
 
 /// The object file's bytes, aligned for ELF's 8-byte fields.
 #[repr(C, align(8))]
@@ -61,7 +61,18 @@ mod tests {
         assert_eq!(OBJECT.as_ptr().align_offset(8), 0);
         assert_eq!(&OBJECT[..7], b"\x7fELF\x02\x01\x01");
         assert_eq!(u16::from_le_bytes([OBJECT[18], OBJECT[19]]), 247, "e_machine is EM_BPF");
-        for name in [names::PROGRAM, names::SOCKETS, names::COUNTERS, names::NO_SOCKET, names::QUEUES, "xdp.frags"] {
+        for name in [
+            names::PROGRAM,
+            names::SOCKETS,
+            names::COUNTERS,
+            names::HEARTBEATS,
+            names::PEER,
+            names::NO_SOCKET,
+            names::QUEUES,
+            names::PEER_RULE,
+            names::STALE_NS,
+            "xdp.frags",
+        ] {
             let found =
                 OBJECT.windows(name.len() + 1).any(|w| &w[..name.len()] == name.as_bytes() && w[name.len()] == 0);
             assert!(found, "the object has no {name}");

@@ -14,24 +14,38 @@ pub enum Verdict {
     DroppedNoSocket = 2,
     /// The kernel refused the redirect call itself. Not expected to happen; here so that it cannot go unseen.
     AbortedRedirectRefused = 3,
+    /// In line: sent to the other port by the program itself, since no socket serves the queue.
+    ForwardedNoSocket = 4,
+    /// In line: sent to the other port by the program itself, since the queue's worker has not given a sign of life for too long.
+    ForwardedStale = 5,
+    /// In line, where the link is to close: dropped, since the queue's worker has not given a sign of life for too long.
+    DroppedStale = 6,
 }
 
 impl Verdict {
     /// How many there are.
-    pub const COUNT: usize = 4;
+    pub const COUNT: usize = 7;
 
     /// Every verdict, in the order of its number.
-    pub const ALL: [Self; Self::COUNT] =
-        [Self::Redirected, Self::PassedNoSocket, Self::DroppedNoSocket, Self::AbortedRedirectRefused];
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::Redirected,
+        Self::PassedNoSocket,
+        Self::DroppedNoSocket,
+        Self::AbortedRedirectRefused,
+        Self::ForwardedNoSocket,
+        Self::ForwardedStale,
+        Self::DroppedStale,
+    ];
 
-    /// `redirected`, `passed`, `dropped` or `aborted`.
+    /// `redirected`, `passed`, `forwarded`, `dropped` or `aborted`.
     #[must_use]
     pub const fn kind(self) -> &'static str {
         match self {
             Self::Redirected => "redirected",
             Self::PassedNoSocket => "passed",
-            Self::DroppedNoSocket => "dropped",
+            Self::DroppedNoSocket | Self::DroppedStale => "dropped",
             Self::AbortedRedirectRefused => "aborted",
+            Self::ForwardedNoSocket | Self::ForwardedStale => "forwarded",
         }
     }
 
@@ -40,7 +54,8 @@ impl Verdict {
     pub const fn reason(self) -> &'static str {
         match self {
             Self::Redirected => "",
-            Self::PassedNoSocket | Self::DroppedNoSocket => "no_socket",
+            Self::PassedNoSocket | Self::DroppedNoSocket | Self::ForwardedNoSocket => "no_socket",
+            Self::ForwardedStale | Self::DroppedStale => "stale",
             Self::AbortedRedirectRefused => "redirect_refused",
         }
     }
@@ -55,6 +70,19 @@ pub enum NoSocket {
     /// `XDP_PASS`: the host's network stack gets it.
     #[default]
     Pass = 2,
+}
+
+/// In line: what the program does with a packet that no living worker takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[repr(u32)]
+pub enum PeerRule {
+    /// The port is not in line: there is no other port.
+    #[default]
+    None = 0,
+    /// Fail open: it goes to the other port.
+    Forward = 1,
+    /// Fail closed: it is dropped.
+    Drop = 2,
 }
 
 /// Machine words in one queue's entry of the counter map.
@@ -93,6 +121,12 @@ impl QueueCounters {
         *bytes = bytes.wrapping_add(len_bytes);
     }
 
+    /// Forgets what was counted under this verdict.
+    pub fn clear(&mut self, verdict: Verdict) {
+        self.0[verdict as usize] = 0;
+        self.0[Verdict::COUNT + verdict as usize] = 0;
+    }
+
     /// Adds another CPU's share.
     pub fn add(&mut self, other: &Self) {
         for (sum, n) in self.0.iter_mut().zip(other.0) {
@@ -109,6 +143,14 @@ pub mod names {
     pub const SOCKETS: &str = "SOCKETS";
     /// Per-CPU array of [`super::QueueCounters`]; one entry per queue, and a last one for queues beyond the map; resized at load.
     pub const COUNTERS: &str = "COUNTERS";
+    /// Array of `u64`, mappable: CLOCK_MONOTONIC in nanoseconds at each queue's last sign of life; resized at load.
+    pub const HEARTBEATS: &str = "HEARTBEATS";
+    /// DEVMAP with the other port of a link as its entry 0.
+    pub const PEER: &str = "PEER";
+    /// `u32` in `.rodata`: a [`super::PeerRule`].
+    pub const PEER_RULE: &str = "PEER_RULE";
+    /// `u64` in `.rodata`: the age at which a heartbeat is too old.
+    pub const STALE_NS: &str = "STALE_NS";
     /// `u32` in `.rodata`: a [`super::NoSocket`].
     pub const NO_SOCKET: &str = "NO_SOCKET";
     /// `u32` in `.rodata`: how many queues the maps were made for.

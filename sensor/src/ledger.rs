@@ -12,6 +12,22 @@ pub enum BypassReason {
     NonIp,
     /// Its flow needs no more inspection (a pass rule, or the configuration says so).
     Flow,
+    /// In line, where the policy lets them by: the same words as those of [`DropReason`], and the same meanings.
+    Malformed,
+    /// A wrong checksum.
+    Checksum,
+    /// A fragment beyond the limits.
+    DefragLimit,
+    /// No room for a new flow.
+    FlowTableFull,
+    /// The sensor failed on it (a defect).
+    InternalError,
+    /// No memory for a segment that waits.
+    StreamMemory,
+    /// Of a connection whose beginning was not seen.
+    Midstream,
+    /// Held back for too long, or with too many.
+    HoldLimit,
 }
 
 /// Why a frame was dropped.
@@ -31,7 +47,18 @@ pub enum DropReason {
     InternalError,
     /// Received but not processed when the sensor stopped.
     Shutdown,
+    /// In line: the other port's ring stayed full.
+    TxRingFull,
+    /// In line: a segment that had to wait, and there was no memory for it.
+    StreamMemory,
+    /// In line: a segment of a connection whose beginning was not seen.
+    Midstream,
+    /// In line: a segment that was held back for too long, or with too many others.
+    HoldLimit,
 }
+
+/// How many reasons there are to let a frame by.
+const BYPASS_REASONS: usize = BypassReason::HoldLimit as usize + 1;
 
 /// What became of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -46,10 +73,18 @@ pub enum Outcome {
 
 impl Outcome {
     /// Every outcome, in the order of the ledger's lines.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 22] = [
         Self::Inspected,
         Self::Bypassed(BypassReason::NonIp),
         Self::Bypassed(BypassReason::Flow),
+        Self::Bypassed(BypassReason::Malformed),
+        Self::Bypassed(BypassReason::Checksum),
+        Self::Bypassed(BypassReason::DefragLimit),
+        Self::Bypassed(BypassReason::FlowTableFull),
+        Self::Bypassed(BypassReason::InternalError),
+        Self::Bypassed(BypassReason::StreamMemory),
+        Self::Bypassed(BypassReason::Midstream),
+        Self::Bypassed(BypassReason::HoldLimit),
         Self::Dropped(DropReason::Malformed),
         Self::Dropped(DropReason::Checksum),
         Self::Dropped(DropReason::DefragLimit),
@@ -57,6 +92,10 @@ impl Outcome {
         Self::Dropped(DropReason::Rule),
         Self::Dropped(DropReason::InternalError),
         Self::Dropped(DropReason::Shutdown),
+        Self::Dropped(DropReason::TxRingFull),
+        Self::Dropped(DropReason::StreamMemory),
+        Self::Dropped(DropReason::Midstream),
+        Self::Dropped(DropReason::HoldLimit),
     ];
 
     /// Its place in [`Outcome::ALL`].
@@ -65,7 +104,7 @@ impl Outcome {
         match self {
             Self::Inspected => 0,
             Self::Bypassed(reason) => 1 + reason as usize,
-            Self::Dropped(reason) => 3 + reason as usize,
+            Self::Dropped(reason) => 1 + BYPASS_REASONS + reason as usize,
         }
     }
 
@@ -86,13 +125,17 @@ impl Outcome {
             Self::Inspected => "",
             Self::Bypassed(BypassReason::NonIp) => "non_ip",
             Self::Bypassed(BypassReason::Flow) => "flow",
-            Self::Dropped(DropReason::Malformed) => "malformed",
-            Self::Dropped(DropReason::Checksum) => "checksum",
-            Self::Dropped(DropReason::DefragLimit) => "defrag_limit",
-            Self::Dropped(DropReason::FlowTableFull) => "flow_table_full",
+            Self::Bypassed(BypassReason::Malformed) | Self::Dropped(DropReason::Malformed) => "malformed",
+            Self::Bypassed(BypassReason::Checksum) | Self::Dropped(DropReason::Checksum) => "checksum",
+            Self::Bypassed(BypassReason::DefragLimit) | Self::Dropped(DropReason::DefragLimit) => "defrag_limit",
+            Self::Bypassed(BypassReason::FlowTableFull) | Self::Dropped(DropReason::FlowTableFull) => "flow_table_full",
+            Self::Bypassed(BypassReason::InternalError) | Self::Dropped(DropReason::InternalError) => "internal_error",
+            Self::Bypassed(BypassReason::StreamMemory) | Self::Dropped(DropReason::StreamMemory) => "stream_memory",
+            Self::Bypassed(BypassReason::Midstream) | Self::Dropped(DropReason::Midstream) => "midstream",
+            Self::Bypassed(BypassReason::HoldLimit) | Self::Dropped(DropReason::HoldLimit) => "hold_limit",
             Self::Dropped(DropReason::Rule) => "rule",
-            Self::Dropped(DropReason::InternalError) => "internal_error",
             Self::Dropped(DropReason::Shutdown) => "shutdown",
+            Self::Dropped(DropReason::TxRingFull) => "tx_ring_full",
         }
     }
 }

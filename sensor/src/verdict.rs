@@ -3,7 +3,28 @@
 //! A frame may hold several packets (tunnels). One that must not pass takes the whole frame with it; a frame is bypassed
 //! only if nothing in it needed inspection.
 
+pub mod reject;
+
 use crate::ledger::{BypassReason, DropReason, Outcome};
+use crate::packet::Direction;
+use sekisho_signatures::model::RejectTo;
+
+/// Where a TCP segment's direction stands after it: for whoever holds segments back that came before their turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Turn {
+    /// The flow's identifier.
+    pub flow: u64,
+    /// The segment's direction.
+    pub direction: Direction,
+    /// Sequence number behind the segment's last byte.
+    pub end_seq: u32,
+    /// Sequence number of the next byte to be inspected in this direction.
+    pub next_seq: u32,
+    /// The segment came before its turn: its bytes are inspected when the hole before them is filled.
+    pub waits: bool,
+    /// The whole flow is dropped from now on.
+    pub flow_dropped: bool,
+}
 
 /// Collects over the packets of one frame.
 #[derive(Clone, Copy, Debug, Default)]
@@ -11,6 +32,12 @@ pub struct Verdict {
     dropped: Option<DropReason>,
     inspected: bool,
     bypassed: bool,
+    /// In line: somebody is to be told by a reset or an unreachable.
+    pub reject: Option<RejectTo>,
+    /// In line: it could not be inspected as it should, for this reason.
+    pub exception: Option<DropReason>,
+    /// In line: the last TCP segment's place.
+    pub turn: Option<Turn>,
 }
 
 impl Verdict {
@@ -27,6 +54,11 @@ impl Verdict {
     /// A packet must not pass. The first reason stands.
     pub fn dropped(&mut self, reason: DropReason) {
         self.dropped.get_or_insert(reason);
+    }
+
+    /// In line: a packet could not be inspected as it should. The first reason stands.
+    pub fn exception(&mut self, reason: DropReason) {
+        self.exception.get_or_insert(reason);
     }
 
     /// The frame's outcome. `decoded` is the decoder's word; it stands where it is not that all is well.

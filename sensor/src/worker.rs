@@ -43,7 +43,7 @@ use crate::stream::{
     Delivery, PayloadFate, StreamConfig, StreamCounters, StreamEngine, StreamEvent, StreamSink, has_fast_open,
 };
 use crate::time::Timestamp;
-use crate::verdict::Verdict;
+use crate::verdict::{Turn, Verdict};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -230,16 +230,34 @@ impl<T: Tracer> Worker<T> {
     #[inline]
     pub fn frame(&mut self, frame: &Frame<'_>) -> Outcome {
         self.ledger.received(1, u64::from(frame.wire_len));
+        let outcome = self.judge(frame);
+        self.ledger.settle(outcome);
+        outcome
+    }
+
+    /// Takes one frame all the way. The caller keeps the ledger.
+    #[inline]
+    pub fn judge(&mut self, frame: &Frame<'_>) -> Outcome {
         let (engine, decoder, path) = (&*self.engine, &mut self.decoder, &mut self.path);
         path.verdict = Verdict::default();
         // A defect must not take the link down: the frame is counted, and the worker goes on with the next one.
-        let outcome = catch_unwind(AssertUnwindSafe(|| {
+        catch_unwind(AssertUnwindSafe(|| {
             let decoded = decoder.decode(frame, &mut |packet: &Packet<'_>| path.packet(engine, packet));
             path.verdict.outcome(decoded.outcome())
         }))
-        .unwrap_or(Outcome::Dropped(DropReason::InternalError));
-        self.ledger.settle(outcome);
-        outcome
+        .unwrap_or(Outcome::Dropped(DropReason::InternalError))
+    }
+
+    /// What the last frame's packets met, beside its outcome.
+    #[must_use]
+    pub fn verdict(&self) -> &Verdict {
+        &self.path.verdict
+    }
+
+    /// Whether the rules at hand can drop at all.
+    #[must_use]
+    pub fn can_drop(&self) -> bool {
+        self.engine.drops()
     }
 
     /// To be called once a batch, and when idle: ends flows whose time is over, publishes the counters and, if a new ruleset is
@@ -341,6 +359,7 @@ impl<T: Tracer> Path<T> {
             // as a decoy is a capture on a host that leaves checksums to its NIC.
             cx.established = flow.established();
             self.detector.payload(&cx, Some(&mut flow.user), true);
+            self.verdict.exception(DropReason::Checksum);
         } else {
             cx.established = flow.established();
             Inspect { detector: &mut self.detector, cx: &mut cx, flow: &mut flow.user }.datagram();
@@ -366,8 +385,25 @@ impl<T: Tracer> Path<T> {
         cx.established = !tcp.flags.any(TcpFlags::SYN);
         cx.flow.stream = flow.tcp.sizes_with(tcp, packet.payload.len(), direction);
         let mut sink = Inspect { detector: &mut self.detector, cx, flow: &mut flow.user };
+        let memory_hits = self.streams.counters.memcap_hits;
         let report = self.streams.segment(&mut flow.tcp, packet, tcp, direction, &mut sink);
         cx.established = flow.established();
+        if self.inline {
+            if self.streams.counters.memcap_hits != memory_hits {
+                self.verdict.exception(DropReason::StreamMemory);
+            }
+            if report.payload == PayloadFate::NoSession && !packet.payload.is_empty() {
+                self.verdict.exception(DropReason::Midstream);
+            }
+            self.verdict.turn = Some(Turn {
+                flow: cx.flow_id,
+                direction,
+                end_seq: tcp.seq.wrapping_add(packet.payload.len() as u32),
+                next_seq: flow.tcp.next_seq(direction),
+                waits: report.payload == PayloadFate::Buffered && !tcp.flags.any(TcpFlags::SYN),
+                flow_dropped: false,
+            });
+        }
         match report.payload {
             // Data that belongs to no stream: that of a reset (RFC 9293 §3.5.2), or of a SYN that asks for no early acceptance.
             PayloadFate::Empty if !packet.payload.is_empty() => {
@@ -438,6 +474,13 @@ impl<T: Tracer> Path<T> {
         if ruling.drop && !ruling.pass && self.inline {
             self.tell_drop(cx.packet, index.zip(cx.direction), false);
             self.verdict.dropped(DropReason::Rule);
+            if let (Some(turn), Some(index)) = (&mut self.verdict.turn, index) {
+                turn.flow_dropped = self.flows.get_mut(index).user.dropped;
+            }
+            // Only the outermost packet can be answered out of its own frame.
+            if cx.packet.tunnel_depth == 0 && !cx.packet.reassembled {
+                self.verdict.reject = ruling.reject;
+            }
         }
         // A packet that alerts is told by its alert.
         if std::mem::take(&mut self.tagged) && self.detector.alerts.is_empty() {

@@ -1,5 +1,6 @@
 //! What the tests share: the cases' folders, network namespaces, frames that prove on arrival that they are whole, and both together.
 
+pub mod bump;
 pub mod case;
 pub mod conversation;
 pub mod frames;

@@ -1,5 +1,5 @@
-//! AF_XDP sockets: one per (interface, queue), owned by the worker of that queue. AF_XDP's `unsafe` is in this file,
-//! but for the system call that reads the statistics, in `afxdp_statistics`.
+//! AF_XDP sockets: one per (interface, queue), owned by the worker of that queue. AF_XDP's `unsafe` is in this file and, for two
+//! ports with one packet memory, in `afxdp_pair`, but for the system call that reads the statistics, in `afxdp_statistics`.
 //!
 //! A frame of packet memory (UMEM) is in exactly one place: with the kernel (fill ring, NIC, RX ring), in the batch that
 //! the worker is processing, or spare. [`Socket::receive`] takes a batch from the RX ring and at once tops up the fill ring
@@ -31,7 +31,7 @@ use xsk_rs::umem::frame::FrameDesc;
 use xsk_rs::{CompQueue, FillQueue, RxQueue, TxQueue, Umem};
 
 /// Longest packet that is put together from several frames, in bytes: more than the kernel's limit of fragments allows.
-const LONGEST_PACKET: usize = 256 * 1024;
+pub(super) const LONGEST_PACKET: usize = 256 * 1024;
 
 /// How packets get into packet memory, as the kernel says (XDP_OPTIONS), not as was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -162,7 +162,7 @@ impl Socket {
         refusals: &mut Vec<String>,
     ) -> Result<Self, BindError> {
         let io = |step| move |source| OpenError::Io { interface: interface.to_owned(), queue, step, source };
-        let (umem, frames, huge_pages) = packet_memory(interface, queue, config, refusals)?;
+        let (umem, frames, huge_pages) = packet_memory(interface, queue, config, SMALLEST_RING, refusals)?;
         let memory_bytes = frames.len() as u64 * u64::from(config.frame_size);
         let socket_config = SocketConfig::builder()
             .rx_queue_size(ring(config.rx_ring).map_err(io("size the RX ring"))?)
@@ -206,9 +206,9 @@ impl Socket {
                 refusals: std::mem::take(refusals),
             },
         };
-        socket.facts.mode = mode(&socket).map_err(io("ask for the mode"))?;
+        socket.facts.mode = mode(&socket.rx).map_err(io("ask for the mode"))?;
         if let Some(busy_poll) = config.busy_poll {
-            set_busy_poll(&socket, busy_poll).map_err(io("set busy polling"))?;
+            set_busy_poll(&socket.rx, busy_poll).map_err(io("set busy polling"))?;
         }
         socket.refill();
         Ok(socket)
@@ -258,17 +258,7 @@ impl Socket {
     /// Lets the kernel run the queue's driver from this thread, without waiting. Errors do not matter here: an interface that
     /// is gone or down shows itself in [`Socket::wait`].
     fn drive(&self) {
-        // SAFETY: no buffer is passed; AF_XDP's receive call only drives the queue.
-        unsafe {
-            libc::recvfrom(
-                self.as_raw_fd(),
-                std::ptr::null_mut(),
-                0,
-                libc::MSG_DONTWAIT,
-                std::ptr::null_mut(),
-                std::ptr::null_mut(),
-            );
-        }
+        drive(&self.rx);
     }
 
     /// Waits until there may be packets, at most `timeout` (whole milliseconds, rounded up). A signal ends it early, as [`Wake::Idle`].
@@ -423,24 +413,39 @@ impl Socket {
     }
 }
 
+/// Lets the kernel run the queue's driver from this thread, without waiting.
+pub(super) fn drive(rx: &RxQueue) {
+    // SAFETY: no buffer is passed; AF_XDP's receive call only drives the queue.
+    unsafe {
+        libc::recvfrom(
+            rx.fd().as_raw_fd(),
+            std::ptr::null_mut(),
+            0,
+            libc::MSG_DONTWAIT,
+            std::ptr::null_mut(),
+            std::ptr::null_mut(),
+        );
+    }
+}
+
 /// Whether a received descriptor lies in packet memory of `len` bytes.
-fn within(desc: &FrameDesc, len: usize) -> bool {
+pub(super) fn within(desc: &FrameDesc, len: usize) -> bool {
     desc.addr().checked_add(desc.lengths().data()).is_some_and(|end| end <= len)
 }
 
 /// The bytes of a received frame, which [`within`] has checked.
-fn slice<'a>(umem: &'a Umem, desc: &FrameDesc) -> &'a [u8] {
+pub(super) fn slice<'a>(umem: &'a Umem, desc: &FrameDesc) -> &'a [u8] {
     // SAFETY: the descriptor came from this packet memory's RX ring and lies inside it (checked by the callers); the kernel does not write to
     // the frame again before it is put on the fill ring, which happens only after the batch that it belongs to has ended.
     unsafe { umem.data(desc) }.contents()
 }
 
-fn mode(socket: &Socket) -> io::Result<Mode> {
+pub(super) fn mode(rx: &RxQueue) -> io::Result<Mode> {
     let mut options = libc::xdp_options { flags: 0 };
     let mut len = size_of::<libc::xdp_options>() as libc::socklen_t;
     // SAFETY: the option's value is exactly this structure, and `len` says how long it is.
     let result = unsafe {
-        libc::getsockopt(socket.as_raw_fd(), libc::SOL_XDP, libc::XDP_OPTIONS, (&raw mut options).cast(), &raw mut len)
+        libc::getsockopt(rx.fd().as_raw_fd(), libc::SOL_XDP, libc::XDP_OPTIONS, (&raw mut options).cast(), &raw mut len)
     };
     if result != 0 {
         return Err(io::Error::last_os_error());
@@ -448,7 +453,7 @@ fn mode(socket: &Socket) -> io::Result<Mode> {
     Ok(if options.flags & libc::XDP_OPTIONS_ZEROCOPY != 0 { Mode::ZeroCopy } else { Mode::Copy })
 }
 
-fn set_busy_poll(socket: &Socket, busy_poll: BusyPoll) -> io::Result<()> {
+pub(super) fn set_busy_poll(rx: &RxQueue, busy_poll: BusyPoll) -> io::Result<()> {
     for (option, value) in [
         (libc::SO_PREFER_BUSY_POLL, 1),
         (libc::SO_BUSY_POLL, libc::c_int::from(busy_poll.usec)),
@@ -457,7 +462,7 @@ fn set_busy_poll(socket: &Socket, busy_poll: BusyPoll) -> io::Result<()> {
         // SAFETY: each of these options takes an `int`, and is given a pointer to one and its size.
         let result = unsafe {
             libc::setsockopt(
-                socket.as_raw_fd(),
+                rx.fd().as_raw_fd(),
                 libc::SOL_SOCKET,
                 option,
                 (&raw const value).cast(),

@@ -75,11 +75,13 @@ impl From<OpenError> for BindError {
     }
 }
 
-/// Makes packet memory: in huge pages if wanted and to be had. Also says which it was.
+/// Makes packet memory: in huge pages if wanted and to be had. Also says which it was. `completion_ring`: slots for sent frames that
+/// come back.
 pub(super) fn packet_memory(
     interface: &str,
     queue: u32,
     config: &AfxdpConfig,
+    completion_ring: u32,
     refusals: &mut Vec<String>,
 ) -> Result<(Umem, Vec<FrameDesc>, bool), OpenError> {
     let failed = |source: io::Error| match Errno::from_raw(source.raw_os_error().unwrap_or_default()) {
@@ -97,7 +99,7 @@ pub(super) fn packet_memory(
     let umem_config = UmemConfig::builder()
         .frame_size(FrameSize::new(config.frame_size).map_err(|e| failed(io::Error::other(e)))?)
         .fill_queue_size(ring(config.fill_ring).map_err(failed)?)
-        .comp_queue_size(ring(SMALLEST_RING).map_err(failed)?)
+        .comp_queue_size(ring(completion_ring).map_err(failed)?)
         .build()
         .map_err(|e| failed(io::Error::other(e)))?;
     if config.huge_pages != HugePages::Never {

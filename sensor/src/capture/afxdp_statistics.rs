@@ -30,6 +30,23 @@ crate::counters! {
     }
 }
 
+impl AfxdpCounters {
+    /// With another socket's.
+    #[must_use]
+    pub const fn plus(&self, other: &Self) -> Self {
+        Self {
+            rx_dropped: self.rx_dropped.wrapping_add(other.rx_dropped),
+            rx_invalid_descs: self.rx_invalid_descs.wrapping_add(other.rx_invalid_descs),
+            tx_invalid_descs: self.tx_invalid_descs.wrapping_add(other.tx_invalid_descs),
+            rx_ring_full: self.rx_ring_full.wrapping_add(other.rx_ring_full),
+            rx_fill_ring_empty_descs: self.rx_fill_ring_empty_descs.wrapping_add(other.rx_fill_ring_empty_descs),
+            tx_ring_empty_descs: self.tx_ring_empty_descs.wrapping_add(other.tx_ring_empty_descs),
+            packets_cut: self.packets_cut.wrapping_add(other.packets_cut),
+            bad_descs: self.bad_descs.wrapping_add(other.bad_descs),
+        }
+    }
+}
+
 /// What the worker and the readers share. The worker takes the lock only to close.
 #[derive(Debug, Default)]
 pub(super) struct Shared {

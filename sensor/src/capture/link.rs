@@ -1,7 +1,7 @@
 //! What the kernel says about a network interface: asked over netlink, so that it is of the network namespace that the
 //! calling thread is in, and needs no privilege.
 
-use netlink_packet_core::{NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload};
+use netlink_packet_core::{NLM_F_ACK, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload};
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkInfo, LinkMessage, LinkXdp, XdpAttached};
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
@@ -81,6 +81,20 @@ impl Link {
         let mut request = LinkMessage::default();
         request.header.index = index;
         ask(request, &format!("with number {index}"))
+    }
+
+    /// Has the NIC take frames to any address, or no longer. It stays so when the process ends. Needs CAP_NET_ADMIN.
+    pub fn set_promiscuous(&self, on: bool) -> Result<(), LinkError> {
+        let mut request = LinkMessage::default();
+        request.header.index = self.index;
+        request.header.change_mask = LinkFlags::Promisc;
+        request.header.flags = if on { LinkFlags::Promisc } else { LinkFlags::empty() };
+        let netlink = |source| LinkError::Netlink { wanted: self.name.clone(), source };
+        let payload = NetlinkPayload::from(RouteNetlinkMessage::SetLink(request));
+        match exchange(payload, NLM_F_REQUEST | NLM_F_ACK, &netlink)? {
+            NetlinkPayload::Error(error) if error.code.is_some() => Err(netlink(error.to_io())),
+            _ => Ok(()),
+        }
     }
 
     /// How many receive queues are in use (as `ethtool -l` shows them): at least 1.
@@ -166,11 +180,15 @@ fn names() -> String {
     names.unwrap_or_default().join(", ")
 }
 
-fn ask(request: LinkMessage, wanted: &str) -> Result<Link, LinkError> {
-    let netlink = |source| LinkError::Netlink { wanted: wanted.to_owned(), source };
+/// Sends one request and takes its answer.
+fn exchange(
+    payload: NetlinkPayload<RouteNetlinkMessage>,
+    flags: u16,
+    netlink: &dyn Fn(io::Error) -> LinkError,
+) -> Result<NetlinkPayload<RouteNetlinkMessage>, LinkError> {
     let mut header = NetlinkHeader::default();
-    header.flags = NLM_F_REQUEST;
-    let mut message = NetlinkMessage::new(header, NetlinkPayload::from(RouteNetlinkMessage::GetLink(request)));
+    header.flags = flags;
+    let mut message = NetlinkMessage::new(header, payload);
     message.finalize();
     let mut bytes = vec![0; message.buffer_len()];
     message.serialize(&mut bytes);
@@ -181,7 +199,13 @@ fn ask(request: LinkMessage, wanted: &str) -> Result<Link, LinkError> {
     let (answer, _) = socket.recv_from_full().map_err(netlink)?;
     let answer = NetlinkMessage::<RouteNetlinkMessage>::deserialize(&answer)
         .map_err(|e| netlink(io::Error::other(e.to_string())))?;
-    match answer.payload {
+    Ok(answer.payload)
+}
+
+fn ask(request: LinkMessage, wanted: &str) -> Result<Link, LinkError> {
+    let netlink = |source| LinkError::Netlink { wanted: wanted.to_owned(), source };
+    let request = NetlinkPayload::from(RouteNetlinkMessage::GetLink(request));
+    match exchange(request, NLM_F_REQUEST, &netlink)? {
         NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(link)) => Ok(Link::from_message(&link)),
         NetlinkPayload::Error(error) if error.raw_code() == -(nix::errno::Errno::ENODEV as i32) => {
             Err(LinkError::Missing { wanted: wanted.to_owned(), present: names() })

@@ -3,6 +3,7 @@
 pub mod afxdp;
 mod afxdp_bind;
 pub mod afxdp_config;
+pub mod afxdp_pair;
 pub mod afxdp_statistics;
 pub mod link;
 pub mod pcap;

@@ -11,6 +11,7 @@ pub use problem::{ConfigError, ConfigProblem, nearest};
 pub use rules::{CacheFolder, OnCostly, ReputationConfig, RulesConfig};
 
 use crate::capture::afxdp_config::AfxdpConfig;
+use crate::control::inline_config::{self, ExceptionConfig, InlineConfig};
 use crate::control::interface::AttachConfig;
 use crate::decode::DecodeConfig;
 use crate::detect::DetectConfig;
@@ -35,6 +36,8 @@ pub const DEFAULT_PATH: &str = "/etc/sekisho/sekisho.toml";
 pub struct Config {
     pub sensor: SensorConfig,
     pub interface: Vec<InterfaceConfig>,
+    pub inline: Vec<InlineConfig>,
+    pub exceptions: ExceptionConfig,
     pub capture: CaptureConfig,
     pub rules: RulesConfig,
     pub variables: VariablesConfig,
@@ -169,6 +172,10 @@ impl Config {
                 refuse(&["interface"], format!("the interface {} is listed twice; take one out", interface.name));
             }
         }
+        let monitored: Vec<&str> = self.interface.iter().map(|interface| interface.name.as_str()).collect();
+        for problem in inline_config::problems(&self.inline, &monitored) {
+            refuse(&["inline"], problem);
+        }
         if let Err(error) = self.capture.afxdp.validate() {
             refuse(&["capture", "afxdp"], error.to_string());
         }
@@ -247,6 +254,7 @@ mod tests {
     fn the_shipped_file_names_every_key() {
         let sections = [
             "sensor",
+            "exceptions",
             "capture",
             "capture.xdp",
             "capture.afxdp",

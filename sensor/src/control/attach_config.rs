@@ -53,7 +53,8 @@ impl Pin {
     pub(super) fn path(&self, interface: &str) -> Option<PathBuf> {
         match self {
             Self::Switch(false) => None,
-            Self::Switch(true) => Some(Path::new(PIN_FOLDER).join(interface)),
+            // The BPF file system takes no dots in names; VLAN interfaces have them.
+            Self::Switch(true) => Some(Path::new(PIN_FOLDER).join(interface.replace('.', ":"))),
             Self::Path(path) => Some(path.clone()),
         }
     }

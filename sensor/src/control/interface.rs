@@ -11,8 +11,9 @@
 pub use super::attach_config::{AttachConfig, AttachMode, NoSocketAction, Pin};
 
 use crate::capture::link::{Link, LinkError};
+use crate::control::heartbeat::Heartbeats;
 use crate::control::privilege;
-use aya::maps::{MapData, MapError, PerCpuArray, XskMap};
+use aya::maps::{DevMap, Map, MapData, MapError, PerCpuArray, XskMap};
 use aya::programs::links::{FdLink, PinnedLink};
 use aya::programs::xdp::{XdpLink, XdpMode};
 use aya::programs::{ProgramError, Xdp};
@@ -20,7 +21,7 @@ use aya::{Ebpf, EbpfLoader};
 use caps::Capability;
 use nix::errno::Errno;
 use nix::sys::statfs::{BPF_FS_MAGIC, statfs};
-use sekisho_ebpf::{NoSocket, OBJECT, QueueCounters, names, shared::COUNTER_WORDS};
+use sekisho_ebpf::{NoSocket, OBJECT, PeerRule, QueueCounters, Verdict, names, shared::COUNTER_WORDS};
 use std::error::Error;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
@@ -33,6 +34,17 @@ const DETACH_TIME: Duration = Duration::from_secs(2);
 
 /// The first kernel that has all that the XDP program needs: programs over several buffers (`xdp.frags`).
 const OLDEST_KERNEL: (u32, u32) = (5, 18);
+
+/// What makes a port one of two in line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// The kernel's number of the other port.
+    pub index: u32,
+    /// What becomes of packets that no living worker takes.
+    pub rule: PeerRule,
+    /// How old a worker's sign of life may be.
+    pub stale: Duration,
+}
 
 /// Where the XDP program does run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -183,6 +195,8 @@ pub struct InterfaceCounters {
 pub struct CounterReader {
     map: Arc<PerCpuArray<MapData, [u64; COUNTER_WORDS]>>,
     queues: u32,
+    /// What the program that was taken over had counted by itself: by queue, and of later queues last.
+    carried: Arc<[QueueCounters]>,
 }
 
 impl std::fmt::Debug for CounterReader {
@@ -195,14 +209,26 @@ impl CounterReader {
     /// What the program did with `queue`'s packets so far; with a queue that was added later, the sum of all such. One
     /// system call.
     pub fn read(&self, queue: u32) -> Result<QueueCounters, MapError> {
-        let mut sum = QueueCounters::default();
-        for share in self.map.get(&queue.min(self.queues), 0)?.iter() {
+        let queue = queue.min(self.queues);
+        let mut sum = self.carried.get(queue as usize).copied().unwrap_or_default();
+        for share in self.map.get(&queue, 0)?.iter() {
             sum.add(&QueueCounters(*share));
         }
         Ok(sum)
     }
 
-    fn read_all(&self) -> Result<InterfaceCounters, MapError> {
+    /// Goes on from what was counted before, in place of what a pin said.
+    #[must_use]
+    pub fn after(mut self, before: &InterfaceCounters) -> Self {
+        let mut all = before.queues.clone();
+        all.resize(self.queues as usize, QueueCounters::default());
+        all.push(before.later_queues);
+        self.carried = all.into();
+        self
+    }
+
+    /// Every queue's. One system call a queue.
+    pub fn read_all(&self) -> Result<InterfaceCounters, MapError> {
         let queues = (0..self.queues).map(|q| self.read(q)).collect::<Result<_, _>>()?;
         Ok(InterfaceCounters { queues, later_queues: self.read(self.queues)? })
     }
@@ -213,6 +239,11 @@ impl Attachment {
     ///
     /// All that can be checked is checked before anything is changed; on any error nothing is left attached or pinned.
     pub fn attach(interface: &str, config: &AttachConfig) -> Result<Self, AttachError> {
+        Self::attach_as(interface, config, None)
+    }
+
+    /// The same, for one port of two in line if there is a `peer`: from now on the program forwards what no living worker takes.
+    pub fn attach_as(interface: &str, config: &AttachConfig, peer: Option<Peer>) -> Result<Self, AttachError> {
         check_kernel()?;
         let link = Link::by_name(interface)?;
         let queues = link.queues()?;
@@ -230,8 +261,8 @@ impl Attachment {
             return Err(taken(&link, program));
         }
 
-        let mut ebpf = load(&link, queues, config)?;
-        let counters = take_counters(&mut ebpf, &link, queues)?;
+        let mut ebpf = load(&link, queues, config, peer)?;
+        let (mut counters, counter_map) = take_counters(&mut ebpf, &link, queues)?;
         let program = program(&mut ebpf, &link)?;
         program.load().map_err(|e| explain("load the XDP program", &link, &e))?;
         let program_id = program.info().map_err(|e| explain("look at the XDP program", &link, &e))?.id();
@@ -256,6 +287,9 @@ impl Attachment {
                 // On an error the link is dropped, and with it the program detached.
                 pinned = Some(fd_link.pin(path).map_err(|e| AttachError::Pin { path: path.clone(), why: chain(&e) })?);
             }
+        }
+        if let Some(path) = &pin_path {
+            pin_counters(path, &mut counters, &counter_map)?;
         }
         let mut attachment =
             Self { ebpf, link, counters, place: XdpPlace::Native, native_refusal, pinned, pin_path, program_id };
@@ -320,6 +354,15 @@ impl Attachment {
         XskMap::try_from(map).and_then(|mut map| map.unset(queue)).map_err(|e| fail(&e))
     }
 
+    /// The map in which workers say that they live.
+    pub fn heartbeats(&self) -> Result<Heartbeats, AttachError> {
+        let fail = |e: &(dyn Error + 'static)| explain("map the workers' heartbeats", &self.link, e);
+        let Some(Map::Array(map)) = self.ebpf.map(names::HEARTBEATS) else {
+            return Err(fail(&missing(names::HEARTBEATS)));
+        };
+        Heartbeats::map(map.fd(), self.counters.queues).map_err(|e| fail(&e))
+    }
+
     /// What the program did with the packets so far, by queue. One system call a queue.
     pub fn counters(&self) -> Result<InterfaceCounters, AttachError> {
         self.counters.read_all().map_err(|e| explain("read the XDP program's counters", &self.link, &e))
@@ -380,10 +423,7 @@ impl Attachment {
     fn unpin(&mut self) -> Result<(), AttachError> {
         let Some(path) = self.pin_path.take() else { return Ok(()) };
         self.pinned = None;
-        match std::fs::remove_file(&path) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(AttachError::Pin { path, why: e.to_string() }),
-            _ => Ok(()),
-        }
+        remove_pins(&path)
     }
 }
 
@@ -395,6 +435,70 @@ impl Drop for Attachment {
             tracing::warn!(interface = self.link.name, "{error}");
         }
     }
+}
+
+/// Takes a program off that an earlier run left pinned at `interface`'s place. Whether there was one.
+///
+/// # Errors
+/// The pins cannot be removed, or the program stays for another reason than they.
+pub fn take_off_pinned(interface: &str, config: &AttachConfig) -> Result<bool, AttachError> {
+    let Some(path) = config.pin.path(interface).filter(|path| path.exists()) else { return Ok(false) };
+    let program = PinnedLink::from_pin(&path).ok().and_then(|pin| Some(FdLink::from(pin).info().ok()?.program_id()));
+    remove_pins(&path)?;
+    let end = Instant::now() + DETACH_TIME;
+    while let (Ok(Link { xdp: Some(on), .. }), Some(ours)) = (Link::by_name(interface), program) {
+        if on.id != ours {
+            break;
+        }
+        if Instant::now() > end {
+            let why = format!("a process holds it: stop the sensor first, or `ip link set dev {interface} xdp off`");
+            return Err(AttachError::Other { step: "detach the XDP program", interface: interface.to_owned(), why });
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    Ok(true)
+}
+
+fn remove_pins(path: &Path) -> Result<(), AttachError> {
+    for path in [path.to_owned(), counters_pin(path)] {
+        match std::fs::remove_file(&path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => {
+                return Err(AttachError::Pin { path, why: e.to_string() });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Where the counters of a pinned program are. No interface has a colon in its name.
+fn counters_pin(path: &Path) -> PathBuf {
+    let mut name = std::ffi::OsString::from("counters:");
+    name.push(path.file_name().unwrap_or_default());
+    path.with_file_name(name)
+}
+
+/// Takes over what the program before had counted by itself, and pins the counters of this one for the next.
+fn pin_counters(path: &Path, counters: &mut CounterReader, map: &MapData) -> Result<(), AttachError> {
+    let path = counters_pin(path);
+    if let Ok(old) = MapData::from_pin(&path)
+        && let Ok(map) = PerCpuArray::try_from(Map::PerCpuArray(old))
+    {
+        let queues = map.len().saturating_sub(1);
+        let reader = CounterReader { map: Arc::new(map), queues, carried: Arc::default() };
+        if let Ok(InterfaceCounters { queues: mut all, later_queues }) = reader.read_all() {
+            all.resize(counters.queues as usize, QueueCounters::default());
+            all.push(later_queues);
+            // What a sensor received is in that sensor's accounts.
+            all.iter_mut().for_each(|queue| queue.clear(Verdict::Redirected));
+            counters.carried = all.into();
+        }
+    }
+    match std::fs::remove_file(&path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(AttachError::Pin { path, why: e.to_string() }),
+        _ => {}
+    }
+    map.pin(&path).map_err(|e| AttachError::Pin { path, why: chain(&e) })
 }
 
 fn check_kernel() -> Result<(), AttachError> {
@@ -440,21 +544,39 @@ fn find_pin(path: &Path, link: &Link) -> Result<Option<FdLink>, AttachError> {
     Ok(None)
 }
 
-fn load(link: &Link, queues: u32, config: &AttachConfig) -> Result<Ebpf, AttachError> {
+fn load(link: &Link, queues: u32, config: &AttachConfig, peer: Option<Peer>) -> Result<Ebpf, AttachError> {
     let no_socket = NoSocket::from(config.no_socket) as u32;
-    EbpfLoader::new()
+    let rule = peer.map_or(PeerRule::None, |peer| peer.rule) as u32;
+    let stale_ns = peer.map_or(0, |peer| u64::try_from(peer.stale.as_nanos()).unwrap_or(u64::MAX));
+    let mut ebpf = EbpfLoader::new()
         .override_global(names::NO_SOCKET, &no_socket, true)
         .override_global(names::QUEUES, &queues, true)
+        .override_global(names::PEER_RULE, &rule, true)
+        .override_global(names::STALE_NS, &stale_ns, true)
         .map_max_entries(names::SOCKETS, queues)
+        .map_max_entries(names::HEARTBEATS, queues)
         .map_max_entries(names::COUNTERS, queues.saturating_add(1))
         .load(OBJECT)
-        .map_err(|e| explain("load the XDP program's maps", link, &e))
+        .map_err(|e| explain("load the XDP program's maps", link, &e))?;
+    if let Some(peer) = peer {
+        let fail = |e: &(dyn Error + 'static)| explain("name the other port to the XDP program", link, e);
+        let map = ebpf.map_mut(names::PEER).ok_or_else(|| fail(&missing(names::PEER)))?;
+        let mut map = DevMap::try_from(map).map_err(|e| fail(&e))?;
+        map.set(0, peer.index, None, 0).map_err(|e| fail(&e))?;
+    }
+    Ok(ebpf)
 }
 
-fn take_counters(ebpf: &mut Ebpf, link: &Link, queues: u32) -> Result<CounterReader, AttachError> {
+/// The counters to read, and their map once more to pin.
+fn take_counters(ebpf: &mut Ebpf, link: &Link, queues: u32) -> Result<(CounterReader, MapData), AttachError> {
     let fail = |e: &(dyn Error + 'static)| explain("find the XDP program's counters", link, e);
-    let map = ebpf.take_map(names::COUNTERS).ok_or_else(|| fail(&missing(names::COUNTERS)))?;
-    Ok(CounterReader { map: Arc::new(PerCpuArray::try_from(map).map_err(|e| fail(&e))?), queues })
+    let Some(Map::PerCpuArray(map)) = ebpf.take_map(names::COUNTERS) else {
+        return Err(fail(&missing(names::COUNTERS)));
+    };
+    let fd = map.fd().as_fd().try_clone_to_owned().map_err(|e| fail(&e))?;
+    let again = MapData::from_fd(fd).map_err(|e| fail(&e))?;
+    let map = PerCpuArray::try_from(Map::PerCpuArray(map)).map_err(|e| fail(&e))?;
+    Ok((CounterReader { map: Arc::new(map), queues, carried: Arc::default() }, again))
 }
 
 fn program<'a>(ebpf: &'a mut Ebpf, link: &Link) -> Result<&'a mut Xdp, AttachError> {

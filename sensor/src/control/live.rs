@@ -13,7 +13,7 @@ use crate::time::Timestamp;
 use crate::worker::Worker;
 use sekisho_ebpf::{QueueCounters, Verdict};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long a worker with no packets sleeps at most: what a stop may take, and how coarse idle time-outs are.
@@ -31,7 +31,7 @@ pub struct Interface {
     pub attachment: Mutex<Option<Attachment>>,
     /// The interface vanished.
     pub gone: AtomicBool,
-    counters: CounterReader,
+    counters: Mutex<CounterReader>,
 }
 
 impl Interface {
@@ -42,10 +42,18 @@ impl Interface {
             name: name.to_owned(),
             driver: attachment.link().driver(),
             attach: attachment.place().as_str(),
-            counters: attachment.counter_reader(),
+            counters: Mutex::new(attachment.counter_reader()),
             attachment: Mutex::new(Some(attachment)),
             gone: AtomicBool::new(false),
         }
+    }
+
+    /// The interface of that name is back, or its program is another one: what was counted goes on.
+    pub fn renew(&self, attachment: Attachment) {
+        let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = counters.read_all().unwrap_or_default();
+        *counters = attachment.counter_reader().after(&before);
+        *self.attachment.lock().unwrap_or_else(PoisonError::into_inner) = Some(attachment);
     }
 }
 
@@ -67,22 +75,24 @@ pub struct Queue {
     pub counters: Arc<Published>,
     /// How the worker spends its time.
     pub time: Arc<WorkerTime>,
-    /// The socket's statistics.
-    pub socket: StatisticsReader,
+    /// The socket's statistics, and those of the sockets before it.
+    pub socket: Mutex<Vec<StatisticsReader>>,
 }
 
 impl Queue {
     /// The socket's statistics; as they were last when it is gone.
     #[must_use]
     pub fn socket_statistics(&self) -> AfxdpCounters {
-        self.socket.read()
+        let sockets = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
+        sockets.iter().fold(AfxdpCounters::default(), |sum, socket| sum.plus(&socket.read()))
     }
 
     /// What the XDP program did with this queue's packets.
     #[must_use]
     pub fn xdp(&self) -> QueueCounters {
         // Reading a map that is held open does not fail; if it did, nothing would be known of this queue.
-        self.interface.counters.read(self.number).unwrap_or_default()
+        let counters = self.interface.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        counters.read(self.number).unwrap_or_default()
     }
 
     /// For metrics and status.

@@ -4,9 +4,13 @@
 pub mod accounts;
 pub mod arguments;
 pub mod attach_config;
+pub mod bump;
 pub mod check;
 pub mod explain;
+pub mod heartbeat;
 pub mod http;
+pub mod inline;
+pub mod inline_config;
 pub mod interface;
 pub mod lists;
 pub mod live;

@@ -5,7 +5,10 @@
 
 use super::accounts;
 use super::arguments::{ConfigArguments, RuleArguments, YaraArguments};
+use super::bump::{self, LinkQueue, SentCounters};
 use super::http::{HttpError, HttpServer};
+use super::inline::{self, LinkUp, LinkUpError};
+use super::inline_config::{self, InlineConfig};
 use super::interface::{AttachError, Attachment, Presence};
 use super::lists::Saver;
 use super::live::{Interface, Queue, serve};
@@ -16,6 +19,7 @@ use super::rules::{self, Rules, RulesError};
 use super::socket::{ControlSocket, Request, SocketError, commands};
 use crate::capture::afxdp::Socket;
 use crate::capture::afxdp_config::OpenError;
+use crate::capture::afxdp_pair::Pair;
 use crate::config::{Config, ConfigError, InterfaceConfig};
 use crate::detect::hyperscan::{HyperscanError, give_memory_back};
 use crate::detect::lasting::Lasting;
@@ -37,7 +41,7 @@ use serde_json::Value;
 use std::fmt::Write as _;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -54,7 +58,8 @@ const SETTLE: Duration = Duration::from_millis(50);
 #[derive(Args, Clone, Debug)]
 #[expect(missing_docs, reason = "the flattened fields are groups of flags, documented at their types")]
 #[command(
-    after_help = "Examples:\n  sekisho run\n  sekisho run --interface enp3s0f0 --interface enp3s0f1 --rules /etc/sekisho/rules\n\n\
+    after_help = "Examples:\n  sekisho run\n  sekisho run --interface enp3s0f0 --interface enp3s0f1 --rules /etc/sekisho/rules\n  \
+                        sekisho run --inline enp3s0f0:enp3s0f1\n  sekisho run --inline enp3s0f0:enp3s0f1 --detach\n\n\
                         Without --config, /etc/sekisho/sekisho.toml is read if it is there."
 )]
 pub struct RunArguments {
@@ -63,6 +68,12 @@ pub struct RunArguments {
     /// Interface to capture from, in place of the configuration's. May be repeated.
     #[arg(long = "interface", value_name = "IF")]
     pub interfaces: Vec<String>,
+    /// Two interfaces to stand between, in line, in place of the configuration's links. May be repeated.
+    #[arg(long = "inline", value_name = "A:B", value_parser = InlineConfig::from_argument)]
+    pub inline: Vec<InlineConfig>,
+    /// Take off what a sensor in line has left on its ports (the configuration's, or those of --inline), and end.
+    #[arg(long)]
+    pub detach: bool,
     #[command(flatten)]
     pub rules: RuleArguments,
     #[command(flatten)]
@@ -75,8 +86,16 @@ pub struct RunArguments {
 pub enum RunError {
     #[error(transparent)]
     Config(#[from] ConfigError),
-    #[error("no interface to capture from: name one with --interface IF, or in the configuration with [[interface]]")]
+    #[error(
+        "no interface to capture from: name one with --interface IF, or two to stand between with --inline A:B, or in the configuration with [[interface]] or [[inline]]"
+    )]
     NoInterface,
+    #[error(
+        "there is no link to detach from: name its ports with --inline A:B, or in the configuration with [[inline]]"
+    )]
+    NoLink,
+    #[error(transparent)]
+    Link(#[from] LinkUpError),
     #[error(transparent)]
     Rules(#[from] RulesError),
     #[error(transparent)]
@@ -113,7 +132,22 @@ pub fn run(arguments: &RunArguments) -> Result<ExitCode, RunError> {
         config.interface =
             arguments.interfaces.iter().map(|name| InterfaceConfig { name: name.clone(), queues: None }).collect();
     }
-    if config.interface.is_empty() {
+    if !arguments.inline.is_empty() {
+        config.inline.clone_from(&arguments.inline);
+        if arguments.interfaces.is_empty() {
+            config.interface.clear();
+        }
+    } else if !arguments.interfaces.is_empty() {
+        config.inline.clear();
+    }
+    let monitored: Vec<&str> = config.interface.iter().map(|interface| interface.name.as_str()).collect();
+    if let Some(problem) = inline_config::problems(&config.inline, &monitored).into_iter().next() {
+        return Err(LinkUpError::Config(problem).into());
+    }
+    if arguments.detach {
+        return detach(&config);
+    }
+    if config.interface.is_empty() && config.inline.is_empty() {
         return Err(RunError::NoInterface);
     }
     let signals = listen_for_signals()?;
@@ -127,6 +161,17 @@ pub fn run(arguments: &RunArguments) -> Result<ExitCode, RunError> {
     give_memory_back();
     sensor.watch(&signals);
     Ok(sensor.stop())
+}
+
+/// Takes off what a sensor left on its links.
+fn detach(config: &Config) -> Result<ExitCode, RunError> {
+    if config.inline.is_empty() {
+        return Err(RunError::NoLink);
+    }
+    for pair in &config.inline {
+        inline::detach(pair, config)?.iter().for_each(|line| println!("{line}"));
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Signals, as messages: blocked in this thread, and so in all that it starts, but for one that waits for them.
@@ -156,13 +201,15 @@ struct Again<'a> {
 }
 
 struct Thread {
-    queue: Arc<Queue>,
+    /// One, or in line both ports'.
+    queues: Vec<Arc<Queue>>,
     handle: JoinHandle<()>,
 }
 
 /// The running sensor.
 struct Sensor {
     interfaces: Vec<Arc<Interface>>,
+    links: Vec<Arc<LinkUp>>,
     threads: Vec<Thread>,
     stop: Arc<AtomicBool>,
     outputs: Outputs,
@@ -179,20 +226,45 @@ struct Sensor {
     sets: Saver,
     /// Of the rules whose sets are saved.
     epoch: u32,
+    /// As it was at the start.
+    config: Config,
 }
 
 /// A queue that is ready to run.
 struct Ready {
-    queue: Arc<Queue>,
-    socket: Socket,
+    work: Work,
     worker: Worker,
+}
+
+/// What its thread does.
+enum Work {
+    Monitor { queue: Arc<Queue>, socket: Socket },
+    Link { link: Arc<LinkUp>, queue: LinkQueue, pair: Pair },
+}
+
+impl Ready {
+    /// The worker's queues: that of its first port first.
+    fn queues(&self) -> Vec<Arc<Queue>> {
+        match &self.work {
+            Work::Monitor { queue, .. } => vec![Arc::clone(queue)],
+            Work::Link { queue, .. } => queue.ports.to_vec(),
+        }
+    }
+}
+
+/// What has been set up, and who is to run it.
+#[derive(Default)]
+struct SetUp {
+    interfaces: Vec<Arc<Interface>>,
+    links: Vec<Arc<LinkUp>>,
+    ready: Vec<Ready>,
 }
 
 impl Sensor {
     fn start(config: &Config, rules: &Rules, yara: Option<&LoadedYara>, again: Again<'_>) -> Result<Self, RunError> {
         let context = OutputContext {
             sensor_name: config.sensor.name.clone(),
-            interfaces: config.interface.iter().map(|interface| interface.name.clone()).collect(),
+            interfaces: interface_names(config),
             capture_file: false,
             alerts: AlertCatalog::choose(
                 rules.signatures().chain(rules::yara_signatures(yara)),
@@ -208,8 +280,15 @@ impl Sensor {
         let yara = yara.map(scans).transpose().map_err(RunError::Thread)?;
         let [scanned, reloaded] = [(); 2].map(|()| yara.as_ref().map(YaraThread::queue));
         let ends = FileEnds { store: own.as_ref(), yara: scanned.as_ref() };
-        let (interfaces, ready) = set_up_queues(config, rules, &outputs, ends)?;
-        let queues: Vec<Arc<Queue>> = ready.iter().map(|r| Arc::clone(&r.queue)).collect();
+        let SetUp { interfaces, links, ready } = set_up_queues(config, rules, &outputs, ends)?;
+        let queues: Vec<Arc<Queue>> = ready.iter().flat_map(Ready::queues).collect();
+        let sent = ready.iter().filter_map(|ready| match &ready.work {
+            Work::Link { queue, .. } => Some((Arc::clone(&queue.ports[0]), Arc::clone(&queue.sent))),
+            Work::Monitor { .. } => None,
+        });
+        let sent: Vec<(Arc<Queue>, Arc<SentCounters>)> = sent.collect();
+        let ports = ready.iter().filter(|ready| matches!(ready.work, Work::Link { .. }));
+        let ports: Vec<Arc<Queue>> = ports.flat_map(Ready::queues).collect();
         let costs = ready.iter().map(|r| Arc::clone(r.worker.costs())).collect();
         let live = Arc::new(LiveRules::new(rules, costs, &config.rules));
         let reloader = Reloader::start(Reloading {
@@ -224,7 +303,8 @@ impl Sensor {
             live: Arc::clone(&live),
         });
         let reloader = reloader.map_err(RunError::Thread)?;
-        let costs = CostWatch::new(Arc::clone(&live), queues.iter().map(|queue| Arc::clone(&queue.time)).collect());
+        let costs =
+            CostWatch::new(Arc::clone(&live), ready.iter().map(|ready| Arc::clone(&ready.queues()[0].time)).collect());
         let [status, series, asked] = std::array::from_fn(|_| Arc::clone(&live));
         let sources = Arc::new(Sources {
             sensor_name: config.sensor.name.clone(),
@@ -235,6 +315,8 @@ impl Sensor {
             outputs: outputs.handle(),
             extra: vec![
                 Box::new(move || this_sides_samples(&queues)),
+                Box::new(move || bump::samples(&sent)),
+                Box::new(move || if ports.is_empty() { Vec::new() } else { bump::policy_samples(&ports) }),
                 Box::new(move || cost_samples(&series.costs(COST_SERIES))),
                 Box::new(move || own.as_ref().map_or_else(Vec::new, FileStore::samples)),
                 Box::new(move || scanned.as_ref().map_or_else(Vec::new, YaraQueue::samples)),
@@ -259,6 +341,7 @@ impl Sensor {
         };
         let mut sensor = Self {
             interfaces,
+            links,
             threads: Vec::new(),
             stop: Arc::default(),
             outputs,
@@ -273,41 +356,53 @@ impl Sensor {
             ended_by: None,
             sets: Saver::new(rules.engine.kept.clone()),
             epoch: rules.engine.epoch,
+            config: config.clone(),
         };
-        for Ready { queue, socket, worker } in ready {
-            sensor.start_thread(queue, socket, worker)?;
+        for ready in ready {
+            sensor.start_thread(ready)?;
         }
         Ok(sensor)
     }
 
-    fn start_thread(&mut self, queue: Arc<Queue>, socket: Socket, worker: Worker) -> Result<(), RunError> {
+    fn start_thread(&mut self, ready: Ready) -> Result<(), RunError> {
+        let queues = ready.queues();
+        let Ready { work, worker } = ready;
         // From here on packets come; the ring holds them until the thread is there.
-        {
-            let mut attachment = queue.interface.attachment.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(attachment) = attachment.as_mut() {
-                attachment.insert(queue.number, &socket)?;
+        match &work {
+            Work::Monitor { queue, socket } => {
+                let mut attachment = queue.interface.attachment.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(attachment) = attachment.as_mut() {
+                    attachment.insert(queue.number, socket)?;
+                }
+            }
+            Work::Link { link, queue, pair } => {
+                queue.beat();
+                link.insert(queue.number(), pair)?;
             }
         }
-        let (stop, own) = (Arc::clone(&self.stop), Arc::clone(&queue));
-        let work = move || {
-            if let Some(cpu) = own.cpu
+        let (stop, first) = (Arc::clone(&self.stop), Arc::clone(&queues[0]));
+        let name = format!("{}/{}", first.interface.name, first.number);
+        let run = move || {
+            if let Some(cpu) = first.cpu
                 && !core_affinity::set_for_current(CoreId { id: cpu })
             {
-                tracing::warn!("{} queue {} could not be pinned to CPU {cpu}", own.interface.name, own.number);
+                tracing::warn!("{} queue {} could not be pinned to CPU {cpu}", first.interface.name, first.number);
             }
-            serve(&own, socket, worker, &stop);
+            match work {
+                Work::Monitor { queue, socket } => serve(&queue, socket, worker, &stop),
+                Work::Link { queue, pair, .. } => bump::serve(&queue, pair, worker, &stop).finish(),
+            }
         };
-        let name = format!("{}/{}", queue.interface.name, queue.number);
-        let handle = std::thread::Builder::new().name(name).spawn(work).map_err(RunError::Thread)?;
-        self.threads.push(Thread { queue, handle });
+        let handle = std::thread::Builder::new().name(name).spawn(run).map_err(RunError::Thread)?;
+        self.threads.push(Thread { queues, handle });
         Ok(())
     }
 
     /// What is running, for the person who started it.
     fn describe(&self, config: &Config, rules: &Rules) -> String {
         let mut text = format!("sekisho {} captures\n", env!("CARGO_PKG_VERSION"));
-        for thread in &self.threads {
-            let Queue { interface, number, facts, cpu, .. } = &*thread.queue;
+        for queue in self.threads.iter().flat_map(|thread| &thread.queues) {
+            let Queue { interface, number, facts, cpu, .. } = &**queue;
             let cpu = cpu.map_or_else(|| "any CPU".to_owned(), |cpu| format!("CPU {cpu}"));
             let extras = match (facts.multi_buffer, facts.huge_pages) {
                 (true, true) => ", multi-buffer, huge pages",
@@ -327,6 +422,9 @@ impl Sensor {
             for refusal in &facts.refusals {
                 let _ = writeln!(text, "    {refusal}");
             }
+        }
+        for link in &self.links {
+            let _ = writeln!(text, "  {}", link.describe());
         }
         let status = rules.status();
         let _ = writeln!(
@@ -370,16 +468,27 @@ impl Sensor {
             }
             self.sets.watch();
             for interface in &self.interfaces {
-                watch_interface(interface);
+                let in_line =
+                    self.links.iter().any(|link| link.interfaces.iter().any(|port| Arc::ptr_eq(port, interface)));
+                watch_interface(interface, in_line);
+            }
+            for link in self.links.iter().filter(|link| link.is_broken()) {
+                let [a, b] = &link.config.ports;
+                match link.renew(&self.config) {
+                    Ok(true) => tracing::info!("{a} and {b} are both there again, and in line"),
+                    Ok(false) => {}
+                    Err(error) => tracing::warn!("{a} and {b} are there, but cannot be put in line again: {error}"),
+                }
             }
             self.costs.tick();
             for thread in &self.threads {
-                let Queue { interface, number, .. } = &*thread.queue;
+                let Queue { interface, number, .. } = &*thread.queues[0];
                 if thread.handle.is_finished() && !interface.gone.swap(true, Ordering::Relaxed) {
                     tracing::error!("the worker of {} queue {number} has ended", interface.name);
                 }
             }
-            if self.interfaces.iter().all(|interface| interface.gone.load(Ordering::Relaxed)) {
+            // Ports in line are waited for.
+            if self.links.is_empty() && self.interfaces.iter().all(|interface| interface.gone.load(Ordering::Relaxed)) {
                 tracing::error!("there is no interface left to capture from");
                 return;
             }
@@ -388,9 +497,10 @@ impl Sensor {
 
     /// Takes everything down and tells the accounts.
     fn stop(self) -> ExitCode {
-        let Self { interfaces, threads, stop, outputs, store, yara, sources, http, control, ended_by, sets, .. } = self;
-        for thread in &threads {
-            let queue = &thread.queue;
+        let Self {
+            interfaces, links, threads, stop, outputs, store, yara, sources, http, control, ended_by, sets, ..
+        } = self;
+        for queue in threads.iter().flat_map(|thread| &thread.queues) {
             let mut attachment = queue.interface.attachment.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(attachment) = attachment.as_mut()
                 && !queue.interface.gone.load(Ordering::Relaxed)
@@ -405,8 +515,10 @@ impl Sensor {
         let mut failed = false;
         for thread in threads {
             failed |= thread.handle.join().is_err();
-            queues.push(thread.queue);
+            queues.extend(thread.queues);
         }
+        // What is pinned stays where the configuration does not say otherwise.
+        links.iter().for_each(|link| link.leave());
         for interface in &interfaces {
             interface.attachment.lock().unwrap_or_else(PoisonError::into_inner).take();
         }
@@ -459,16 +571,22 @@ struct FileEnds<'a> {
 }
 
 /// Attaches the program to every interface and opens a socket for every queue. On an error everything is taken off again.
-fn set_up_queues(
-    config: &Config,
-    rules: &Rules,
-    outputs: &Outputs,
-    files: FileEnds<'_>,
-) -> Result<(Vec<Arc<Interface>>, Vec<Ready>), RunError> {
+fn set_up_queues(config: &Config, rules: &Rules, outputs: &Outputs, files: FileEnds<'_>) -> Result<SetUp, RunError> {
     let (thresholds, expectations) = (Arc::new(Thresholds::default()), Arc::default());
     let seed = random_seed();
     let cpus = cpus(config);
-    let (mut interfaces, mut ready) = (Vec::new(), Vec::<Ready>::new());
+    let mut all = SetUp::default();
+    let worker = |at: usize, inline: bool| {
+        let mut settings = worker_config(config, inline, seed, u16::try_from(at).unwrap_or(u16::MAX));
+        settings.store = files.store.cloned();
+        settings.yara = files.yara.cloned();
+        settings.expectations = Arc::clone(&expectations);
+        // Both ports are one link, and a worker has only one link.
+        settings.stream.inline |= inline;
+        settings.flow.separate_interfaces &= !inline;
+        Worker::new(&settings, Arc::clone(&rules.engine), Arc::clone(&thresholds), outputs.sender())
+    };
+    let cpu = |at: usize| if cpus.is_empty() { None } else { cpus.get(at % cpus.len()).copied() };
     for (interface_index, wanted) in (0u16..).zip(&config.interface) {
         let attachment = Attachment::attach(&wanted.name, &config.capture.xdp)?;
         if let Some(refusal) = attachment.native_refusal() {
@@ -482,31 +600,47 @@ fn set_up_queues(
         let interface = Arc::new(Interface::new(&wanted.name, attachment));
         for number in queues {
             let socket = Socket::open(&wanted.name, number, &config.capture.afxdp)?;
-            let at = ready.len();
-            let mut settings = worker_config(config, false, seed, u16::try_from(at).unwrap_or(u16::MAX));
-            settings.store = files.store.cloned();
-            settings.yara = files.yara.cloned();
-            settings.expectations = Arc::clone(&expectations);
-            let worker = Worker::new(&settings, Arc::clone(&rules.engine), Arc::clone(&thresholds), outputs.sender())?;
+            let at = all.ready.len();
+            let worker = worker(at, false)?;
             let queue = Arc::new(Queue {
                 interface: Arc::clone(&interface),
                 interface_index,
                 number,
                 facts: socket.facts().clone(),
-                cpu: if cpus.is_empty() { None } else { cpus.get(at % cpus.len()).copied() },
+                cpu: cpu(at),
                 ledger: Arc::clone(worker.ledger()),
                 counters: Arc::clone(worker.published()),
                 time: Arc::default(),
-                socket: socket.statistics_reader(),
+                socket: Mutex::new(vec![socket.statistics_reader()]),
             });
-            ready.push(Ready { queue, socket, worker });
+            all.ready.push(Ready { work: Work::Monitor { queue, socket }, worker });
         }
-        interfaces.push(interface);
+        all.interfaces.push(interface);
     }
-    if ready.len() > cpus.len() {
-        tracing::warn!("{} queues share {} CPUs: some workers will wait for each other", ready.len(), cpus.len());
+    let first = u16::try_from(config.interface.len()).unwrap_or(u16::MAX);
+    for (nth, pair) in (0u16..).zip(&config.inline) {
+        let link = Arc::new(inline::set_up(pair, config)?);
+        let port = first.saturating_add(nth.saturating_mul(2));
+        for number in link.numbers(config) {
+            let pair = link.open(number, config)?;
+            let at = all.ready.len();
+            let worker = worker(at, true)?;
+            let queue = link.queue(number, &pair, &worker, port, cpu(at), config);
+            all.ready.push(Ready { work: Work::Link { link: Arc::clone(&link), queue, pair }, worker });
+        }
+        all.interfaces.extend(link.interfaces.iter().cloned());
+        all.links.push(link);
     }
-    Ok((interfaces, ready))
+    if all.ready.len() > cpus.len() {
+        tracing::warn!("{} queues share {} CPUs: some workers will wait for each other", all.ready.len(), cpus.len());
+    }
+    Ok(all)
+}
+
+/// All interfaces, in the order in which packets count them: monitoring ports, then the links' two each.
+fn interface_names(config: &Config) -> Vec<String> {
+    let monitored = config.interface.iter().map(|interface| &interface.name);
+    monitored.chain(config.inline.iter().flat_map(|pair| &pair.ports)).cloned().collect()
 }
 
 /// The CPUs for workers, in order.
@@ -518,7 +652,7 @@ fn cpus(config: &Config) -> Vec<usize> {
         .unwrap_or_else(|| core_affinity::get_core_ids().unwrap_or_default().into_iter().map(|core| core.id).collect())
 }
 
-fn watch_interface(interface: &Interface) {
+fn watch_interface(interface: &Interface, in_line: bool) {
     if interface.gone.load(Ordering::Relaxed) {
         return;
     }
@@ -526,8 +660,9 @@ fn watch_interface(interface: &Interface) {
     if attachment.as_ref().is_some_and(|attachment| attachment.presence() == Presence::Gone) {
         interface.gone.store(true, Ordering::Relaxed);
         tracing::error!(
-            "the interface {} has vanished: removed, or moved to another network namespace; restart the sensor when it is back",
-            interface.name
+            "the interface {} has vanished: removed, or moved to another network namespace; {}",
+            interface.name,
+            if in_line { "it is put in line again when it is back" } else { "restart the sensor when it is back" }
         );
     }
 }

@@ -3,6 +3,7 @@
 use super::arguments::{ConfigArguments, Format};
 use super::socket::{self, SocketError};
 use crate::config::ConfigError;
+use crate::output::drops::Drops;
 use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -14,7 +15,7 @@ use std::process::ExitCode;
 #[derive(Args, Clone, Debug)]
 #[expect(missing_docs, reason = "the flattened fields are groups of flags, documented at their types")]
 #[command(
-    after_help = "Examples:\n  sekisho status\n  sekisho status --format json | jq .total\n  sekisho status --rules --top 50"
+    after_help = "Examples:\n  sekisho status\n  sekisho status --format json | jq .total\n  sekisho status --rules --top 50\n  sekisho status --drops"
 )]
 pub struct StatusArguments {
     #[command(flatten)]
@@ -28,6 +29,9 @@ pub struct StatusArguments {
     /// What rules cost, in place of all else.
     #[arg(long)]
     pub rules: bool,
+    /// Why packets were dropped or not inspected, in place of all else: every reason with its count and what it means.
+    #[arg(long, conflicts_with = "rules")]
+    pub drops: bool,
     /// With --rules: how many are listed.
     #[arg(long, value_name = "N", default_value_t = 20, requires = "rules")]
     pub top: usize,
@@ -63,6 +67,14 @@ pub fn status(arguments: &StatusArguments) -> Result<ExitCode, StatusError> {
         return Ok(ExitCode::SUCCESS);
     }
     let status = socket::ask_status(&path)?;
+    if arguments.drops {
+        let drops = Drops::of(&status);
+        match arguments.format {
+            Format::Json => println!("{}", serde_json::to_string(&drops)?),
+            Format::Text => print!("{drops}"),
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
     match arguments.format {
         Format::Json => println!("{}", serde_json::to_string(&status)?),
         Format::Text => print!("{status}"),

@@ -30,7 +30,12 @@ pub(crate) fn is_valid(data: &[u8]) -> bool {
     fold(sum(data)) == 0xffff
 }
 
-/// The same for a transport segment under the pseudo header of its IP version (RFC 9293 §3.1, RFC 8200 §8.1).
+/// What goes into the checksum field of `parts` joined, each but the last of an even length, with the field itself as zero.
+pub(crate) fn checksum(parts: &[&[u8]]) -> u16 {
+    !fold(parts.iter().map(|part| sum(part)).sum())
+}
+
+/// Whether a transport segment sums to what a correct one does, under the pseudo header of its IP version (RFC 9293 §3.1, RFC 8200 §8.1).
 /// Both versions sum alike: the upper bytes of a length below 65,536 are zero, as is the prefix of an IPv4 address once
 /// it is left out.
 pub(crate) fn is_transport_valid(ip: &Ip<'_>, segment: &[u8]) -> bool {

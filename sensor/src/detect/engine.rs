@@ -16,7 +16,7 @@ use crate::packet::Direction;
 use rustc_hash::FxHashMap;
 use sekisho_signatures::app::Protocol;
 use sekisho_signatures::group::{Group, PacketClass};
-use sekisho_signatures::model::{AddressSet, PacketCondition, Signature};
+use sekisho_signatures::model::{Action, AddressSet, PacketCondition, Signature};
 use sekisho_signatures::ruleset::Ruleset;
 use std::sync::Arc;
 
@@ -137,6 +137,7 @@ pub struct Engine {
     pub(super) looks_back: bool,
     asks_checksums: bool,
     looks_below_ip: bool,
+    drops: bool,
     /// What rules ask of files.
     pub file_needs: FileNeeds,
     /// What rules keep between packets, and what lists say.
@@ -225,6 +226,7 @@ impl Engine {
         let apps = build_apps(&ruleset, apps, &sets)?;
         let asks_checksums = rules.iter().flatten().any(Rule::wants_odd_checksum);
         let looks_below_ip = rules.iter().flatten().any(Rule::looks_below_ip);
+        let drops = rules.iter().flatten().any(|rule| matches!(rule.action, Action::Drop | Action::Reject(_)));
         let mut file_needs = FileNeeds::default();
         rules.iter().flatten().for_each(|rule| rule.file_needs(&mut file_needs));
         Ok(Self {
@@ -238,6 +240,7 @@ impl Engine {
             looks_back,
             asks_checksums,
             looks_below_ip,
+            drops,
             kept,
             flowbit_names,
             refused,
@@ -272,6 +275,12 @@ impl Engine {
     #[must_use]
     pub fn asks_checksums(&self) -> bool {
         self.asks_checksums
+    }
+
+    /// Whether some rule drops or rejects.
+    #[must_use]
+    pub const fn drops(&self) -> bool {
+        self.drops
     }
 
     /// Some rule wants packets without IP, whether something was odd about them or not.

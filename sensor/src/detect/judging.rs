@@ -326,6 +326,9 @@ impl<T: Tracer> Detector<T> {
         }
         self.ruling.pass |= passes;
         self.ruling.drop |= drops;
+        if let Action::Reject(to) = action {
+            self.ruling.reject = self.ruling.reject.max(Some(to));
+        }
         self.ruling.bypass |= rule.kept.bypass;
     }
 

@@ -16,6 +16,7 @@ use crate::protocols::file::{FileInfo, FileTracker};
 use crate::protocols::{AppView, FlowApp, Recognition, Record, Transaction};
 use sekisho_signatures::app::Protocol;
 use sekisho_signatures::group::PacketClass;
+use sekisho_signatures::model::RejectTo;
 use std::sync::Arc;
 
 /// No scan state.
@@ -269,4 +270,6 @@ pub struct Ruling {
     pub drop: bool,
     /// A rule says that the flow is not looked at any more.
     pub bypass: bool,
+    /// Whom a reject rule wants to tell.
+    pub reject: Option<RejectTo>,
 }

@@ -14,6 +14,7 @@
 pub mod alerts;
 pub mod certificates;
 pub mod config;
+pub mod drops;
 pub mod eve;
 pub mod files_config;
 pub mod filestore;

@@ -236,6 +236,12 @@ impl TcpSession {
         self.halves[direction.index()].next
     }
 
+    /// Sequence number of the next byte that a direction is to deliver.
+    #[must_use]
+    pub const fn next_seq(&self, direction: Direction) -> u32 {
+        self.halves[direction.index()].next_seq()
+    }
+
     /// Sequence numbers that each direction has used: its bytes, SYN and FIN. 0 for one of which nothing is known.
     #[must_use]
     pub fn sizes(&self) -> [u64; 2] {

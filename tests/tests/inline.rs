@@ -1,0 +1,520 @@
+//! Live: the sensor in line between a client and a server, each in a network namespace of its own. What may pass passes whole, what a rule
+//! forbids does not come through in any part, and the link outlives the sensor.
+//!
+//! With `SEKISHO_LONG=1` transfers take 60 s and the sensor is killed ten times; otherwise a few seconds and three.
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use sekisho::capture::link::Link;
+use sekisho_tests::bump::{CLIENT, SERVER, Sensor, Wire, files_under};
+use sekisho_tests::frames::{Sender, frame, identify};
+use sekisho_tests::netns::{can_run, command};
+use serde_json::Value;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+fn is_long() -> bool {
+    std::env::var_os("SEKISHO_LONG").is_some()
+}
+
+/// The sensor as this build has it. Built with all else, as tests/run does.
+fn binary() -> PathBuf {
+    if let Some(given) = std::env::var_os("SEKISHO_BINARY") {
+        return given.into();
+    }
+    let built = Command::new(env!("CARGO")).args(["build", "--quiet", "--workspace", "--bins", "--tests"]).status();
+    assert!(built.unwrap().success(), "the sensor does not build");
+    let own = std::env::current_exe().unwrap();
+    own.ancestors().nth(2).unwrap().join("sekisho")
+}
+
+/// Runs `test` in the bump's namespace with a sensor that is set up but not started.
+fn with_sensor(mtu: u32, rules: &str, more: &str, test: impl FnOnce(&Wire, &mut Sensor) + Send) {
+    if can_run() {
+        let wire = Wire::new(mtu);
+        let mut sensor = Sensor::new(binary(), rules, more);
+        wire.bump.run(|| test(&wire, &mut sensor));
+    }
+}
+
+/// Bytes that follow from their place.
+fn pattern(len: usize, seed: u8) -> Vec<u8> {
+    (0..len).map(|n| (n as u8).wrapping_mul(31).wrapping_add((n >> 8) as u8).wrapping_add(seed) | 0x80).collect()
+}
+
+fn status_sum(status: &Value, what: &str) -> u64 {
+    status["total"][what].as_object().unwrap().values().filter_map(Value::as_u64).sum()
+}
+
+#[test]
+fn conversations_cross_whole_both_ways_and_every_packet_is_accounted_for() {
+    with_sensor(1500, "alert icmp any any -> any any (msg:\"ping\"; itype:8; sid:1;)\n", "", |wire, sensor| {
+        sensor.start();
+        wire.client.run(|| command(&format!("ping -c 2 -i 0.2 -W 2 {SERVER}")).unwrap());
+        let time = Duration::from_secs(if is_long() { 60 } else { 2 });
+        let sent = AtomicU64::new(0);
+        let sums = std::thread::scope(|scope| {
+            let listener = wire.server.run(|| TcpListener::bind((SERVER, 5001)).unwrap());
+            let echo = scope.spawn(move || {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut back = stream.try_clone().unwrap();
+                std::io::copy(&mut stream, &mut back).unwrap()
+            });
+            let stream = wire.client.run(|| TcpStream::connect((SERVER, 5001)).unwrap());
+            let (mut reader, mut writer) = (stream.try_clone().unwrap(), stream);
+            scope.spawn(|| {
+                let (end, block) = (Instant::now() + time, pattern(1 << 16, 7));
+                while Instant::now() < end {
+                    writer.write_all(&block).unwrap();
+                    sent.fetch_add(block.len() as u64, Ordering::Relaxed);
+                }
+                writer.shutdown(std::net::Shutdown::Write).unwrap();
+            });
+            let (mut got, mut buffer, block) = (0_usize, vec![0; 1 << 16], pattern(1 << 16, 7));
+            loop {
+                let n = reader.read(&mut buffer).unwrap();
+                if n == 0 {
+                    break;
+                }
+                for (at, byte) in buffer[..n].iter().enumerate() {
+                    assert_eq!(*byte, block[(got + at) % block.len()], "byte {}", got + at);
+                }
+                got += n;
+            }
+            (got as u64, echo.join().unwrap())
+        });
+        let sent = sent.load(Ordering::Relaxed);
+        assert_eq!(sums, (sent, sent));
+        println!("{} MB each way in {time:?}", sent >> 20);
+        assert!(sent > 1 << 20, "only {sent} bytes crossed");
+        sensor.until("both pings are told", |s| s.alerts(1) == 2);
+        let status = sensor.status();
+        assert_eq!(status_sum(&status, "dropped"), 0, "{status}");
+        assert!(status["total"]["bypassed"]["non_ip"].as_u64() >= Some(2), "ARP crosses");
+        let forwarded: u64 =
+            status["queues"].as_array().unwrap().iter().map(|q| q["xdp"]["forwarded:stale"].as_u64().unwrap()).sum();
+        println!("forwarded by the kernel since the worker was late: {forwarded}");
+        let said = sensor.stop();
+        assert!(said.contains("The ledger balances"), "{said}");
+    });
+}
+
+#[test]
+fn jumbo_frames_and_vlan_tags_cross_unchanged() {
+    with_sensor(9000, "", "", |wire, sensor| {
+        sensor.start();
+        let receiver = wire.server.run(|| raw("s0"));
+        let sender = wire.client.run(|| Sender::new("c0").unwrap());
+        for number in 0..200 {
+            sender.send(&frame(7, number, 64 + (number as usize * 1777) % 8900)).unwrap();
+            if number % 8 == 7 {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        }
+        let got = take(&receiver, 200);
+        assert!(got.iter().filter_map(|bytes| identify(bytes)).eq((0..200).map(|number| (7, number))));
+        let mut tagged = frame(8, 1, 300);
+        tagged.splice(12..12, [0x81, 0x00, 0x20, 0x05]);
+        sender.send(&tagged).unwrap();
+        let got = take(&receiver, 1);
+        // The kernel hands the tag over beside the frame; what is left of it is the frame as it was without.
+        let mut bare = got[0].clone();
+        if bare[12..14] == [0x81, 0x00] {
+            bare.drain(12..16);
+        }
+        assert_eq!(identify(&bare), Some((8, 1)));
+        sensor.stop();
+    });
+}
+
+/// A socket that sees what arrives on an interface.
+fn raw(interface: &str) -> std::os::fd::OwnedFd {
+    use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, bind, setsockopt, socket, sockopt};
+    use std::os::fd::AsRawFd as _;
+    let link = nix::ifaddrs::getifaddrs().unwrap().filter(|i| i.interface_name == interface);
+    let link = link.filter_map(|i| i.address?.as_link_addr().copied()).next().unwrap();
+    let socket = socket(AddressFamily::Packet, SockType::Raw, SockFlag::empty(), SockProtocol::EthAll).unwrap();
+    bind(socket.as_raw_fd(), &link).unwrap();
+    setsockopt(&socket, sockopt::RcvBufForce, &(64 << 20)).unwrap();
+    setsockopt(&socket, sockopt::ReceiveTimeout, &nix::sys::time::TimeVal::new(2, 0)).unwrap();
+    socket
+}
+
+/// Takes frames of the tests' own (UDP to port 9) until there are `count`, or nothing comes any more.
+fn take(socket: &std::os::fd::OwnedFd, count: usize) -> Vec<Vec<u8>> {
+    use std::os::fd::AsRawFd as _;
+    let (mut got, mut buffer) = (Vec::new(), vec![0; 10_000]);
+    while got.len() < count {
+        let Ok(n) = nix::sys::socket::recv(socket.as_raw_fd(), &mut buffer, nix::sys::socket::MsgFlags::empty()) else {
+            break;
+        };
+        let ours = buffer[..n].windows(4).take(60).any(|w| w == [192, 0, 2, 1]);
+        if ours {
+            got.push(buffer[..n].to_vec());
+        }
+    }
+    assert_eq!(got.len(), count, "frames that came");
+    got
+}
+
+const DROP: &str = "drop tcp any any -> any 5001 (msg:\"forbidden\"; flow:established; content:\"forbidden-secret\"; sid:10;)\n\
+                    reject tcp any any -> any 5002 (msg:\"rejected\"; flow:established; content:\"forbidden-secret\"; sid:11;)\n\
+                    rejectboth tcp any any -> any 5003 (msg:\"rejected both\"; flow:established; content:\"forbidden-secret\"; sid:12;)\n\
+                    reject udp any any -> any 5004 (msg:\"unreachable\"; content:\"forbidden-secret\"; sid:13;)\n";
+
+/// Sends `parts` one by one to `port`; what the server got in half a second after, and how each side's reading ended.
+fn talk(wire: &Wire, port: u16, parts: &[&[u8]]) -> (Vec<u8>, Option<ErrorKind>, Option<ErrorKind>) {
+    let listener = wire.server.run(|| TcpListener::bind((SERVER, port)).unwrap());
+    let mut client = wire.client.run(|| TcpStream::connect((SERVER, port)).unwrap());
+    let (mut server, _) = listener.accept().unwrap();
+    client.set_nodelay(true).unwrap();
+    for part in parts {
+        // A reset may have come already.
+        let _ = client.write_all(part);
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let end = |stream: &mut TcpStream, got: &mut Vec<u8>| {
+        stream.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+        stream.read_to_end(got).err().map(|error| error.kind())
+    };
+    let mut got = Vec::new();
+    let server_end = end(&mut server, &mut got);
+    let client_end = end(&mut client, &mut Vec::new());
+    (got, server_end, client_end)
+}
+
+#[test]
+fn what_a_rule_forbids_does_not_come_through_and_both_ends_are_told() {
+    with_sensor(1500, DROP, "", |wire, sensor| {
+        sensor.start();
+        let waits = Some(ErrorKind::WouldBlock);
+        let reset = Some(ErrorKind::ConnectionReset);
+        // Others pass.
+        assert_eq!(talk(wire, 5001, &[b"an allowed word"]), (b"an allowed word".to_vec(), waits, waits));
+        // Dropped: the server has what came before, and nothing after it, however often it is sent again.
+        let (got, server, client) = talk(wire, 5001, &[b"before ", b"a forbidden-secret", b" after"]);
+        assert_eq!((got.as_slice(), server, client), (b"before ".as_slice(), waits, waits));
+        // Rejected: the sender is told; with rejectboth the receiver, too.
+        let (got, _, client) = talk(wire, 5002, &[b"before ", b"a forbidden-secret"]);
+        assert_eq!((got.as_slice(), client), (b"before ".as_slice(), reset));
+        let (got, server, client) = talk(wire, 5003, &[b"before ", b"a forbidden-secret"]);
+        assert_eq!((got.as_slice(), server, client), (b"before ".as_slice(), reset, reset));
+        // UDP: the sender learns that nobody is to be reached.
+        let _listens = wire.server.run(|| UdpSocket::bind((SERVER, 5004)).unwrap());
+        let socket = wire.client.run(|| UdpSocket::bind((CLIENT, 0)).unwrap());
+        socket.connect((SERVER, 5004)).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+        socket.send(b"a forbidden-secret").unwrap();
+        let error = socket.recv(&mut [0; 10]).unwrap_err().kind();
+        assert!(matches!(error, ErrorKind::HostUnreachable | ErrorKind::ConnectionRefused), "{error}");
+        for sid in 10..=13 {
+            assert_eq!(sensor.alerts(sid), 1, "{sid}");
+        }
+        let text = String::from_utf8(sensor.ask(&["status", "--drops"]).stdout).unwrap();
+        let told = text.lines().find(|line| line.contains(" rule ")).unwrap();
+        assert!(told.contains("dropped") && told.contains("a drop or reject rule matched"), "{text}");
+        sensor.stop();
+    });
+}
+
+#[test]
+fn a_pattern_cut_over_segments_that_come_out_of_order_does_not_come_through() {
+    with_sensor(1500, DROP, "hold_ms = 300", |wire, sensor| {
+        sensor.start();
+        let receiver = wire.server.run(|| raw("s0"));
+        let client = wire.client.run(|| Sender::new("c0").unwrap());
+        let server = wire.server.run(|| Sender::new("s0").unwrap());
+        for flow in 1_u16..=2 {
+            client.send(&segment(true, flow, 999, 0, 0x02, b"")).unwrap();
+            std::thread::sleep(Duration::from_millis(20));
+            server.send(&segment(false, flow, 4999, 1000, 0x12, b"")).unwrap();
+            std::thread::sleep(Duration::from_millis(20));
+            client.send(&segment(true, flow, 1000, 5000, 0x10, b"")).unwrap();
+        }
+        // The second half first, twice; then the first half.
+        client.send(&segment(true, 1, 1010, 5000, 0x18, b"n-secret and more")).unwrap();
+        client.send(&segment(true, 1, 1010, 5000, 0x18, b"n-secret and more")).unwrap();
+        client.send(&segment(true, 1, 1000, 5000, 0x18, b"xxforbidde")).unwrap();
+        // The same order in a flow with nothing forbidden: it comes in order.
+        client.send(&segment(true, 2, 1010, 5000, 0x18, b"second part")).unwrap();
+        client.send(&segment(true, 2, 1000, 5000, 0x18, b"first part")).unwrap();
+        client.send(&segment(true, 1, 1000, 5000, 0x18, b"xxforbidde")).unwrap();
+        client.send(&segment(true, 2, 1021, 5000, 0x18, b"third part")).unwrap();
+        let end = Instant::now() + Duration::from_secs(3);
+        let mut came: Vec<(u16, Vec<u8>)> = Vec::new();
+        let mut buffer = vec![0; 2000];
+        while Instant::now() < end && came.iter().filter(|(flow, _)| *flow == 2).count() < 3 {
+            use std::os::fd::AsRawFd as _;
+            let got = nix::sys::socket::recv(receiver.as_raw_fd(), &mut buffer, nix::sys::socket::MsgFlags::empty());
+            let Ok(n) = got else { continue };
+            // The client's segments with a payload.
+            if n > 54 && buffer[26..30] == [10, 9, 0, 1] && buffer[36..38] == [0x13, 0x89] {
+                came.push((u16::from_be_bytes([buffer[34], buffer[35]]), buffer[54..n].to_vec()));
+            }
+        }
+        let of = |flow| {
+            came.iter().filter(move |(of, _)| *of == flow).map(|(_, bytes)| String::from_utf8_lossy(bytes).into_owned())
+        };
+        assert_eq!(of(2).collect::<Vec<_>>(), ["first part", "second part", "third part"]);
+        assert_eq!(of(1).count(), 0, "{:?}", of(1).collect::<Vec<_>>());
+        assert_eq!(sensor.alerts(10), 1);
+        assert!(sensor.status()["total"]["dropped"]["rule"].as_u64() >= Some(4));
+        sensor.stop();
+    });
+}
+
+/// A TCP segment of flow `flow` (the client's port) between the client and the server's port 5001, with right checksums.
+fn segment(to_server: bool, flow: u16, seq: u32, ack: u32, flags: u8, payload: &[u8]) -> Vec<u8> {
+    let sum = |parts: &[&[u8]]| {
+        let mut total = 0_u32;
+        for part in parts {
+            for word in part.chunks(2) {
+                total += u32::from(word[0]) << 8 | u32::from(word.get(1).copied().unwrap_or(0));
+            }
+        }
+        while total >> 16 != 0 {
+            total = (total & 0xffff) + (total >> 16);
+        }
+        (!(total as u16)).to_be_bytes()
+    };
+    let (mut macs, mut addresses) = ([[2, 0, 0, 0, 0, 2], [2, 0, 0, 0, 0, 1]], [[10, 9, 0, 1], [10, 9, 0, 2]]);
+    let mut ports = [flow, 5001];
+    if !to_server {
+        macs.reverse();
+        addresses.reverse();
+        ports.reverse();
+    }
+    let mut tcp = Vec::new();
+    ports.iter().for_each(|port| tcp.extend(port.to_be_bytes()));
+    tcp.extend(seq.to_be_bytes());
+    tcp.extend(ack.to_be_bytes());
+    tcp.extend([5 << 4, flags, 0xff, 0xff, 0, 0, 0, 0]);
+    tcp.extend(payload);
+    let len = tcp.len() as u16;
+    let pseudo = [0, 6, (len >> 8) as u8, len as u8];
+    let checksum = sum(&[&addresses[0], &addresses[1], &pseudo, &tcp]);
+    tcp[16..18].copy_from_slice(&checksum);
+    let mut ip = vec![0x45, 0, ((len + 20) >> 8) as u8, (len + 20) as u8, 0, 0, 0x40, 0, 64, 6, 0, 0];
+    addresses.iter().for_each(|address| ip.extend(address));
+    let checksum = sum(&[&ip]);
+    ip[10..12].copy_from_slice(&checksum);
+    let mut out = Vec::new();
+    macs.iter().for_each(|mac| out.extend(mac));
+    out.extend([8, 0]);
+    out.extend(ip);
+    out.extend(tcp);
+    out
+}
+
+/// Datagrams that carry their number and the time, at a steady rate, until told to stop; and what arrives of them.
+struct Stream {
+    sent: AtomicU64,
+    done: AtomicBool,
+}
+
+/// Gaps in what arrived: (first missing, how many, for how long nothing came).
+struct Arrived {
+    count: u64,
+    gaps: Vec<(u64, u64, Duration)>,
+    doubled: u64,
+}
+
+impl Stream {
+    /// `per_second` datagrams from client to server while `change` runs.
+    fn run(wire: &Wire, per_second: u64, change: impl FnOnce() + Send) -> (u64, Arrived) {
+        let stream = Self { sent: AtomicU64::new(0), done: AtomicBool::new(false) };
+        let receiver = wire.server.run(|| raw("s0"));
+        let sender = wire.client.run(|| Sender::new("c0").unwrap());
+        let arrived = std::thread::scope(|scope| {
+            scope.spawn(|| stream.send(&sender, per_second));
+            let receive = scope.spawn(|| stream.receive(&receiver));
+            // Ends the traffic also where an assertion fails.
+            let end = Done(&stream.done);
+            std::thread::sleep(Duration::from_millis(200));
+            change();
+            std::thread::sleep(Duration::from_millis(200));
+            drop(end);
+            receive.join().unwrap()
+        });
+        (stream.sent.load(Ordering::Relaxed), arrived)
+    }
+
+    fn send(&self, sender: &Sender, per_second: u64) {
+        let start = Instant::now();
+        for number in 0_u64.. {
+            if self.done.load(Ordering::Relaxed) {
+                return;
+            }
+            let due = start + Duration::from_nanos(number * 1_000_000_000 / per_second);
+            while Instant::now() < due {
+                std::thread::sleep(Duration::from_micros(100));
+            }
+            sender.send(&frame(9, number, 100)).unwrap();
+            self.sent.store(number + 1, Ordering::Relaxed);
+        }
+    }
+
+    fn receive(&self, socket: &std::os::fd::OwnedFd) -> Arrived {
+        use nix::sys::socket::{MsgFlags, recv};
+        use std::os::fd::AsRawFd as _;
+        let mut arrived = Arrived { count: 0, gaps: Vec::new(), doubled: 0 };
+        let (mut next, mut buffer, mut last) = (0, vec![0; 2000], Instant::now());
+        let mut quiet_since = None;
+        loop {
+            match recv(socket.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT) {
+                Ok(n) => {
+                    let Some((9, number)) = identify(&buffer[..n]) else { continue };
+                    quiet_since = None;
+                    let now = Instant::now();
+                    if number < next {
+                        // Either twice, or after its turn: the kernel's way was shorter than the worker's.
+                        arrived.doubled += 1;
+                        if let Some(gap) =
+                            arrived.gaps.iter_mut().rev().find(|gap| (gap.0..gap.0 + gap.1).contains(&number))
+                        {
+                            gap.1 -= 1;
+                            arrived.count += 1;
+                        }
+                        continue;
+                    }
+                    if number > next {
+                        arrived.gaps.push((next, number - next, now - last));
+                    }
+                    arrived.count += 1;
+                    (next, last) = (number + 1, now);
+                }
+                Err(_) => {
+                    if self.done.load(Ordering::Relaxed) {
+                        let since = *quiet_since.get_or_insert_with(Instant::now);
+                        if since.elapsed() > Duration::from_millis(500) {
+                            return arrived;
+                        }
+                    }
+                    std::thread::sleep(Duration::from_micros(200));
+                }
+            }
+        }
+    }
+}
+
+struct Done<'a>(&'a AtomicBool);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn a_killed_sensor_costs_the_link_little_and_its_successor_less() {
+    with_sensor(
+        1500,
+        "alert ip any any -> any any (msg:\"none\"; content:\"no such word\"; sid:1;)\n",
+        "",
+        |wire, sensor| {
+            let (kills, rate) = if is_long() { (10, 50_000) } else { (3, 10_000) };
+            sensor.start();
+            for round in 0..kills {
+                let (sent, arrived) = Stream::run(wire, rate, || {
+                    sensor.kill();
+                    std::thread::sleep(Duration::from_millis(300));
+                });
+                let lost = sent - arrived.count;
+                println!("kill {round}: {lost} of {sent} lost, {:?} out of turn, {:?}", arrived.doubled, arrived.gaps);
+                assert!(lost <= rate / 10, "{lost} datagrams lost: more than 100 ms of {rate} a second");
+                let (sent, arrived) = Stream::run(wire, rate, || sensor.start());
+                let lost = sent - arrived.count;
+                println!("restart {round}: {lost} of {sent} lost, {} out of turn, {:?}", arrived.doubled, arrived.gaps);
+                assert!(lost <= rate / 100, "{lost} datagrams lost: more than 10 ms of {rate} a second");
+            }
+            // What the kernel forwarded while there was nobody is in the accounts of the last sensor.
+            let status = sensor.status();
+            let a = &status["queues"].as_array().unwrap()[0];
+            assert!(a["xdp"]["forwarded:no_socket"].as_u64() > Some(rate / 10 * kills), "{status}");
+            let (sent, arrived) = Stream::run(wire, rate / 5, || {
+                sensor.reload("alert ip any any -> any any (msg:\"other\"; content:\"no such word either\"; sid:2;)\n");
+            });
+            assert_eq!((arrived.count, arrived.gaps.len()), (sent, 0), "a reload loses nothing: {:?}", arrived.gaps);
+            let (sent, arrived) = Stream::run(wire, rate / 5, || drop(sensor.stop()));
+            println!("stop: {} of {sent} lost", sent - arrived.count);
+            assert!(sent - arrived.count <= rate / 5 / 100, "a stop loses next to nothing: {:?}", arrived.gaps);
+            let output = sensor.ask(&["run", "--detach"]);
+            let said = String::from_utf8_lossy(&output.stdout).into_owned();
+            assert!(output.status.success() && said.matches("the XDP program is off").count() == 2, "{said}");
+            for port in ["a0", "b0"] {
+                assert!(Link::by_name(port).unwrap().xdp.is_none());
+            }
+            assert!(files_under(Path::new("/sys/fs/bpf/sekisho")).is_empty());
+        },
+    );
+}
+
+#[test]
+fn a_worker_that_hangs_is_passed_by_and_goes_on_later() {
+    with_sensor(1500, "", "", |wire, sensor| {
+        sensor.start();
+        let rate = 2000;
+        let pid = Pid::from_raw(sensor.pid());
+        let (sent, arrived) = Stream::run(wire, rate, || {
+            kill(pid, Signal::SIGSTOP).unwrap();
+            std::thread::sleep(Duration::from_millis(700));
+            kill(pid, Signal::SIGCONT).unwrap();
+            std::thread::sleep(Duration::from_millis(300));
+        });
+        println!("{} of {sent} lost, {} out of turn, {:?}", sent - arrived.count, arrived.doubled, arrived.gaps);
+        assert_eq!(
+            arrived.count, sent,
+            "what had gone to the worker waits for it, the rest goes past: {:?}",
+            arrived.gaps
+        );
+        let status = sensor.status();
+        let stale = status["queues"][0]["xdp"]["forwarded:stale"].as_u64().unwrap();
+        assert!(stale > rate / 2, "{status}");
+        sensor.stop();
+    });
+}
+
+#[test]
+fn what_cannot_work_is_refused_with_a_sentence() {
+    with_sensor(1500, "", "", |wire, sensor| {
+        let say = |words: &[&str]| {
+            let output = sensor.ask(words);
+            assert!(!output.status.success());
+            String::from_utf8_lossy(&output.stderr).into_owned()
+        };
+        let said = say(&["run", "--inline", "a0:a0"]);
+        assert!(said.contains("both ports of a link are a0"), "{said}");
+        let said = say(&["run", "--inline", "a0:b0", "--inline", "b0:a0"]);
+        assert!(said.contains("is a port of two links"), "{said}");
+        let said = say(&["run", "--inline", "a0:nix0"]);
+        assert!(said.contains("there is no interface nix0; there are: a0, b0"), "{said}");
+        let said = say(&["run", "--inline", "a0"]);
+        assert!(said.contains("eth1:eth2"), "{said}");
+        command("ip link set dev b0 mtu 1400").unwrap();
+        let said = say(&["run"]);
+        assert!(
+            said.contains("a0 has an MTU of 1500 and b0 of 1400") && said.contains("ip link set dev b0 mtu 1500"),
+            "{said}"
+        );
+        command("ip link set dev b0 mtu 1500").unwrap();
+        // Somebody else's file where the pin is to be.
+        std::fs::create_dir_all("/sys/fs/bpf/sekisho/a0").unwrap();
+        let said = say(&["run"]);
+        assert!(said.contains("cannot pin at /sys/fs/bpf/sekisho/a0"), "{said}");
+        std::fs::remove_dir("/sys/fs/bpf/sekisho/a0").unwrap();
+        assert!(Link::by_name("a0").unwrap().xdp.is_none() && Link::by_name("b0").unwrap().xdp.is_none());
+        let mut first = Sensor::new(binary(), "", "");
+        first.start();
+        let said = say(&["run"]);
+        assert!(said.contains("another sensor stands on a0"), "{said}");
+        let said = say(&["run", "--detach"]);
+        assert!(said.contains("another sensor stands on a0"), "{said}");
+        // Neither harmed the link.
+        wire.client.run(|| command(&format!("ping -c 1 -W 2 {SERVER}")).unwrap());
+        first.stop();
+    });
+}
