@@ -71,7 +71,7 @@ def capture(path, network, seed):
 def zero_copy_everywhere(vm, interface, status):
     """By the sensor's word, which is the kernel's to its sockets (XDP_OPTIONS), and by the kernel's to everybody (xdp_diag)."""
     ways = {(queue["queue"], queue["mode"], queue["attach"], queue["driver"]) for queue in status["queues"]}
-    must(ways == {(number, "zero_copy", "native", "virtio_net") for number in range(QUEUES)}, f"the sensor's queues are {sorted(ways)}")
+    must(ways == {(number, "zero_copy", "native", vm.driver) for number in range(QUEUES)}, f"the sensor's queues are {sorted(ways)}")
     sockets = set(re.findall(r"qid:(\d+),zc:(\d)", vm.run("ss --no-header --xdp --extended")))
     must(sockets == {(str(number), "1") for number in range(QUEUES)}, f"the kernel's list of sockets has queues and zero-copy as {sorted(sockets)}")
     link = json.loads(vm.run(f"ip -j link show dev {interface}"))[0]
@@ -119,8 +119,8 @@ def come_again(vm, bench, work, sensor, interface, first):
     print("  the same after a kill and a restart, and after the link was down")
 
 
-def span(cache, work, bench, seconds):
-    with Vm(cache, work, 1, seconds) as vm:
+def span(cache, work, bench, seconds, driver):
+    with Vm(cache, work, 1, seconds, driver) as vm:
         interface = vm.interface(0)
         vm.run(f"ethtool -L {interface} combined {QUEUES} && ip link set dev {interface} promisc on up")
         sensor = Sensor(vm, RULES, f'[[interface]]\nname = "{interface}"\n')

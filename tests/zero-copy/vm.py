@@ -1,4 +1,4 @@
-"""A virtual machine with the sensor in it, whose virtio NICs hang on taps of a network namespace of its own.
+"""A virtual machine with the sensor in it, whose NICs hang on taps of a network namespace of its own.
 
 The machine runs under QEMU's TCG, which needs no privilege of the host's and boots everywhere; it is slow (about as a
 tenth of the host), so nothing here measures speed. The guest's program (init) runs commands that come over a serial port.
@@ -18,6 +18,12 @@ import sys
 import time
 
 QUEUES = 4
+# QEMU's names and settings of the NICs, by the driver of the guest's kernel.
+DEVICES = {
+    # XDP in the driver's zero-copy needs queues that can be reset one by one, and DMA addresses (the platform's IOMMU).
+    "virtio_net": f"virtio-net-pci,mq=on,vectors={2 * QUEUES + 2},rss=on,hash=off,queue_reset=on,iommu_platform=on,disable-legacy=on",
+    "igb": "igb",
+}
 
 
 class Failed(Exception):
@@ -39,9 +45,9 @@ def main(job):
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    cache, work, bench, seconds = sys.argv[1:]
+    cache, work, bench, seconds, driver = sys.argv[1:]
     try:
-        job(cache, pathlib.Path(work), bench, float(seconds))
+        job(cache, pathlib.Path(work), bench, float(seconds), driver)
     except Failed as failed:
         print(f"  FAILED: {failed}")
         sys.exit(1)
@@ -60,11 +66,11 @@ def tool(*words, inside=None, check=True):
 
 
 class Vm:
-    """A booted machine with `nics` virtio NICs of four queues; a context, at whose end nothing is left of it."""
+    """A booted machine with `nics` NICs of four queues, of the kind `driver`; a context, at whose end nothing is left of it."""
 
-    def __init__(self, cache, work, nics, seconds):
+    def __init__(self, cache, work, nics, seconds, driver):
         self.cache, self.work = pathlib.Path(cache), pathlib.Path(work)
-        self.nics = nics
+        self.nics, self.driver = nics, driver
         self.end = time.monotonic() + seconds
         self.namespace = f"sekisho-zc-{os.getpid()}"
         self.qemu = self.agent = None
@@ -97,8 +103,13 @@ class Vm:
         if self.qemu:
             self.qemu.kill()
             self.qemu.wait()
-        # The taps go with it.
-        tool("ip", "netns", "del", self.namespace, check=False)
+        for nic in range(self.nics):
+            # The taps go with them.
+            tool("ip", "netns", "del", self.inside(nic), check=False)
+
+    def inside(self, nic):
+        """The namespace of the host's end of a NIC: each has its own, so that the kernel takes no shortcut between two."""
+        return self.namespace + (f"-{nic}" if nic else "")
 
     def tap(self, nic):
         """The host's end of a NIC."""
@@ -110,15 +121,19 @@ class Vm:
     def boot(self):
         inside = self.namespace
         remove_what_was_left()
-        tool("ip", "netns", "add", inside)
-        tool("sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1", inside=inside)
+        for nic in range(self.nics):
+            tool("ip", "netns", "add", self.inside(nic))
+            off = [f"net.ipv6.conf.{which}.disable_ipv6=1" for which in ("all", "default")]
+            tool("sysctl", "-qw", *off, inside=self.inside(nic))
         root = self.cache / "qemu"
         libraries = [root / "usr/lib/x86_64-linux-gnu", root / "lib/x86_64-linux-gnu", root / "usr/lib/x86_64-linux-gnu/pulseaudio"]
         agent = self.work / "agent.sock"
         agent.unlink(missing_ok=True)
+        # A CPU for each queue: with fewer, and no queues to spare, virtio_net sends what a program forwards to a queue that is not
+        # there, and the kernel dies of it (7.3).
         command = [
             root / "usr/bin/qemu-system-x86_64", "-L", root / "usr/share/qemu", "-L", root / "usr/share/seabios",
-            "-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "1024", "-nodefaults", "-no-reboot",
+            "-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", str(QUEUES), "-m", "1024", "-nodefaults", "-no-reboot",
             "-display", "none", "-kernel", self.cache / "vmlinuz", "-initrd", self.work / "initramfs",
             "-append", "console=ttyS0 panic=-1 loglevel=7 mitigations=off random.trust_cpu=on",
             "-chardev", f"file,id=console,path={self.console}", "-serial", "chardev:console",
@@ -126,14 +141,11 @@ class Vm:
         ]
         for nic in range(self.nics):
             tap = self.tap(nic)
-            tool("ip", "tuntap", "add", "dev", tap, "mode", "tap", "multi_queue", inside=inside)
+            several = self.driver == "virtio_net"
+            tool("ip", "tuntap", "add", "dev", tap, "mode", "tap", *(["multi_queue"] if several else []), inside=inside)
             tool("ip", "link", "set", "dev", tap, "txqueuelen", "20000", "arp", "off", "up", inside=inside)
-            command += [
-                "-netdev", f"tap,id=net{nic},ifname={tap},script=no,downscript=no,queues={QUEUES},vhost=off",
-                # XDP in the driver's zero-copy needs queues that can be reset one by one, and DMA addresses (the platform's IOMMU).
-                "-device", f"virtio-net-pci,netdev=net{nic},mac={self.mac(nic)},mq=on,vectors={2 * QUEUES + 2},rss=on,hash=off,"
-                "queue_reset=on,iommu_platform=on,disable-legacy=on,romfile=",
-            ]
+            command += ["-netdev", f"tap,id=net{nic},ifname={tap},script=no,downscript=no,vhost=off" + (f",queues={QUEUES}" if several else "")]
+            command += ["-device", f"{DEVICES[self.driver]},netdev=net{nic},mac={self.mac(nic)},romfile="]
         environment = dict(
             os.environ, LD_LIBRARY_PATH=":".join(map(str, libraries)),
             QEMU_MODULE_DIR=str(root / "usr/lib/x86_64-linux-gnu/qemu"))
@@ -144,6 +156,10 @@ class Vm:
             must(self.qemu.poll() is None, "QEMU ended at once: " + (self.work / "qemu.log").read_text(errors="replace").strip())
             must(time.monotonic() < self.end, "QEMU did not start in time")
             time.sleep(0.05)
+        for nic in range(1, self.nics):
+            # QEMU holds it open, wherever it is.
+            tool("ip", "link", "set", "dev", self.tap(nic), "netns", self.inside(nic), inside=inside)
+            tool("ip", "link", "set", "dev", self.tap(nic), "up", inside=self.inside(nic))
         self.agent = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.agent.connect(str(agent))
         self.buffer = b""
@@ -197,7 +213,7 @@ class Vm:
         """Sends a capture's frames to a NIC once; returns how many the kernel took."""
         said = tool(
             str(bench), "replay", str(capture), "--interface", self.tap(nic), "--rate", str(rate), "--rounds", "1", "--seconds", "50",
-            "--method", "packet", inside=self.namespace)
+            "--method", "packet", inside=self.inside(nic))
         sent = json.loads(said)
         must(sent["refused"] == 0, f"the host's kernel refused {sent['refused']} frames")
         return sent["sent"]
@@ -211,5 +227,5 @@ class Vm:
 def remove_what_was_left():
     """Removes namespaces of runs that were killed before they could: those whose process is gone."""
     for name in tool("ip", "netns", "list").split():
-        if (match := re.fullmatch(r"sekisho-zc-(\d+)", name)) and not pathlib.Path("/proc", match[1]).exists():
+        if (match := re.fullmatch(r"sekisho-zc-(\d+)(-\d)?", name)) and not pathlib.Path("/proc", match[1]).exists():
             tool("ip", "netns", "del", name, check=False)
