@@ -14,7 +14,7 @@ use rustc_hash::FxHashSet;
 use sekisho::capture::pcap::CaptureFile;
 use sekisho::decode::Decoder;
 use sekisho::detect::hyperscan::{BlockSet, Literal, ScanScratch};
-use sekisho::flow::{FlowTable, Lookup};
+use sekisho::flow::{Flow, FlowTable, Lookup};
 use sekisho::packet::{Direction, Packet};
 use sekisho::stream::{StreamEngine, StreamSink};
 use sekisho::worker::Worker;
@@ -179,15 +179,15 @@ fn flow(sensor: &Sensor, held: &Held) -> Pass {
         for frame in batch {
             now = Some(frame.ts);
             decoder.decode(&frame, &mut |packet: &Packet<'_>| {
-                black_box(flows.lookup(packet, &mut |_, _| ()));
+                black_box(flows.lookup(packet, &mut |_: &mut Flow<()>, _| ()));
             });
         }
         if let Some(now) = now {
-            flows.expire(now, EXPIRE_BUDGET, &mut |_, _| ());
+            flows.expire(now, EXPIRE_BUDGET, &mut |_: &mut Flow<()>, _| ());
             decoder.defrag.expire(now);
         }
     }
-    flows.drain(&mut |_, _| ());
+    flows.drain(&mut |_: &mut Flow<()>, _| ());
     Pass { seconds: started.elapsed().as_secs_f64(), bytes: held.bytes(), found: 0 }
 }
 
@@ -218,7 +218,7 @@ fn stream(sensor: &Sensor, held: &Held) -> Pass {
         for frame in batch {
             now = Some(frame.ts);
             decoder.decode(&frame, &mut |packet: &Packet<'_>| {
-                let found = flows.lookup(packet, &mut |flow, _| streams.close(&mut flow.tcp, &mut sink));
+                let found = flows.lookup(packet, &mut |flow: &mut Flow<()>, _| streams.close(&mut flow.tcp, &mut sink));
                 let (Lookup::Flow { index, direction, .. }, Some(tcp)) = (found, packet.tcp()) else { return };
                 let flow = flows.get_mut(index);
                 let report = streams.segment(&mut flow.tcp, packet, tcp, direction, &mut sink);
@@ -228,11 +228,11 @@ fn stream(sensor: &Sensor, held: &Held) -> Pass {
             });
         }
         if let Some(now) = now {
-            flows.expire(now, EXPIRE_BUDGET, &mut |flow, _| streams.close(&mut flow.tcp, &mut sink));
+            flows.expire(now, EXPIRE_BUDGET, &mut |flow: &mut Flow<()>, _| streams.close(&mut flow.tcp, &mut sink));
             decoder.defrag.expire(now);
         }
     }
-    flows.drain(&mut |flow, _| streams.close(&mut flow.tcp, &mut sink));
+    flows.drain(&mut |flow: &mut Flow<()>, _| streams.close(&mut flow.tcp, &mut sink));
     black_box(sink.bytes);
     Pass { seconds: started.elapsed().as_secs_f64(), bytes: held.bytes(), found: 0 }
 }
