@@ -9,3 +9,4 @@ pub mod early_config;
 pub mod kernel_flows;
 pub mod link;
 pub mod pcap;
+pub mod promiscuous;

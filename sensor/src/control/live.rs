@@ -7,6 +7,7 @@ use super::early::EarlyMaps;
 use super::interface::{Attachment, CounterReader};
 use super::shedding::Shedder;
 use crate::capture::afxdp::{AfxdpCounters, Facts, Socket, StatisticsReader, Wake};
+use crate::capture::promiscuous::Promiscuous;
 use crate::counters::{Published, WorkerTime};
 use crate::decode::{Frame, LinkType};
 use crate::ledger::Ledger;
@@ -31,6 +32,8 @@ pub struct Interface {
     pub attach: &'static str,
     /// The program. Gone once it was taken off.
     pub attachment: Mutex<Option<Attachment>>,
+    /// The port takes frames to any address; none where that was refused.
+    _promiscuous: Option<Promiscuous>,
     /// The interface vanished.
     pub gone: AtomicBool,
     counters: Mutex<CounterReader>,
@@ -48,8 +51,21 @@ impl Interface {
             counters: Mutex::new(attachment.counter_reader()),
             early: Mutex::new(Arc::clone(attachment.early())),
             attachment: Mutex::new(Some(attachment)),
+            _promiscuous: None,
             gone: AtomicBool::new(false),
         }
+    }
+
+    /// The same for a port that a mirror is sent to: until it is dropped, the port takes frames to any address.
+    #[must_use]
+    pub fn monitoring(name: &str, attachment: Attachment) -> Self {
+        let promiscuous = Promiscuous::new(attachment.link().index);
+        if let Err(error) = &promiscuous {
+            tracing::warn!(
+                "{name}: promiscuous mode was refused ({error}): a NIC then takes no frames but those to its own address. Run with CAP_NET_RAW, or                  `ip link set dev {name} promisc on`"
+            );
+        }
+        Self { _promiscuous: promiscuous.ok(), ..Self::new(name, attachment) }
     }
 
     /// Does something with the maps of what the program decides by itself.

@@ -607,7 +607,7 @@ fn set_up_queues(config: &Config, rules: &Rules, outputs: &Outputs, files: FileE
         }
         let queues = wanted.queues.clone().or_else(|| config.capture.afxdp.queues.clone());
         let queues = queues.unwrap_or_else(|| (0..attachment.queues()).collect());
-        let interface = Arc::new(Interface::new(&wanted.name, attachment));
+        let interface = Arc::new(Interface::monitoring(&wanted.name, attachment));
         for number in queues {
             let socket = Socket::open(&wanted.name, number, &config.capture.afxdp)?;
             let at = all.ready.len();
