@@ -303,7 +303,7 @@ fn lists_change_under_load_and_no_packet_falls_between_them() {
                 }
                 sent
             });
-            for n in 1..=60 {
+            for n in 1..=30 {
                 early.lock().unwrap().use_list(Some(&lists[n % 2])).unwrap();
             }
             done.store(true, Ordering::Relaxed);
@@ -345,6 +345,15 @@ fn a_worker_that_is_behind_sheds_new_flows_and_keeps_those_it_has() {
         shedder.watch(socket.backlog(), Instant::now() + Duration::from_millis(1100));
         assert_eq!(early.lock().unwrap().shedding(), [(0, false, 1)]);
         assert!(port.all_meet(Verdict::Redirected, &flow(3), 2));
+        // A worker that is gone is not behind.
+        shedder.watch(64, Instant::now() + Duration::from_secs(2));
+        assert!(port.all_meet(Verdict::DroppedLoadShed, &flow(5), 1));
+        port.attachment.remove(0).unwrap();
+        assert!(port.all_meet(TO_SENSOR, &flow(5), 1), "no socket");
+        port.attachment.insert(0, &socket).unwrap();
+        drop(shedder);
+        assert_eq!(early.lock().unwrap().shedding(), [(0, false, 2)]);
+        assert!(port.all_meet(Verdict::Redirected, &flow(6), 2));
     });
 }
 
@@ -425,8 +434,9 @@ impl Sensor {
             self.sender.send(&made.bytes()).unwrap();
         }
         self.sent += times;
-        let all =
-            |s: &Self| s.status()["queues"][0]["xdp"].as_object().unwrap().values().filter_map(Value::as_u64).sum::<u64>();
+        let all = |s: &Self| {
+            s.status()["queues"][0]["xdp"].as_object().unwrap().values().filter_map(Value::as_u64).sum::<u64>()
+        };
         self.until("all was seen", |s| all(s) == s.sent);
     }
 
