@@ -14,7 +14,7 @@
 
 #![expect(unsafe_code, reason = "the rings and packet memory are shared with the kernel")]
 
-use super::afxdp_bind::{Attempt, BindError, SMALLEST_RING, attempts, cause, packet_memory, refused, ring};
+use super::afxdp_bind::{Attempt, BindError, SMALLEST_RING, attempts, cause, fitted, packet_memory, refused, ring};
 use super::afxdp_config::{AfxdpConfig, BATCH, BusyPoll, OpenError};
 use super::afxdp_statistics::Shared;
 pub use super::afxdp_statistics::{AfxdpCounters, StatisticsReader};
@@ -141,8 +141,10 @@ impl Socket {
         }
         let mut refusals = Vec::new();
         let mut last = None;
+        let driver = link.driver();
         for attempt in attempts(config, link.mtu) {
-            match Self::bind(interface, queue, config, attempt, &mut refusals) {
+            let fitted = fitted(config, attempt, &driver, &mut refusals);
+            match Self::bind(interface, queue, &fitted, attempt, &mut refusals) {
                 Ok(socket) => return Ok(socket),
                 Err(BindError::Final(error)) => return Err(error),
                 Err(BindError::Refused(error)) => {

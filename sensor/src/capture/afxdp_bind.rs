@@ -61,6 +61,26 @@ pub(super) fn attempts(config: &AfxdpConfig, mtu: u32) -> Vec<Attempt> {
     attempts
 }
 
+/// Drivers of NICs that are told in whole KiB how much of a frame they may fill. The kernel keeps 256 bytes of a frame of 2,048, so they
+/// fill 1,024: of a longer packet, igb and igc make several without a word, and ixgbe's 82599 drops it.
+const FILL_WHOLE_KIB: [&str; 3] = ["igb", "igc", "ixgbe"];
+
+/// The settings for one way to bind, on an interface with that driver: in zero-copy, frames that hold a whole packet.
+pub(super) fn fitted(config: &AfxdpConfig, attempt: Attempt, driver: &str, refusals: &mut Vec<String>) -> AfxdpConfig {
+    let mut config = config.clone();
+    if attempt.zero_copy && config.frame_size < 4096 && FILL_WHOLE_KIB.contains(&driver) {
+        let why = format!(
+            "frames of {} bytes were refused: {driver} would put no more than 1024 bytes of a packet into one; they have 4096",
+            config.frame_size
+        );
+        if !refusals.contains(&why) {
+            refusals.push(why);
+        }
+        config.frame_size = 4096;
+    }
+    config
+}
+
 /// Whether another way of binding may help.
 pub(super) enum BindError {
     /// Perhaps.
@@ -199,6 +219,28 @@ mod tests {
     fn jumbo_frames_are_rather_copied_whole_than_dropped_without_a_copy() {
         let ways = ways(&AfxdpConfig::default(), 9000);
         assert_eq!(ways, [(true, true), (false, true), (false, false)]);
+    }
+
+    #[test]
+    fn a_nic_that_fills_whole_kib_gets_frames_that_hold_a_packet() {
+        let size = |driver: &str, zero_copy: bool, config: &AfxdpConfig| {
+            let mut said = Vec::new();
+            for multi_buffer in [true, false] {
+                let fitted = fitted(config, Attempt { zero_copy, multi_buffer }, driver, &mut said);
+                assert_eq!(said.is_empty(), fitted.frame_size == config.frame_size);
+                assert_eq!(fitted.frames, config.frames);
+            }
+            assert!(said.len() <= 1, "{said:?}");
+            fitted(config, Attempt { zero_copy, multi_buffer: false }, driver, &mut said).frame_size
+        };
+        let config = AfxdpConfig::default();
+        for driver in ["igb", "igc", "ixgbe"] {
+            assert_eq!((size(driver, true, &config), size(driver, false, &config)), (4096, 2048));
+        }
+        for driver in ["ice", "i40e", "mlx5_core", "virtio_net", ""] {
+            assert_eq!(size(driver, true, &config), 2048);
+        }
+        assert_eq!(size("igb", true, &AfxdpConfig { frame_size: 4096, ..config }), 4096);
     }
 
     #[test]

@@ -15,7 +15,8 @@ pub struct AfxdpConfig {
     /// The receive queues to serve; all of the interface's when absent. Packets of other queues are not inspected: they go where
     /// `no_socket` says, and are counted.
     pub queues: Option<Vec<u32>>,
-    /// Bytes of one frame of packet memory: 2048 or 4096. 256 of them are the kernel's; a longer packet takes several frames.
+    /// Bytes of one frame of packet memory: 2048 or 4096. 256 of them are the kernel's; a longer packet takes several frames. In
+    /// zero-copy, NICs that fill whole KiB (igb, igc, ixgbe) have 4096 always.
     pub frame_size: u32,
     /// Frames of packet memory per queue, shared by both rings and the packets in work: more than `rx_ring` and `fill_ring`
     /// together. Large NIC rings in zero-copy mode want more.

@@ -12,7 +12,7 @@
 #![expect(unsafe_code, reason = "the rings and packet memory are shared with the kernel")]
 
 use super::afxdp::{Facts, LONGEST_PACKET, Mode, Wake, drive, mode, set_busy_poll, slice, within};
-use super::afxdp_bind::{Attempt, BindError, attempts, cause, packet_memory, refused, ring};
+use super::afxdp_bind::{Attempt, BindError, attempts, cause, fitted, packet_memory, refused, ring};
 use super::afxdp_config::{AfxdpConfig, BATCH, OpenError};
 use super::afxdp_statistics::{Shared, StatisticsReader};
 use super::link::Link;
@@ -138,7 +138,11 @@ impl Pair {
         let mut refusals = Vec::new();
         let mut last = None;
         for attempt in attempts(&config, links[0].mtu.max(links[1].mtu)) {
-            match Self::bind(interfaces, queue, &config, attempt, &mut refusals) {
+            // One packet memory for both: its frames are as long as either needs.
+            let fitted = links
+                .iter()
+                .fold(config.clone(), |config, link| fitted(&config, attempt, &link.driver(), &mut refusals));
+            match Self::bind(interfaces, queue, &fitted, attempt, &mut refusals) {
                 Ok(pair) => return Ok(pair),
                 Err((_, BindError::Final(error))) => return Err(error),
                 Err((side, BindError::Refused(error))) => {

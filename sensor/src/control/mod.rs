@@ -7,6 +7,7 @@ pub mod attach_config;
 pub mod blocklist;
 pub mod bump;
 pub mod check;
+pub mod doctor;
 pub mod early;
 pub mod explain;
 pub mod heartbeat;

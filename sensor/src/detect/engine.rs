@@ -307,7 +307,11 @@ impl Engine {
 
     /// All sets of literals of buffers.
     pub(super) fn buffer_sets(&self) -> impl Iterator<Item = &BlockSet> {
-        self.apps.iter().flatten().flat_map(|app| app.sets.iter().chain(&app.frames).map(|set| &*set.literals))
+        self.apps
+            .iter()
+            .flatten()
+            .flat_map(|app| app.sets.iter().chain(&app.frames))
+            .filter_map(|set| set.literals.as_deref())
     }
 
     pub(super) fn rules_of_row(&self, row: RowId) -> &[u32] {
