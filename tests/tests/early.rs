@@ -6,14 +6,16 @@ use nix::unistd::Pid;
 use sekisho::capture::afxdp::Socket;
 use sekisho::capture::early_config::{BlockAction, SheddingPolicy};
 use sekisho::capture::kernel_flows::{Handed, KernelFlows};
+use sekisho::capture::link::Link;
 use sekisho::config::CaptureConfig;
 use sekisho::control::blocklist::{Blocklist, BuiltList};
 use sekisho::control::early::EarlySetup;
-use sekisho::control::interface::{AttachConfig, Attachment};
-use sekisho_ebpf::Verdict;
+use sekisho::control::interface::{AttachConfig, Attachment, Peer};
 use sekisho_ebpf::early::FlowKey;
+use sekisho_ebpf::{PeerRule, Verdict};
 use sekisho_tests::frames::Sender;
 use sekisho_tests::live::{small, with_pair};
+use sekisho_tests::netns::{command, veth};
 use serde_json::Value;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -248,6 +250,44 @@ fn a_full_map_leaves_the_flow_with_the_worker() {
         assert!(flows.take_back(1, false).is_some());
         assert_eq!(flows.hand_over(3, made(3).key()), Handed::Over);
         assert!(port.all_meet(Verdict::BypassedFlow, &made(3), 2));
+    });
+}
+
+/// Frames that arrived at an interface.
+fn arrived(interface: &str) -> u64 {
+    let path = format!("/sys/class/net/{interface}/statistics/rx_packets");
+    std::fs::read_to_string(path).unwrap().trim().parse().unwrap()
+}
+
+#[test]
+fn in_line_what_is_let_by_goes_on_and_what_is_listed_does_not() {
+    with_pair(1, 1500, || {
+        veth("tap1", "gen1", 1, 1500).unwrap();
+        // Without it, the virtual interface does not take what is redirected to it.
+        command("ethtool -K gen1 gro on").unwrap();
+        let mut capture = CaptureConfig::default();
+        capture.shedding.policy = SheddingPolicy::NewFlows;
+        let list = list("198.51.100.0/24\n", BlockAction::Drop);
+        let config = AttachConfig { early: EarlySetup::new(&capture, true, Some(list)), ..AttachConfig::default() };
+        let index = Link::by_name("tap1").unwrap().index;
+        let peer = Peer { index, rule: PeerRule::Drop, stale: Duration::from_secs(1) };
+        let attachment = Attachment::attach_as("tap0", &config, Some(peer)).unwrap();
+        let mut port = Port { attachment, sender: Sender::new("gen0").unwrap(), sent: 0 };
+        let mut flows = port.kernel_flows();
+        let made = udp("192.0.2.1", 5000, "192.0.2.2", 9);
+        // Nobody serves the queue, and the link fails closed.
+        assert!(port.all_meet(Verdict::DroppedNoSocket, &made, 3));
+        assert_eq!(flows.hand_over(1, made.key()), Handed::Over);
+        let before = arrived("gen1");
+        assert!(port.all_meet(Verdict::BypassedFlow, &made, 20));
+        assert!(port.all_meet(Verdict::BypassedFlow, &made.clone().back(), 5));
+        assert!(port.all_meet(Verdict::DroppedBlockList, &udp("192.0.2.1", 5000, "198.51.100.1", 9), 4));
+        let end = Instant::now() + Duration::from_secs(5);
+        while arrived("gen1") < before + 25 && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert_eq!(arrived("gen1") - before, 25);
+        assert_eq!(flows.take_back(1, false).unwrap().counts.map(|count| count.packets), [20, 5]);
     });
 }
 
