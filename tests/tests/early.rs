@@ -360,8 +360,7 @@ fn lists_change_under_load_and_no_packet_falls_between_them() {
 #[test]
 fn a_worker_that_is_behind_sheds_new_flows_and_keeps_those_it_has() {
     with_pair(1, 1500, || {
-        let mut capture = CaptureConfig::default();
-        capture.afxdp = small();
+        let mut capture = CaptureConfig { afxdp: small(), ..CaptureConfig::default() };
         capture.shedding.policy = SheddingPolicy::NewFlows;
         let mut port = Port::new(&capture, None);
         let mut socket = Socket::open("tap0", 0, &capture.afxdp).unwrap();
