@@ -104,7 +104,7 @@ pub mod control {
     /// The word [`LIST`] for the list at `place`, 0 or 1.
     #[must_use]
     pub const fn list(place: u32, action: super::ListAction) -> u32 {
-        (place & 1) + 1 | (action as u32) << 8
+        ((place & 1) + 1) | ((action as u32) << 8)
     }
 }
 

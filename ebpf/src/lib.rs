@@ -58,6 +58,28 @@ mod tests {
     }
 
     #[test]
+    fn a_flow_has_one_key_in_both_directions_and_no_other_flow_has_it() {
+        use early::FlowKey;
+        let ends = [([0, 0xffff_c000_0201], 7), ([0, 0xffff_c000_0201], 9), ([1, 0], 0), ([0x2001 << 48, 1], 0xffff)];
+        let mut keys = HashSet::new();
+        for (i, a) in ends.into_iter().enumerate() {
+            for b in ends.into_iter().skip(i + 1) {
+                for vlans in [[0, 0], [7, 0], [0, 7], [4095, 4095]] {
+                    for (proto, version) in [(6, 4), (17, 4), (6, 6), (17, 6)] {
+                        let (there, from_high) = FlowKey::of(a, b, vlans, proto, version);
+                        let (back, back_from_high) = FlowKey::of(b, a, vlans, proto, version);
+                        assert_eq!((there, from_high), (back, !back_from_high));
+                        assert!(keys.insert(there), "{a:?} {b:?} {vlans:?} {proto} {version}");
+                    }
+                }
+            }
+        }
+        let counted = early::FlowCount([1, 2, 3, 4, 5]);
+        assert_eq!((counted.packets(false), counted.bytes(false)), (1, 2));
+        assert_eq!((counted.packets(true), counted.bytes(true), counted.last_ns()), (3, 4, 5));
+    }
+
+    #[test]
     fn the_object_is_an_aligned_bpf_elf_with_the_names_that_the_loader_asks_for() {
         assert_eq!(OBJECT.as_ptr().align_offset(8), 0);
         assert_eq!(&OBJECT[..7], b"\x7fELF\x02\x01\x01");
@@ -73,7 +95,17 @@ mod tests {
             names::PEER_RULE,
             names::STALE_NS,
             "xdp.frags",
-        ] {
+        ]
+        .into_iter()
+        .chain(early::names::LISTS)
+        .chain([
+            early::names::FLOWS,
+            early::names::CONTROL,
+            early::names::LISTED,
+            early::names::SHEDDING,
+            early::names::SEEN,
+            early::names::SHED,
+        ]) {
             let found =
                 OBJECT.windows(name.len() + 1).any(|w| &w[..name.len()] == name.as_bytes() && w[name.len()] == 0);
             assert!(found, "the object has no {name}");

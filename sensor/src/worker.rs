@@ -315,7 +315,7 @@ impl<T: Tracer> Path<T> {
             return self.undecoded(engine, packet);
         }
         let Self { flows, streams, detector, bypass, sender, .. } = self;
-        let found = flows.lookup(packet, &mut Ending { engine, streams, detector, bypass, sender });
+        let found = flows.lookup_with(packet, &mut Ending { engine, streams, detector, bypass, sender });
         match found {
             Lookup::Flow { index, direction, .. } => self.in_flow(engine, packet, index, direction),
             Lookup::NoFlow => self.without_flow(engine, packet),
@@ -581,12 +581,12 @@ impl<T: Tracer> Path<T> {
 
     fn expire(&mut self, engine: &Engine, now: Timestamp) {
         let Self { flows, streams, detector, bypass, sender, .. } = self;
-        flows.expire(now, EXPIRE_BUDGET, &mut Ending { engine, streams, detector, bypass, sender });
+        flows.expire_with(now, EXPIRE_BUDGET, &mut Ending { engine, streams, detector, bypass, sender });
     }
 
     fn drain(&mut self, engine: &Engine) {
         let Self { flows, streams, detector, bypass, sender, .. } = self;
-        flows.drain(&mut Ending { engine, streams, detector, bypass, sender });
+        flows.drain_with(&mut Ending { engine, streams, detector, bypass, sender });
     }
 }
 

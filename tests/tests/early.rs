@@ -6,14 +6,16 @@ use nix::unistd::Pid;
 use sekisho::capture::afxdp::Socket;
 use sekisho::capture::early_config::{BlockAction, SheddingPolicy};
 use sekisho::capture::kernel_flows::{Handed, KernelFlows};
+use sekisho::capture::link::Link;
 use sekisho::config::CaptureConfig;
 use sekisho::control::blocklist::{Blocklist, BuiltList};
 use sekisho::control::early::EarlySetup;
-use sekisho::control::interface::{AttachConfig, Attachment};
-use sekisho_ebpf::Verdict;
+use sekisho::control::interface::{AttachConfig, Attachment, Peer};
 use sekisho_ebpf::early::FlowKey;
+use sekisho_ebpf::{PeerRule, Verdict};
 use sekisho_tests::frames::Sender;
 use sekisho_tests::live::{small, with_pair};
+use sekisho_tests::netns::{command, veth};
 use serde_json::Value;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -251,6 +253,44 @@ fn a_full_map_leaves_the_flow_with_the_worker() {
     });
 }
 
+/// Frames that arrived at an interface.
+fn arrived(interface: &str) -> u64 {
+    let path = format!("/sys/class/net/{interface}/statistics/rx_packets");
+    std::fs::read_to_string(path).unwrap().trim().parse().unwrap()
+}
+
+#[test]
+fn in_line_what_is_let_by_goes_on_and_what_is_listed_does_not() {
+    with_pair(1, 1500, || {
+        veth("tap1", "gen1", 1, 1500).unwrap();
+        // Without it, the virtual interface does not take what is redirected to it.
+        command("ethtool -K gen1 gro on").unwrap();
+        let mut capture = CaptureConfig::default();
+        capture.shedding.policy = SheddingPolicy::NewFlows;
+        let list = list("198.51.100.0/24\n", BlockAction::Drop);
+        let config = AttachConfig { early: EarlySetup::new(&capture, true, Some(list)), ..AttachConfig::default() };
+        let index = Link::by_name("tap1").unwrap().index;
+        let peer = Peer { index, rule: PeerRule::Drop, stale: Duration::from_secs(1) };
+        let attachment = Attachment::attach_as("tap0", &config, Some(peer)).unwrap();
+        let mut port = Port { attachment, sender: Sender::new("gen0").unwrap(), sent: 0 };
+        let mut flows = port.kernel_flows();
+        let made = udp("192.0.2.1", 5000, "192.0.2.2", 9);
+        // Nobody serves the queue, and the link fails closed.
+        assert!(port.all_meet(Verdict::DroppedNoSocket, &made, 3));
+        assert_eq!(flows.hand_over(1, made.key()), Handed::Over);
+        let before = arrived("gen1");
+        assert!(port.all_meet(Verdict::BypassedFlow, &made, 20));
+        assert!(port.all_meet(Verdict::BypassedFlow, &made.clone().back(), 5));
+        assert!(port.all_meet(Verdict::DroppedBlockList, &udp("192.0.2.1", 5000, "198.51.100.1", 9), 4));
+        let end = Instant::now() + Duration::from_secs(5);
+        while arrived("gen1") < before + 25 && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert_eq!(arrived("gen1") - before, 25);
+        assert_eq!(flows.take_back(1, false).unwrap().counts.map(|count| count.packets), [20, 5]);
+    });
+}
+
 fn list(text: &str, action: BlockAction) -> Arc<BuiltList> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("list");
@@ -303,7 +343,7 @@ fn lists_change_under_load_and_no_packet_falls_between_them() {
                 }
                 sent
             });
-            for n in 1..=60 {
+            for n in 1..=30 {
                 early.lock().unwrap().use_list(Some(&lists[n % 2])).unwrap();
             }
             done.store(true, Ordering::Relaxed);
@@ -320,8 +360,7 @@ fn lists_change_under_load_and_no_packet_falls_between_them() {
 #[test]
 fn a_worker_that_is_behind_sheds_new_flows_and_keeps_those_it_has() {
     with_pair(1, 1500, || {
-        let mut capture = CaptureConfig::default();
-        capture.afxdp = small();
+        let mut capture = CaptureConfig { afxdp: small(), ..CaptureConfig::default() };
         capture.shedding.policy = SheddingPolicy::NewFlows;
         let mut port = Port::new(&capture, None);
         let mut socket = Socket::open("tap0", 0, &capture.afxdp).unwrap();
@@ -345,6 +384,15 @@ fn a_worker_that_is_behind_sheds_new_flows_and_keeps_those_it_has() {
         shedder.watch(socket.backlog(), Instant::now() + Duration::from_millis(1100));
         assert_eq!(early.lock().unwrap().shedding(), [(0, false, 1)]);
         assert!(port.all_meet(Verdict::Redirected, &flow(3), 2));
+        // A worker that is gone is not behind.
+        shedder.watch(64, Instant::now() + Duration::from_secs(2));
+        assert!(port.all_meet(Verdict::DroppedLoadShed, &flow(5), 1));
+        port.attachment.remove(0).unwrap();
+        assert!(port.all_meet(TO_SENSOR, &flow(5), 1), "no socket");
+        port.attachment.insert(0, &socket).unwrap();
+        drop(shedder);
+        assert_eq!(early.lock().unwrap().shedding(), [(0, false, 2)]);
+        assert!(port.all_meet(Verdict::Redirected, &flow(6), 2));
     });
 }
 

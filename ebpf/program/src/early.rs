@@ -84,7 +84,7 @@ pub fn look(ctx: &XdpContext, queue: u32, len: u64) -> Option<Early> {
     if flows != 0 && !ends && count_flow(&key, from_high, len) {
         return Some(Early::Bypassed);
     }
-    if shed != Shed::Never as u32 && is_new(&key, queue) {
+    if shed != Shed::Never as u32 && is_new(&key, queue) && crate::is_served(queue) {
         return Some(if shed == Shed::Forward as u32 { Early::ShedForwarded } else { Early::ShedDropped });
     }
     None

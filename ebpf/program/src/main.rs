@@ -144,6 +144,12 @@ fn in_line(queue: u32, rule: u32) -> (Verdict, u32) {
     }
 }
 
+/// Whether a worker takes the queue's packets: one that is gone is not behind.
+#[inline(always)]
+fn is_served(queue: u32) -> bool {
+    SOCKETS.get(queue).is_some() && (global(&PEER_RULE) == PeerRule::None as u32 || is_alive(queue))
+}
+
 /// Whether the queue's worker gave a sign of life lately.
 #[inline(always)]
 fn is_alive(queue: u32) -> bool {

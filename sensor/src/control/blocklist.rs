@@ -4,10 +4,12 @@
 //! line that is wrong is told with its place and left out. Addresses go into hash tables, which one look-up answers however many they
 //! are; prefixes into tries. Maps are made as large as the list is.
 
+use super::lists::problem;
 use crate::capture::early_config::{BlockAction, BlocklistConfig};
 use aya::maps::lpm_trie::{Key, LpmTrie};
 use aya::maps::{HashMap, MapData, MapError};
 use sekisho_ebpf::early::ListAction;
+use sekisho_signatures::report::{Problem, Severity};
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -283,6 +285,24 @@ pub fn load(config: &BlocklistConfig) -> Result<Option<(BuiltList, Blocklist)>, 
     Ok(Some((built, list)))
 }
 
+/// What `sekisho check` tells: the list, if it can be read, and what is wrong with it.
+#[must_use]
+pub fn check(config: &BlocklistConfig) -> (Option<Blocklist>, Vec<Problem>) {
+    let told = |file: &Path, line: u64, message: String| {
+        problem(file, usize::try_from(line).unwrap_or(usize::MAX), 0, Severity::Error, message)
+    };
+    match Blocklist::read(&config.files) {
+        Ok(list) => {
+            let problems = list.problems.iter().map(|p| told(&p.file, p.line, p.message.clone())).collect();
+            (Some(list).filter(|_| !config.files.is_empty()), problems)
+        }
+        Err(BlocklistError::Unreadable { file, source }) => {
+            (None, vec![told(&file, 0, format!("the block list cannot be read: {source}"))])
+        }
+        Err(error) => (None, vec![told(Path::new(""), 0, error.to_string())]),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -335,5 +355,8 @@ mod tests {
         let list = read(&"nonsense\n".repeat(100));
         assert_eq!((list.problems.len(), list.more_problems), (TOLD, 80));
         assert!(Blocklist::read(&["/no/such/list".into()]).unwrap_err().to_string().contains("/no/such/list"));
+        let config = BlocklistConfig { files: vec!["/no/such/list".into()], ..BlocklistConfig::default() };
+        assert_eq!(check(&config).1.len(), 1);
+        assert!(check(&BlocklistConfig::default()).0.is_none());
     }
 }

@@ -1,6 +1,7 @@
 //! `sekisho check`: is the configuration right, are the rules, and if not, where.
 
 use super::arguments::{ConfigArguments, Format, RuleArguments, YaraArguments};
+use super::blocklist;
 use super::rules::{self, RulesError};
 use crate::config::{Config, ConfigError, ConfigProblem};
 use crate::detect::yara::rules as yara;
@@ -142,6 +143,8 @@ pub fn check(arguments: &CheckArguments) -> Result<ExitCode, CheckError> {
     let mut found = found(&loaded);
     let of_yara = yara.iter().flat_map(|yara| &yara.problems);
     found.extend(of_yara.map(|problem| Found { problem, kind: None }));
+    let (list, of_list) = blocklist::check(&config.capture.blocklist);
+    found.extend(of_list.iter().map(|problem| Found { problem, kind: None }));
     if arguments.format == Format::Json {
         let told = found.iter().filter(|f| arguments.level.admits(f.problem.severity));
         let problems = config_problems.iter().map(config_entry).chain(told.map(entry)).chain(skipped_entries(&loaded));
@@ -177,9 +180,13 @@ pub fn check(arguments: &CheckArguments) -> Result<ExitCode, CheckError> {
         if let Some(yara) = &yara {
             println!("yara: {} loaded, {} failed, in {} files", yara.in_use(), yara.failed(), yara.files);
         }
+        if let Some(list) = &list {
+            let failed = (list.problems.len() as u64).saturating_add(list.more_problems);
+            println!("block list: {} entries, {failed} lines with errors", list.len());
+        }
     }
     let bad_yara = yara.as_ref().is_some_and(|yara| !yara.problems.is_empty());
-    let bad = !config_problems.is_empty() || loaded.has_errors() || bad_yara;
+    let bad = !config_problems.is_empty() || loaded.has_errors() || bad_yara || !of_list.is_empty();
     Ok(if bad { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-fn problem(file: &Path, line: usize, column: usize, severity: Severity, message: impl ToString) -> Problem {
+pub(super) fn problem(file: &Path, line: usize, column: usize, severity: Severity, message: impl ToString) -> Problem {
     Problem {
         file: file.to_owned(),
         line: u32::try_from(line).unwrap_or(u32::MAX),

@@ -60,6 +60,14 @@ impl Shedder {
     }
 }
 
+impl Drop for Shedder {
+    fn drop(&mut self) {
+        // Nobody is behind any more. If the kernel refuses, the program still looks whether there is a worker.
+        let _ = self.word.set(self.queue, 0, 0);
+        self.state.on.store(false, Ordering::Relaxed);
+    }
+}
+
 /// The two shares, and on which side the ring is.
 #[derive(Debug)]
 struct Level {

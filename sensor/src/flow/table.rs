@@ -109,7 +109,12 @@ impl<U: Default> FlowTable<U> {
 
     /// Finds the packet's flow or makes one, and counts the packet to it. Flows that end on the way (timed out, their
     /// addresses taken by a new connection, or evicted) are given to `on_end` before they are forgotten.
-    pub fn lookup(&mut self, packet: &Packet<'_>, on_end: &mut impl FlowEnds<U>) -> Lookup {
+    pub fn lookup(&mut self, packet: &Packet<'_>, on_end: &mut impl FnMut(&mut Flow<U>, FlowEndReason)) -> Lookup {
+        self.lookup_with(packet, on_end)
+    }
+
+    /// The same, for who also knows of packets that the kernel counted.
+    pub fn lookup_with(&mut self, packet: &Packet<'_>, on_end: &mut impl FlowEnds<U>) -> Lookup {
         let Some(keyed) = Keyed::of(packet, self.separate_interfaces) else {
             self.counters.no_flow += 1;
             return Lookup::NoFlow;
@@ -189,7 +194,12 @@ impl<U: Default> FlowTable<U> {
 
     /// Ends flows that had no packet for their time-out, by packet time `now`. Looks at `budget` flows at most; call it
     /// once a batch. What is not reached is continued at the next call.
-    pub fn expire(&mut self, now: Timestamp, budget: usize, on_end: &mut impl FlowEnds<U>) {
+    pub fn expire(&mut self, now: Timestamp, budget: usize, on_end: &mut impl FnMut(&mut Flow<U>, FlowEndReason)) {
+        self.expire_with(now, budget, on_end);
+    }
+
+    /// The same, for who also knows of packets that the kernel counted.
+    pub fn expire_with(&mut self, now: Timestamp, budget: usize, on_end: &mut impl FlowEnds<U>) {
         self.wheel.follow(now.seconds());
         let mut left = budget;
         while self.wheel.cursor <= now.seconds() {
@@ -214,7 +224,12 @@ impl<U: Default> FlowTable<U> {
     }
 
     /// Ends all flows: the sensor stops, or the capture file is over.
-    pub fn drain(&mut self, on_end: &mut impl FlowEnds<U>) {
+    pub fn drain(&mut self, on_end: &mut impl FnMut(&mut Flow<U>, FlowEndReason)) {
+        self.drain_with(on_end);
+    }
+
+    /// The same, for who also knows of packets that the kernel counted.
+    pub fn drain_with(&mut self, on_end: &mut impl FlowEnds<U>) {
         for index in 0..self.flows.len() as u32 {
             if self.flows[index as usize].id != 0 {
                 let place = self.place(&self.flows[index as usize].key);

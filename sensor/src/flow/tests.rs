@@ -193,6 +193,50 @@ fn a_flow_that_timed_out_ends_at_its_next_packet() {
     assert_eq!((table.len(), table.counters.ended_timeout), (1, 1));
 }
 
+/// Knows when the kernel saw the last packet of every flow, and which flows ended.
+struct Kernel(Timestamp, Ended);
+
+impl FlowEnds<u32> for Kernel {
+    fn end(&mut self, flow: &mut Flow<u32>, reason: FlowEndReason) {
+        self.1.push((flow.last.seconds(), reason));
+    }
+
+    fn last_in_kernel(&mut self, _: &Flow<u32>) -> Timestamp {
+        self.0
+    }
+}
+
+#[test]
+fn a_flow_lives_as_long_as_the_kernel_counts_its_packets() {
+    let mut table = table();
+    let (index, ..) = find(&mut table, &udp(100, (A, 1), (B, 2)));
+    table.get_mut(index).in_kernel = true;
+    let mut kernel = Kernel(Timestamp::from_parts(125, 0), Ended::new());
+    let expire = |table: &mut Table, kernel: &mut Kernel, second| {
+        for _ in 0..100 {
+            table.expire_with(Timestamp::from_parts(second, 0), 100, kernel);
+        }
+    };
+    expire(&mut table, &mut kernel, 140);
+    assert!(kernel.1.is_empty() && table.get(index).last.seconds() == 125);
+    kernel.0 = Timestamp::from_parts(150, 0);
+    let found = table.lookup_with(&udp(178, (A, 1), (B, 2)), &mut kernel);
+    assert!(matches!(found, Lookup::Flow { new: false, .. }), "28 s after the kernel's last packet: {found:?}");
+    expire(&mut table, &mut kernel, 400);
+    assert_eq!((kernel.1, table.len()), (vec![(178, FlowEndReason::Timeout)], 0));
+}
+
+#[test]
+fn of_a_flow_that_is_let_by_a_new_connection_is_seen_though_its_end_was_not() {
+    let mut table = table();
+    let (index, ..) = find(&mut table, &tcp_packet(1, (A, 1), (B, 2), SYN, 5, 0));
+    table.get_mut(index).bypassed = true;
+    assert!(!find(&mut table, &tcp_packet(2, (A, 1), (B, 2), ACK, 6, 1)).2);
+    let (found, ended) = find_ending(&mut table, &tcp_packet(3, (A, 1), (B, 2), SYN, 900, 0));
+    assert!(matches!(found, Lookup::Flow { new: true, .. }), "{found:?}");
+    assert_eq!(ended.into_iter().map(|(_, reason)| reason).collect::<Vec<_>>(), [FlowEndReason::Reused]);
+}
+
 #[test]
 fn time_outs_by_state() {
     let mut table = table();

@@ -28,7 +28,7 @@ pub struct Drops {
 }
 
 /// What the XDP program counts, and what it means.
-const XDP: [(&str, &str); 6] = [
+const XDP: [(&str, &str); 10] = [
     (
         "dropped:no_socket",
         "no worker serves the queue, and the configuration says drop (capture.xdp.no_socket, or fail = \"closed\")",
@@ -46,6 +46,19 @@ const XDP: [(&str, &str); 6] = [
     (
         "forwarded:stale",
         "the queue's worker gave no sign of life for stale_ms: the kernel forwarded the packet uninspected",
+    ),
+    ("dropped:block_list", "a list of capture.blocklist has one of its addresses"),
+    (
+        "dropped:load_shed",
+        "the queue's worker was behind and the flow was new (capture.shedding): fewer rules, more queues, or a larger ring",
+    ),
+    (
+        "bypassed:load_shed",
+        "the queue's worker was behind and the flow was new (capture.shedding): the kernel forwarded the packet uninspected",
+    ),
+    (
+        "bypassed:flow",
+        "its flow needs no more inspection (a rule with bypass, or capture.bypass): the kernel let it by, and counted it to the flow",
     ),
 ];
 
@@ -67,7 +80,9 @@ const fn meaning(outcome: Outcome) -> Option<&'static str> {
         Outcome::Inspected => return None,
         Outcome::Bypassed(reason) => match reason {
             BypassReason::NonIp => "it is no IP (ARP, LLDP, spanning tree), so there is nothing to inspect",
-            BypassReason::Flow => "its flow needs no more inspection: a pass rule, or a rule with bypass",
+            BypassReason::Flow => {
+                "its flow needs no more inspection: a pass rule, a rule with bypass, or capture.bypass"
+            }
             BypassReason::Malformed => "it is too broken to decode, and exceptions.malformed lets it pass",
             BypassReason::Checksum => {
                 "its checksum is wrong, so its receiver will not take it; exceptions.checksum lets it pass"

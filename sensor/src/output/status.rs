@@ -144,12 +144,26 @@ impl Sources {
             ruleset: (self.ruleset)(),
             total: LedgerStatus::of(&total),
             queues: queues.into_iter().map(|(queue, _)| queue).collect(),
-            counters: self.totals().counters.into_iter().map(|(name, n)| (name.to_owned(), n)).collect(),
+            counters: self.status_counters(),
             alerts: self.alert_status(),
             events: EventType::ALL.iter().copied().map(|kind| (kind.name().to_owned(), count(kind))).collect(),
             events_queued: reading.queued,
             write_errors: reading.write_errors,
         }
+    }
+
+    /// The workers' counters, and what else a person asks for.
+    fn status_counters(&self) -> BTreeMap<String, u64> {
+        let totals = self.totals().counters.into_iter();
+        let mut counters: BTreeMap<String, u64> = totals.map(|(name, n)| (name.to_owned(), n)).collect();
+        for sample in self.extra.iter().flat_map(|extra| extra()) {
+            if sample.name.starts_with("blocklist_") || sample.name.starts_with("shedding") {
+                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts, exact to 2^53")]
+                let value = sample.value as u64;
+                *counters.entry(sample.name.into_owned()).or_default() += value;
+            }
+        }
+        counters
     }
 
     fn queues(&self) -> Vec<(QueueStatus, LedgerReading)> {

@@ -349,6 +349,33 @@ mod tests {
     }
 
     #[test]
+    fn of_a_connection_that_is_let_by_the_end_is_noted_and_another_beginning_seen() {
+        let established = || {
+            let mut session = TcpSession { state: TcpState::Established, ..TcpSession::default() };
+            session.halves[0].start(100);
+            session
+        };
+        let (fin, rst) = (TcpFlags::FIN | TcpFlags::ACK, TcpFlags::RST);
+        let mut session = established();
+        assert!(!session.let_by(&segment(500, TcpFlags::ACK), Direction::ToServer));
+        assert!(session.let_by(&segment(501, fin), Direction::ToServer));
+        assert!(!session.let_by(&segment(501, fin), Direction::ToServer), "sent again");
+        assert_eq!(session.state(), TcpState::CloseWait);
+        assert!(session.let_by(&segment(9, fin), Direction::ToClient));
+        assert_eq!(session.state(), TcpState::Closed);
+        let mut session = established();
+        assert!(session.let_by(&segment(9, fin), Direction::ToClient));
+        assert_eq!(session.state(), TcpState::FinWait1);
+        assert!(session.let_by(&segment(501, rst), Direction::ToServer));
+        assert_eq!(session.state(), TcpState::Closed);
+        let session = established();
+        assert!(!session.begins_anew(&segment(100, TcpFlags::SYN), Direction::ToServer), "its own, again");
+        assert!(session.begins_anew(&segment(7000, TcpFlags::SYN), Direction::ToServer));
+        assert!(!session.begins_anew(&segment(7000, TcpFlags::SYN | TcpFlags::ACK), Direction::ToClient));
+        assert!(!session.begins_anew(&segment(7000, TcpFlags::ACK), Direction::ToServer));
+    }
+
+    #[test]
     fn sizes_count_the_segment_at_hand_and_go_on_behind_the_end_of_the_sequence_space() {
         let mut session = TcpSession::default();
         let to_server = Direction::ToServer;
