@@ -33,13 +33,18 @@ def lines(path):
 
 class Sekisho:
     """The sensor. `--set` options can be added to a run."""
-    name = "sekisho"
+    name = kind = "sekisho"
+    caches = True
 
     def __init__(self, binary, core):
         self.binary, self.core = binary, core
 
     def version(self):
         return subprocess.run([self.binary, "--version"], capture_output=True, text=True).stdout.strip()
+
+    def cache(self, folder):
+        """Options for a run that keeps compiled rules in this folder."""
+        return ("--set", f'rules.cache="{folder}"')
 
     def run(self, capture, rules, folder, events=False, options=()):
         # Without --output no event is written.
@@ -50,30 +55,36 @@ class Sekisho:
         cost = timed(["taskset", "-c", self.core, *command], f"{folder}.log", subprocess.DEVNULL)
         summary = read_json(f"{folder}.log")
         return cost | {
-            "run_seconds": summary["run_seconds"], "load_seconds": summary["load_seconds"], "packets": summary["packets"],
+            "run_seconds": summary["run_seconds"], "load_seconds": summary["load_seconds"], "ready_rss_bytes": summary["ready_rss_bytes"], "packets": summary["packets"],
             "bytes": summary["bytes"], "alerts": summary["alerts"], "rules_loaded": summary["rules"]["loaded"],
         }
 
 
 class Suricata:
-    """Debian's, or one that is given with its own configuration."""
-    name = "suricata"
+    """One of Debian's, or one that is given with its own configuration."""
+    kind = "suricata"
 
-    def __init__(self, core, binary=None, configuration=None):
-        self.core = core
-        self.environment = {}
-        if binary:
-            self.environment = {"SURICATA": str(binary), "SURICATA_YAML": str(configuration)}
+    def __init__(self, core, number, binary=None, configuration=None):
+        """`number` is which of Debian's, as `bench/suricata` knows it."""
+        self.core, self.number = core, str(number)
+        self.name = "suricata" if binary else f"suricata {number}"
+        # Whether it keeps compiled rules from one start to the next.
+        self.caches = not binary and int(number) >= 8
+        self.environment = {"SURICATA": str(binary), "SURICATA_YAML": str(configuration)} if binary else {}
 
     def fetch(self):
         """Unpacks Debian's, if that is the one; returns its version."""
-        done = subprocess.run([BENCH / "suricata", "fetch"], stdout=subprocess.PIPE, text=True, env={**os.environ, **self.environment})
+        done = subprocess.run([BENCH / "suricata", "fetch", "--version", self.number], stdout=subprocess.PIPE, text=True, env={**os.environ, **self.environment})
         if done.returncode:
             fail("there is no Suricata to compare with; --engine sekisho measures without it")
         return done.stdout.strip().splitlines()[-1]
 
+    def cache(self, folder):
+        """Options for a run that keeps compiled rules in this folder."""
+        return ("--set", f"detect.sgh-mpm-caching-path={folder}") if self.caches else ()
+
     def run(self, capture, rules, folder, events=False, options=()):
-        command = [BENCH / "suricata", "run", capture, folder, *([rules] if rules else [])]
+        command = [BENCH / "suricata", "run", "--version", self.number, capture, folder, *([rules] if rules else []), *(["--", *options] if options else [])]
         environment = self.environment | {"EVENTS": "all" if events else "alerts"}
         cost = timed(["taskset", "-c", self.core, *command], f"{folder}.log", subprocess.STDOUT, environment)
         log = pathlib.Path(folder, "suricata.log").read_text()
@@ -86,6 +97,13 @@ class Suricata:
             "run_seconds": float(elapsed[1]), "load_seconds": cost["process_seconds"] - float(elapsed[1]), "packets": int(read[1]),
             "bytes": int(read[2]), "alerts": lines(f"{folder}/eve.json"), "rules_loaded": int(loaded[1]) if loaded else 0,
         }
+
+
+def suricatas(core, versions, binary=None, configuration=None):
+    """The Suricatas to race against: one that is given, or of Debian's the versions `7`, `8` or `both`."""
+    if binary:
+        return [Suricata(core, 0, binary, configuration)]
+    return [Suricata(core, number) for number in ((7, 8) if versions == "both" else (versions,))]
 
 
 def found(folder):

@@ -35,6 +35,11 @@ def ratio(ours, theirs):
     }
 
 
+def shares(ratios, reference):
+    """What part of its lead over each rival in the reference the sensor keeps: both are how it compares, by rival."""
+    return {rival: {key: ratios[rival]["times_as_fast"][key] / beside["times_as_fast"][key] for key in beside["times_as_fast"]} for rival, beside in reference.items()}
+
+
 def loss_percent(first, last):
     """How much less the last is than the first, in percent."""
     return 100 * (1 - last / first)

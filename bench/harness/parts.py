@@ -41,7 +41,7 @@ class Part:
 
 class Compare(Part):
     name, title = "compare", "Side by side"
-    method = ("Both engines read the same capture from the page cache on one worker, pinned to one processor with all their threads, in turns. Without "
+    method = ("The engines read the same capture from the page cache on one worker, pinned to one processor with all their threads, in turns. Without "
               "rules Suricata runs with --disable-detection; `events` writes every event that each engine writes as it is installed.")
     modes = (("plain", "no rules, no events"), ("rules", "all rules, alerts only"), ("events", "all rules, every event"))
 
@@ -97,10 +97,33 @@ class Frames(Part):
         return dict(zip(map(str, self.sizes), results)), plots, [race_table([(f"{size} B", result) for size, result in zip(self.sizes, results)])]
 
 
+class Larger(Part):
+    name, title = "larger", "Larger frames, and TLS"
+    method = ("Generated traffic of an office: as it is; with so many short flows that frames have 552 B in the mean; and three flows in four TLS. All rules, alerts only. "
+              "`of the ratio on the mix` says how much of what the sensor is faster on the mix it is faster here: from 1.00 on it is no less.")
+    mixes = (("office", "office"), ("office and short flows", "office=1,dns=15,short=5"), ("TLS, three in four", "tls=3,office=1"))
+
+    def races(self):
+        return 1 + len(self.mixes)
+
+    def measure(self):
+        race, inputs_, size_bytes = self.run.race, self.run.inputs, 3_000_000 if self.run.options.quick else 200_000_000
+        captures = [("the mix", inputs_.mix(5)), *((what, inputs_.traffic(mix, size_bytes)) for what, mix in self.mixes)]
+        results = [(what, race.go(what, capture, inputs_.rules())) for what, capture in captures]
+        shares = {what: figures.shares(result["sekisho_against"], results[0][1]["sekisho_against"]) for what, result in results}
+        rows = []
+        for what, result in results:
+            packets = next(iter(result["engines"].values()))
+            rows += [[what, rival, f"{packets['bytes'] / packets['packets']:.0f}", f"{share['packets_per_second']:.2f}", f"{share['cpu_seconds']:.2f}"]
+                     for rival, share in shares[what].items()]
+        return {"captures": dict(results), "share_of_ratio_on_mix": shares}, [], [
+            race_table(results), table(["", "against", "bytes a frame", "of the ratio on the mix", "by processor time"], rows)]
+
+
 class Flows(Part):
     name, title = "flows", "By number of live flows"
     method = ("TCP flows that are all open and take strict turns, the order that is worst for caches; all rules. From memory: the sensor's worker alone, fed "
-              "with chunks of traffic as it is made, only the worker's time counted, handshakes and data apart. Whole captures: both engines over "
+              "with chunks of traffic as it is made, only the worker's time counted, handshakes and data apart. Whole captures: the engines over "
               "a capture of the same kind, handshakes included, with memory caps that no flow reaches.")
     ours = ("--set", "flow.memcap_bytes=1500000000", "--set", "stream.memcap_bytes=4000000000")
     theirs = ("--set", "flow.memcap=4gb", "--set", "flow.hash-size=1048576", "--set", "flow.prealloc=100000", "--set", "stream.memcap=4gb",
@@ -128,7 +151,7 @@ class Flows(Part):
             frames = 3 * count + packets // 4
             capture = self.run.inputs.generated(f"flows-{count}-{frames}", "--mix", "uniform", "--concurrent", count, "--packets", frames, "--frame-size", 256,
                                                 "--udp-share", 0, "--leave-open", "--rate", 1_000_000)
-            races.append(self.run.race.go(f"{count:,} live flows", capture, rules, options={"sekisho": self.ours, "suricata": ("--", *self.theirs)}))
+            races.append(self.run.race.go(f"{count:,} live flows", capture, rules, options={"sekisho": self.ours, "suricata": self.theirs}))
         lost = figures.loss_percent(memory[0]["packets_per_second"], memory[-1]["packets_per_second"])
         plots = [line("Data frames with so many flows alive, from memory", "flows", "Mpps",
                       [("sekisho", [(m["flows"], m["packets_per_second"] / MEGA) for m in memory])], log_x=True),
@@ -190,7 +213,7 @@ class Stages(Part):
     name, title = "stages", "Where the time goes, and the ceilings"
     method = ("Each stage does all that the one before it does and one thing more, over the same frames in memory; what it adds is the difference. No clock is read "
               "while frames go by. `read` is the capture file alone, from the page cache; `hyperscan` one database of all rules' fast "
-              "patterns over each packet's payload alone: neither is part of the sum.")
+              "patterns of four bytes and more over each packet's payload alone: neither is part of the sum.")
 
     def steps(self):
         return 1
@@ -213,10 +236,14 @@ class Stages(Part):
 class Load(Part):
     name, title = "load", "Load and reload"
     method = ("From the start of the process until all rules are ready, on all processors, over a capture of a few packets. Cold: the sensor's cache of compiled rules "
-              "is empty. Suricata: the time of the whole process, as it is installed. A reload needs root (network namespaces, a live sensor under load; bench/reload).")
+              "is empty; so it is of Suricata 8, while 7 keeps none. Suricata: the time of the whole process. `MB when ready` is what is resident when the last rule is. A reload needs root (network namespaces, a live sensor under load; bench/reload).")
 
     def steps(self):
-        return (self.run.options.runs) * (1 + len(self.run.race.contestants)) + 1
+        return self.run.options.runs * sum(len(self.kinds(engine)) for engine in self.run.race.contestants) + 1
+
+    @staticmethod
+    def kinds(engine):
+        return ("cold", "warm") if engine.caches else ("keeps nothing",)
 
     def measure(self):
         rules = self.run.inputs.rules()
@@ -224,12 +251,12 @@ class Load(Part):
         results = {}
         cores = f"0-{os.cpu_count() - 1}"
         for engine in self.run.race.contestants:
-            kinds = ("cold", "warm") if engine.name == "sekisho" else ("installed",)
-            for kind in kinds:
+            for kind in self.kinds(engine):
                 results[f"{engine.name}, {kind}"] = self.load(engine, kind, capture, rules, cores)
         reload_seconds = self.reload(rules)
-        rows = [[name, f"{r['seconds']['median']:.2f}", f"{r['seconds']['least']:.2f}–{r['seconds']['most']:.2f}", f"{r['max_rss_bytes'] / MEGA:.0f}"] for name, r in results.items()]
-        tables = [table(["engine", "seconds", "least–most", "MB resident"], rows)]
+        rows = [[name, f"{r['seconds']['median']:.2f}", f"{r['seconds']['least']:.2f}–{r['seconds']['most']:.2f}", f"{r['ready_rss_bytes'] / MEGA:.0f}" if r["ready_rss_bytes"] else "",
+                 f"{r['max_rss_bytes'] / MEGA:.0f}"] for name, r in results.items()]
+        tables = [table(["engine", "seconds", "least–most", "MB when ready", "MB at most"], rows)]
         if reload_seconds:
             tables.append(table(["bench/reload says", ""], [line.strip().split("  ", 1) for line in reload_seconds if "  " in line.strip()]))
         return {"start": results, "reload": reload_seconds}, [], tables
@@ -241,24 +268,30 @@ class Load(Part):
             for number in range(self.run.options.runs):
                 self.run.progress.step(f"loading: {engine.name}, {kind}")
                 cache = f"{folder}/cache-{number if kind == 'cold' else 0}"
-                options = ("--set", f'rules.cache="{cache}"') if engine.name == "sekisho" else ()
+                os.makedirs(cache, exist_ok=True)
+                options = engine.cache(cache)
                 if kind == "warm" and number == 0:
                     engine.run(capture, rules, f"{folder}/out", options=options)
                 runs.append(engine.run(capture, rules, f"{folder}/out", options=options))
         engine.core = pinned
         return {"seconds": figures.spread([run["load_seconds" if engine.name == "sekisho" else "process_seconds"] for run in runs]),
+                "ready_rss_bytes": max(run.get("ready_rss_bytes", 0) for run in runs),
                 "max_rss_bytes": max(run["max_rss_bytes"] for run in runs)}
 
     def reload(self, rules):
-        """The lines of bench/reload; none where it cannot run."""
+        """The lines of bench/reload, with one more if it did not end well; nothing where it cannot run at all."""
         self.run.progress.step("reload under load")
         options = self.run.options
         if options.quick or os.geteuid() != 0 or not options.sekisho:
             return None
         environment = {**os.environ, "SEKISHO": str(options.sekisho), "SEKISHO_BENCH": str(self.run.inputs.bench), "RULES": str(rules)}
         # On a machine that is busy with other things a reload can starve: it has the least priority of all.
-        done = subprocess.run(["timeout", "--kill-after", "10", "180", BENCH / "reload"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
-        return [line.strip() for line in done.stdout.splitlines()] if done.returncode == 0 else None
+        done = subprocess.run(["timeout", "--kill-after", "10", "180", BENCH / "reload"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+        said = [line.strip() for line in done.stdout.splitlines()]
+        if done.returncode:
+            why = "no end within 180 s" if done.returncode in (124, 137) else done.stderr.strip().rpartition("\n")[2]
+            said.append(f"FAILED with {done.returncode}  {why}")
+        return said
 
 
-ALL = (Compare, Rulesets, Frames, Flows, Protocols, Workers, Stages, Load)
+ALL = (Compare, Rulesets, Frames, Larger, Flows, Protocols, Workers, Stages, Load)

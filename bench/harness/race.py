@@ -1,4 +1,4 @@
-"""Both engines over the same capture, in turns, pinned to the same processor."""
+"""The engines over the same capture, in turns, pinned to the same processor."""
 import shutil
 import tempfile
 
@@ -18,7 +18,7 @@ class Race:
         return len(self.numbers) * len(self.contestants)
 
     def go(self, label, capture, rules, events=False, options=None):
-        """One race. `options` are more arguments by engine. Figures by engine, and with two of them how they compare, alerts too."""
+        """One race. `options` are more arguments by kind of engine. Figures by engine, and how the sensor compares with each other one, alerts too."""
         runs = {engine.name: [] for engine in self.contestants}
         found = {}
         with tempfile.TemporaryDirectory(dir=WORK) as folder:
@@ -26,15 +26,18 @@ class Race:
                 for engine in self.contestants:
                     self.progress.step(f"{label}: {engine.name}, {f'run {number}' if number else 'to warm up'}")
                     place = f"{folder}/{engine.name}"
-                    runs[engine.name].append(engine.run(capture, rules, place, events, (options or {}).get(engine.name, ())))
+                    runs[engine.name].append(engine.run(capture, rules, place, events, (options or {}).get(engine.kind, ())))
                     if number == self.numbers[-1] and rules:
                         found[engine.name] = engines.found(place)
                     shutil.rmtree(place, ignore_errors=True)
         result = {"engines": {name: figures.digest(done, self.numbers[0] == 0) for name, done in runs.items()}}
         for name, alerted in found.items():
             result["engines"][name]["rule_and_flow_pairs"] = len(alerted)
-        if len(runs) == 2:
-            result["sekisho_by_suricata"] = figures.ratio(result["engines"]["sekisho"], result["engines"]["suricata"])
-            if found:
-                result["alerts"] = alerts.compare(found["sekisho"], found["suricata"])
+        result["sekisho_against"] = {name: self.against(name, result["engines"], found) for name in runs if name != "sekisho" and "sekisho" in runs}
         return result
+
+    @staticmethod
+    def against(name, digests, found):
+        """The sensor beside another engine: how many times as fast, and whose alerts the other lacks."""
+        beside = {"times_as_fast": figures.ratio(digests["sekisho"], digests[name])}
+        return beside | ({"alerts": alerts.compare(found["sekisho"], found[name])} if found else {})

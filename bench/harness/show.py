@@ -26,14 +26,17 @@ def race_table(results):
             rows.append([what, name, f"{run['median']:.3f}", f"{run['least']:.3f}–{run['most']:.3f}", f"{d['packets_per_second'] / 1e6:.3f}",
                          f"{d['bits_per_second'] / 1e9:.2f}", f"{d['process_seconds']['median']:.2f}", f"{d['cpu_seconds']['median']:.2f}",
                          f"{d['max_rss_bytes'] / 1e6:.0f}", f"{d['alerts']:,}", *compared(result, name)])
-    return table(["", "engine", "run s", "least–most", "Mpps", "Gbit/s", "process s", "cpu s", "MB", "alerts", "times as fast (by cpu)", "alerts only here"], rows)
+    return table(["", "engine", "run s", "least–most", "Mpps", "Gbit/s", "process s", "cpu s", "MB", "alerts", "sekisho is faster (by cpu)", "alerts only sekisho's", "only this one's"], rows)
 
 
 def compared(result, name):
-    """How the sensor compares, in the sensor's row; in both rows how many (rule, flow) pairs the other one lacks."""
-    ratio, alerts = result.get("sekisho_by_suricata"), result.get("alerts")
-    faster = f"{ratio['packets_per_second']:.2f} ({ratio['cpu_seconds']:.2f})" if ratio and name == "sekisho" else ""
-    return [faster, f"{alerts[f'only_{name}']:,}" if alerts else ""]
+    """In the row of another engine how many times as fast as it the sensor is, and how many (rule, flow) pairs only one of the two found."""
+    beside = result["sekisho_against"].get(name)
+    if not beside:
+        return ["", "", ""]
+    ratio, alerts = beside["times_as_fast"], beside.get("alerts")
+    found = [f"{alerts['only_sekisho']:,}", f"{alerts['only_suricata']:,}"] if alerts else ["", ""]
+    return [f"{ratio['packets_per_second']:.2f} ({ratio['cpu_seconds']:.2f})", *found]
 
 
 def text(shown):

@@ -5,8 +5,9 @@ import pathlib
 import struct
 import tempfile
 import unittest
+import unittest.mock
 
-from . import alerts, figures, guard, inputs, progress, show
+from . import alerts, figures, guard, inputs, progress, race, show
 
 
 def run(seconds, **more):
@@ -33,6 +34,11 @@ class Figures(unittest.TestCase):
     def test_ratio_is_how_much_faster_the_first_is(self):
         ratio = figures.ratio(figures.digest([run(1.0)]), figures.digest([run(8.0)]))
         self.assertEqual(ratio, {"packets_per_second": 8.0, "cpu_seconds": 8.0})
+
+    def test_a_share_is_of_the_lead(self):
+        lead = {"suricata 8": {"times_as_fast": {"packets_per_second": 4.0, "cpu_seconds": 5.0}}}
+        less = {"suricata 8": {"times_as_fast": {"packets_per_second": 2.0, "cpu_seconds": 10.0}}}
+        self.assertEqual(figures.shares(less, lead), {"suricata 8": {"packets_per_second": 0.5, "cpu_seconds": 2.0}})
 
     def test_loss(self):
         self.assertEqual(figures.loss_percent(4.0, 3.0), 25.0)
@@ -74,6 +80,37 @@ class Alerts(unittest.TestCase):
         self.assertTrue(alerts.compare(ours, ours)["equal"])
 
 
+class Engine:
+    """Stands in for an engine: takes so many seconds, and raises these alerts."""
+    kind = "none"
+
+    def __init__(self, name, seconds, events):
+        self.name, self.seconds, self.events = name, seconds, events
+
+    def run(self, capture, rules, folder, events=False, options=()):
+        pathlib.Path(folder).mkdir()
+        pathlib.Path(folder, "eve.json").write_text("".join(json.dumps(event) + "\n" for event in self.events))
+        return run(self.seconds)
+
+
+class Races(unittest.TestCase):
+    @staticmethod
+    def race(engines, rules="some.rules"):
+        with tempfile.TemporaryDirectory() as folder, unittest.mock.patch.object(race, "WORK", folder):
+            contestants = [Engine(name, *what) for name, what in engines.items()]
+            return race.Race(contestants, 1, progress.Progress(1, io.StringIO())).go("", "a.pcap", rules)
+
+    def test_the_sensor_is_held_against_each_other_engine(self):
+        against = self.race({"sekisho": (1.0, [alert(1)]), "suricata 7": (6.0, []), "suricata 8": (3.0, [alert(1)])})["sekisho_against"]
+        self.assertEqual({name: beside["times_as_fast"]["packets_per_second"] for name, beside in against.items()}, {"suricata 7": 6.0, "suricata 8": 3.0})
+        self.assertEqual({name: beside["alerts"]["only_sekisho"] for name, beside in against.items()}, {"suricata 7": 1, "suricata 8": 0})
+
+    def test_without_rules_or_rivals_there_is_less_to_compare(self):
+        self.assertNotIn("alerts", self.race({"sekisho": (1.0, []), "suricata 8": (3.0, [])}, None)["sekisho_against"]["suricata 8"])
+        self.assertEqual(self.race({"sekisho": (1.0, [])})["sekisho_against"], {})
+        self.assertEqual(self.race({"suricata 8": (1.0, [])})["sekisho_against"], {})
+
+
 class Inputs(unittest.TestCase):
     def test_subsets_are_nested(self):
         chosen = dict(inputs.nested(500, [100, 10, 500, 900], 1))
@@ -108,12 +145,11 @@ class Progress(unittest.TestCase):
 
 class Shown(unittest.TestCase):
     def test_a_race_is_a_row_an_engine(self):
-        digests = {"sekisho": figures.digest([run(1.0)]), "suricata": figures.digest([run(4.0)])}
-        result = {"engines": digests, "sekisho_by_suricata": figures.ratio(*digests.values()), "alerts": {"only_sekisho": 2, "only_suricata": 0}}
+        result = Races.race({"sekisho": (1.0, [alert(1), alert(2)]), "suricata 7": (8.0, [alert(1)]), "suricata 8": (4.0, [alert(1), alert(3)])})
         shown = show.race_table([("mix", result)])
         self.assertTrue(all(len(row) == len(shown["columns"]) for row in shown["rows"]))
-        self.assertEqual([row[-2:] for row in shown["rows"]], [["4.00 (4.00)", "2"], ["", "0"]])
-        self.assertEqual(len(show.text(shown).splitlines()), 3)
+        self.assertEqual([row[-3:] for row in shown["rows"]], [["", "", ""], ["8.00 (8.00)", "1", "0"], ["4.00 (4.00)", "1", "1"]])
+        self.assertEqual(len(show.text(shown).splitlines()), 4)
 
 
 class Guard(unittest.TestCase):

@@ -6,6 +6,8 @@
 use crate::generate::{Mix, Options, generate};
 use crate::held::Held;
 use crate::sensor::{BATCH, Sensor};
+use anyhow::Context;
+use sekisho::control::pcap::resident_bytes;
 use sekisho::decode::{Frame, LinkType};
 use sekisho::output::sources::Block;
 use sekisho::time::Timestamp;
@@ -39,18 +41,6 @@ pub struct Figures {
     pub evicted: u64,
 }
 
-/// Resident memory of this process in bytes, as the kernel says.
-///
-/// # Errors
-/// `/proc` is not there.
-pub fn resident_bytes() -> anyhow::Result<u64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let kb = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok());
-    kb.map(|kb| kb * 1024).ok_or_else(|| anyhow::anyhow!("/proc/self/status has no VmRSS"))
-}
-
 /// Opens `flows` flows and sends them about `packets` frames of `frame_size` bytes.
 ///
 /// # Errors
@@ -68,7 +58,7 @@ pub fn run(sensor: &Sensor, flows: u32, packets: u64, frame_size: u16) -> anyhow
         ..Options::default()
     };
     let (worker, outputs) = sensor.worker(None)?;
-    let ready_rss_bytes = resident_bytes()?;
+    let ready_rss_bytes = resident_bytes().context("/proc/self/status has no VmRSS")?;
     let mut feeder = Feeder { worker, chunk: Held::default(), phases: [Phase::default(); 2] };
     let setup = 3 * u64::from(flows);
     let mut made = 0;
@@ -82,7 +72,7 @@ pub fn run(sensor: &Sensor, flows: u32, packets: u64, frame_size: u16) -> anyhow
         Ok(())
     })?;
     feeder.feed(true);
-    let rss_bytes = resident_bytes()?;
+    let rss_bytes = resident_bytes().context("/proc/self/status has no VmRSS")?;
     let [before, after] = feeder.phases;
     let evicted = evicted(&feeder.worker);
     drop(outputs);

@@ -3,7 +3,7 @@
 //! Each stage does what the one before it does and one thing more, over the same frames in memory, with the sensor's own modules.
 //! The difference between two is the cost of what was added, in the company in which it really runs; no clock is read
 //! while frames go by. Two stages stand apart: `read` (the capture file alone, from the page cache) and `hyperscan` (one database of all the rules'
-//! fast patterns over each packet's payload: what a search without any knowledge of the traffic would cost).
+//! fast patterns of at least [`LEAST_LITERAL`] bytes over each packet's payload: what a search without any knowledge of the traffic would cost).
 
 use crate::figures::Spread;
 use crate::held::Held;
@@ -14,7 +14,7 @@ use rustc_hash::FxHashSet;
 use sekisho::capture::pcap::CaptureFile;
 use sekisho::decode::Decoder;
 use sekisho::detect::hyperscan::{BlockSet, Literal, ScanScratch};
-use sekisho::flow::{FlowTable, Lookup};
+use sekisho::flow::{Flow, FlowTable, Lookup};
 use sekisho::packet::{Direction, Packet};
 use sekisho::stream::{StreamEngine, StreamSink};
 use sekisho::worker::Worker;
@@ -29,7 +29,7 @@ use std::time::Instant;
 pub enum Stage {
     /// The capture file, and nothing else.
     Read,
-    /// All rules' fast patterns in one database over each payload, and nothing else.
+    /// All rules' fast patterns of four bytes and more in one database over each payload, and nothing else.
     Hyperscan,
     /// Decoding and defragmentation.
     Decode,
@@ -179,15 +179,15 @@ fn flow(sensor: &Sensor, held: &Held) -> Pass {
         for frame in batch {
             now = Some(frame.ts);
             decoder.decode(&frame, &mut |packet: &Packet<'_>| {
-                black_box(flows.lookup(packet, &mut |_, _| ()));
+                black_box(flows.lookup(packet, &mut |_: &mut Flow<()>, _| ()));
             });
         }
         if let Some(now) = now {
-            flows.expire(now, EXPIRE_BUDGET, &mut |_, _| ());
+            flows.expire(now, EXPIRE_BUDGET, &mut |_: &mut Flow<()>, _| ());
             decoder.defrag.expire(now);
         }
     }
-    flows.drain(&mut |_, _| ());
+    flows.drain(&mut |_: &mut Flow<()>, _| ());
     Pass { seconds: started.elapsed().as_secs_f64(), bytes: held.bytes(), found: 0 }
 }
 
@@ -218,7 +218,7 @@ fn stream(sensor: &Sensor, held: &Held) -> Pass {
         for frame in batch {
             now = Some(frame.ts);
             decoder.decode(&frame, &mut |packet: &Packet<'_>| {
-                let found = flows.lookup(packet, &mut |flow, _| streams.close(&mut flow.tcp, &mut sink));
+                let found = flows.lookup(packet, &mut |flow: &mut Flow<()>, _| streams.close(&mut flow.tcp, &mut sink));
                 let (Lookup::Flow { index, direction, .. }, Some(tcp)) = (found, packet.tcp()) else { return };
                 let flow = flows.get_mut(index);
                 let report = streams.segment(&mut flow.tcp, packet, tcp, direction, &mut sink);
@@ -228,11 +228,11 @@ fn stream(sensor: &Sensor, held: &Held) -> Pass {
             });
         }
         if let Some(now) = now {
-            flows.expire(now, EXPIRE_BUDGET, &mut |flow, _| streams.close(&mut flow.tcp, &mut sink));
+            flows.expire(now, EXPIRE_BUDGET, &mut |flow: &mut Flow<()>, _| streams.close(&mut flow.tcp, &mut sink));
             decoder.defrag.expire(now);
         }
     }
-    flows.drain(&mut |flow, _| streams.close(&mut flow.tcp, &mut sink));
+    flows.drain(&mut |flow: &mut Flow<()>, _| streams.close(&mut flow.tcp, &mut sink));
     black_box(sink.bytes);
     Pass { seconds: started.elapsed().as_secs_f64(), bytes: held.bytes(), found: 0 }
 }
@@ -263,7 +263,11 @@ pub fn feed(worker: &mut Worker, held: &Held) {
     worker.finish();
 }
 
-/// All payloads, and one database of all fast patterns.
+/// Shorter literals are everywhere in any traffic, and nobody would search for them without knowing where: with them the stage would measure
+/// how often they occur.
+const LEAST_LITERAL: usize = 4;
+
+/// All payloads, and one database of the fast patterns that are long enough.
 struct Patterns {
     set: BlockSet,
     scratch: ScanScratch,
@@ -278,7 +282,9 @@ impl Patterns {
         let mut literals = FxHashSet::default();
         for pattern in ruleset.fast_patterns.iter().flatten() {
             let (bytes, nocase) = pattern.literal();
-            literals.insert((bytes.to_vec(), nocase));
+            if bytes.len() >= LEAST_LITERAL {
+                literals.insert((bytes.to_vec(), nocase));
+            }
         }
         let mut literals: Vec<_> = literals.into_iter().collect();
         literals.sort_unstable();
@@ -286,7 +292,7 @@ impl Patterns {
             literals.into_iter().map(|(bytes, nocase)| Literal { bytes: bytes.into(), nocase }).collect();
         anyhow::ensure!(
             !literals.is_empty(),
-            "the stage hyperscan needs rules that look for literals: name them with --rules"
+            "the stage hyperscan needs rules that look for literals of {LEAST_LITERAL} bytes and more: name them with --rules"
         );
         let set = BlockSet::compile(&literals)?;
         let mut scratch = ScanScratch::default();
@@ -365,8 +371,16 @@ mod tests {
     }
 
     #[test]
-    fn patterns_need_rules() {
+    fn patterns_need_rules_with_literals_that_are_long_enough() {
         let sensor = Sensor::new(&Line::parse_from(["sekisho-bench"]).sensor).unwrap();
         assert!(Patterns::new(&sensor, &Held::default()).is_err());
+        let file = tempfile::NamedTempFile::new().unwrap();
+        for (literal, enough) in [("abc", false), ("abcd", true)] {
+            std::fs::write(file.path(), format!("alert ip any any -> any any (content:\"{literal}\"; sid:1;)"))
+                .unwrap();
+            let line = ["sekisho-bench", "--set", "rules.cache=false", "--rules", file.path().to_str().unwrap()];
+            let sensor = Sensor::new(&Line::parse_from(line).sensor).unwrap();
+            assert_eq!(Patterns::new(&sensor, &Held::default()).is_ok(), enough, "{literal}");
+        }
     }
 }

@@ -3,6 +3,7 @@
 //! The object is committed, so that building the sensor needs neither a BPF linker nor a special compiler. `RECORD`
 //! says what it was built from, and `ebpf/build --check` holds it to that.
 
+pub mod early;
 pub mod shared;
 
 pub use shared::{NoSocket, PeerRule, QueueCounters, Verdict, names};

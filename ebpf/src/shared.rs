@@ -20,11 +20,19 @@ pub enum Verdict {
     ForwardedStale = 5,
     /// In line, where the link is to close: dropped, since the queue's worker has not given a sign of life for too long.
     DroppedStale = 6,
+    /// Let by, since its flow needs no more inspection: on a monitoring port nobody gets it, in line it goes on.
+    BypassedFlow = 7,
+    /// Dropped, since a block list has one of its addresses.
+    DroppedBlockList = 8,
+    /// Dropped, since the queue's worker is behind and the flow is new.
+    DroppedLoadShed = 9,
+    /// In line: sent to the other port for the same reason.
+    BypassedLoadShed = 10,
 }
 
 impl Verdict {
     /// How many there are.
-    pub const COUNT: usize = 7;
+    pub const COUNT: usize = 11;
 
     /// Every verdict, in the order of its number.
     pub const ALL: [Self; Self::COUNT] = [
@@ -35,16 +43,21 @@ impl Verdict {
         Self::ForwardedNoSocket,
         Self::ForwardedStale,
         Self::DroppedStale,
+        Self::BypassedFlow,
+        Self::DroppedBlockList,
+        Self::DroppedLoadShed,
+        Self::BypassedLoadShed,
     ];
 
-    /// `redirected`, `passed`, `forwarded`, `dropped` or `aborted`.
+    /// `redirected`, `passed`, `forwarded`, `bypassed`, `dropped` or `aborted`.
     #[must_use]
     pub const fn kind(self) -> &'static str {
         match self {
             Self::Redirected => "redirected",
             Self::PassedNoSocket => "passed",
-            Self::DroppedNoSocket | Self::DroppedStale => "dropped",
+            Self::DroppedNoSocket | Self::DroppedStale | Self::DroppedBlockList | Self::DroppedLoadShed => "dropped",
             Self::AbortedRedirectRefused => "aborted",
+            Self::BypassedFlow | Self::BypassedLoadShed => "bypassed",
             Self::ForwardedNoSocket | Self::ForwardedStale => "forwarded",
         }
     }
@@ -57,6 +70,9 @@ impl Verdict {
             Self::PassedNoSocket | Self::DroppedNoSocket | Self::ForwardedNoSocket => "no_socket",
             Self::ForwardedStale | Self::DroppedStale => "stale",
             Self::AbortedRedirectRefused => "redirect_refused",
+            Self::BypassedFlow => "flow",
+            Self::DroppedBlockList => "block_list",
+            Self::DroppedLoadShed | Self::BypassedLoadShed => "load_shed",
         }
     }
 }

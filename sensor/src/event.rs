@@ -247,6 +247,8 @@ pub struct FlowEvent {
     pub app: AppView,
     /// Transactions of that protocol.
     pub transactions: u64,
+    /// Of the packets and bytes, those that the XDP program let by.
+    pub in_kernel: Option<[DirectionCount; 2]>,
 }
 
 /// What was odd.

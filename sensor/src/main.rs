@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use sekisho::control::{check, explain, pcap, reload, run, status};
+use sekisho::control::{check, doctor, explain, pcap, reload, run, status};
 use sekisho::detect::compiler;
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -31,6 +31,7 @@ enum Command {
     Pcap(pcap::PcapArguments),
     Check(check::CheckArguments),
     Explain(explain::ExplainArguments),
+    Doctor(doctor::DoctorArguments),
     Status(status::StatusArguments),
     Reload(reload::ReloadArguments),
     /// Compiles literals for the sensor that started it: jobs on its standard input, sets on its standard output
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
         Command::Pcap(arguments) => pcap::pcap(&arguments).map_err(Into::into),
         Command::Check(arguments) => check::check(&arguments).map_err(Into::into),
         Command::Explain(arguments) => explain::explain(&arguments).map_err(Into::into),
+        Command::Doctor(arguments) => doctor::doctor(&arguments).map_err(Into::into),
         Command::Status(arguments) => status::status(&arguments).map_err(Into::into),
         Command::Reload(arguments) => reload::reload(&arguments).map_err(Into::into),
         Command::CompileLiterals => compiler::serve(std::io::stdin().lock(), std::io::stdout().lock())

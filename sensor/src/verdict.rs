@@ -16,8 +16,14 @@ pub struct Turn {
     pub flow: u64,
     /// The segment's direction.
     pub direction: Direction,
+    /// Sequence number of the segment's first byte.
+    pub seq: u32,
     /// Sequence number behind the segment's last byte.
     pub end_seq: u32,
+    /// Where in the frame its payload lies; 0 bytes if there is none, or if it is not to be found there.
+    pub payload: (u32, u32),
+    /// It ends its direction: nothing comes after it.
+    pub ends: bool,
     /// Sequence number of the next byte to be inspected in this direction.
     pub next_seq: u32,
     /// The segment came before its turn: its bytes are inspected when the hole before them is filled.

@@ -7,6 +7,8 @@
 //! Cost, roughly, on the machine of the benchmarks: decode 30 ns, flow 40 ns, stream 30 ns, detection whatever the payload
 //! and the rules ask for. Every frame ends in exactly one line of the [`Ledger`].
 
+use crate::capture::early_config::BypassConfig;
+use crate::capture::kernel_flows::KernelFlows;
 use crate::counters::Published;
 use crate::decode::{DecodeConfig, DecodeCounters, DecodeEvent, Decoder, EventSet, Frame};
 use crate::defrag::DefragCounters;
@@ -25,11 +27,12 @@ use crate::detect::trace::Tracer;
 use crate::detect::transaction::{AppLog, AppLogEntry, Judge};
 use crate::detect::yara::YaraQueue;
 use crate::event::{
-    AlertAction, AlertEvent, Anomaly, AnomalyEvent, AppEvent, DropEvent, Event, FlowEndReason, FlowEvent, FlowNote,
-    FlowSummary, PacketEvent, PacketSource, PacketSummary, TcpState,
+    AlertAction, AlertEvent, Anomaly, AnomalyEvent, AppEvent, DirectionCount, DropEvent, Event, FlowEndReason,
+    FlowEvent, FlowNote, FlowSummary, PacketEvent, PacketSource, PacketSummary, TcpState,
 };
+use crate::flow::bypass::{Bypass, BypassCounters};
 use crate::flow::expect::Expectations;
-use crate::flow::{Flow, FlowConfig, FlowCounters, FlowIndex, FlowTable, Lookup};
+use crate::flow::{Flow, FlowConfig, FlowCounters, FlowEnds, FlowIndex, FlowTable, Lookup};
 use crate::host_os::{HostOsConfig, HostOsTable};
 use crate::ledger::{DropReason, Ledger, Outcome};
 use crate::output::files_config::FilesConfig;
@@ -57,6 +60,8 @@ pub struct WorkerConfig {
     pub decode: DecodeConfig,
     /// The flow table.
     pub flow: FlowConfig,
+    /// Flows that need no more inspection.
+    pub bypass: BypassConfig,
     /// The stream engine.
     pub stream: StreamConfig,
     /// Which systems the hosts of which networks run.
@@ -98,6 +103,7 @@ struct Path<T> {
     streams: StreamEngine,
     stream_events: [u64; StreamEvent::COUNT],
     detector: Detector<T>,
+    bypass: Bypass,
     sender: EventSender,
     inline: bool,
     /// Records on streams wait for the packet that acknowledges what they tell of.
@@ -135,6 +141,7 @@ impl Worker {
             Block::of::<FlowCounters>(),
             Block::of::<StreamCounters>(),
             Block::of::<DetectCounters>(),
+            Block::of::<BypassCounters>(),
             events(
                 "decoder_events_total",
                 "Malformed packets by decoder event.",
@@ -180,6 +187,7 @@ impl<T: Tracer> Worker<T> {
                 streams: StreamEngine::new(&config.stream).with_hosts(hosts),
                 stream_events: [0; StreamEvent::COUNT],
                 detector,
+                bypass: Bypass::new(&config.bypass, config.decode.udp_tunnel_ports()),
                 sender,
                 inline: config.inline,
                 // What is only delivered once it is acknowledged has nothing to wait for.
@@ -195,6 +203,11 @@ impl<T: Tracer> Worker<T> {
             scratch: vec![0; len],
             engine,
         })
+    }
+
+    /// From now on flows that need no more inspection are handed to the XDP program.
+    pub fn use_kernel(&mut self, kernel: KernelFlows) {
+        self.path.bypass.use_kernel(kernel);
     }
 
     /// Who looks on.
@@ -254,10 +267,10 @@ impl<T: Tracer> Worker<T> {
         &self.path.verdict
     }
 
-    /// Whether the rules at hand can drop at all.
+    /// The rules at hand.
     #[must_use]
-    pub fn can_drop(&self) -> bool {
-        self.engine.drops()
+    pub fn engine(&self) -> &Engine {
+        &self.engine
     }
 
     /// To be called once a batch, and when idle: ends flows whose time is over, publishes the counters and, if a new ruleset is
@@ -288,6 +301,7 @@ impl<T: Tracer> Worker<T> {
         let at = self.published.publish(at, &self.path.flows.counters, &mut self.scratch);
         let at = self.published.publish(at, &self.path.streams.counters, &mut self.scratch);
         let at = self.published.publish(at, &self.path.detector.counters, &mut self.scratch);
+        let at = self.published.publish(at, &self.path.bypass.counters, &mut self.scratch);
         let at = self.published.publish_values(at, &self.decoder.events);
         self.published.publish_values(at, &self.path.stream_events);
     }
@@ -300,8 +314,8 @@ impl<T: Tracer> Path<T> {
         if packet.ip.is_none() {
             return self.undecoded(engine, packet);
         }
-        let Self { flows, streams, detector, sender, .. } = self;
-        let found = flows.lookup(packet, &mut |flow, reason| end_flow(engine, flow, reason, streams, detector, sender));
+        let Self { flows, streams, detector, bypass, sender, .. } = self;
+        let found = flows.lookup(packet, &mut Ending { engine, streams, detector, bypass, sender });
         match found {
             Lookup::Flow { index, direction, .. } => self.in_flow(engine, packet, index, direction),
             Lookup::NoFlow => self.without_flow(engine, packet),
@@ -331,6 +345,11 @@ impl<T: Tracer> Path<T> {
             return self.verdict.dropped(DropReason::Rule);
         }
         if flow.bypassed {
+            if let Some(tcp) = packet.tcp()
+                && flow.tcp.let_by(tcp, direction)
+            {
+                self.flows.state_changed(index);
+            }
             self.detector.bypass();
             return self.verdict.bypassed();
         }
@@ -367,7 +386,16 @@ impl<T: Tracer> Path<T> {
         if !packet.events.is_empty() || !cx.stream_events.is_empty() || odd_checksum(engine, packet) {
             self.detector.events(&cx, Some(&mut self.flows.get_mut(index).user));
         }
+        if self.bypass.asks() {
+            let flow = self.flows.get_mut(index);
+            flow.bypassed = self.bypass.wants(flow, flow.user.app.encrypted, flow.user.passed);
+        }
         self.conclude(&cx, Some(index));
+        let flow = self.flows.get_mut(index);
+        // One that is dropped stays here, where it is.
+        if flow.bypassed && !(flow.user.dropped && self.inline) {
+            self.bypass.begin(flow);
+        }
     }
 
     /// TCP: through the stream engine, which hands what is in order to detection.
@@ -398,7 +426,10 @@ impl<T: Tracer> Path<T> {
             self.verdict.turn = Some(Turn {
                 flow: cx.flow_id,
                 direction,
+                seq: tcp.seq,
                 end_seq: tcp.seq.wrapping_add(packet.payload.len() as u32),
+                payload: place_in(packet.data, packet.payload),
+                ends: tcp.flags.any(TcpFlags::FIN | TcpFlags::RST),
                 next_seq: flow.tcp.next_seq(direction),
                 waits: report.payload == PayloadFate::Buffered && !tcp.flags.any(TcpFlags::SYN),
                 flow_dropped: false,
@@ -487,7 +518,8 @@ impl<T: Tracer> Path<T> {
             tell_packet(cx, &self.sender);
         }
         if let Some(index) = index.filter(|_| ruling.bypass) {
-            self.flows.get_mut(index).bypassed = true;
+            self.bypass.counters.by_rule +=
+                u64::from(!std::mem::replace(&mut self.flows.get_mut(index).bypassed, true));
         }
         if !self.detector.alerts.is_empty() {
             let flow = index.map(|i| self.flows.get_mut(i));
@@ -548,13 +580,13 @@ impl<T: Tracer> Path<T> {
     }
 
     fn expire(&mut self, engine: &Engine, now: Timestamp) {
-        let Self { flows, streams, detector, sender, .. } = self;
-        flows.expire(now, EXPIRE_BUDGET, &mut |flow, reason| end_flow(engine, flow, reason, streams, detector, sender));
+        let Self { flows, streams, detector, bypass, sender, .. } = self;
+        flows.expire(now, EXPIRE_BUDGET, &mut Ending { engine, streams, detector, bypass, sender });
     }
 
     fn drain(&mut self, engine: &Engine) {
-        let Self { flows, streams, detector, sender, .. } = self;
-        flows.drain(&mut |flow, reason| end_flow(engine, flow, reason, streams, detector, sender));
+        let Self { flows, streams, detector, bypass, sender, .. } = self;
+        flows.drain(&mut Ending { engine, streams, detector, bypass, sender });
     }
 }
 
@@ -654,11 +686,31 @@ impl<T: Tracer> StreamSink for Inspect<'_, '_, T> {
     }
 }
 
+/// What it takes to end flows.
+struct Ending<'a, T> {
+    engine: &'a Engine,
+    streams: &'a mut StreamEngine,
+    detector: &'a mut Detector<T>,
+    bypass: &'a mut Bypass,
+    sender: &'a EventSender,
+}
+
+impl<T: Tracer> FlowEnds<FlowDetect> for Ending<'_, T> {
+    fn end(&mut self, flow: &mut Flow<FlowDetect>, reason: FlowEndReason) {
+        let in_kernel = self.bypass.end(flow);
+        end_flow(self.engine, flow, (reason, in_kernel), self.streams, self.detector, self.sender);
+    }
+
+    fn last_in_kernel(&mut self, flow: &Flow<FlowDetect>) -> Timestamp {
+        self.bypass.last(flow)
+    }
+}
+
 /// A flow is over: what its streams still hold is inspected, and its record written.
 fn end_flow<T: Tracer>(
     engine: &Engine,
     flow: &mut Flow<FlowDetect>,
-    reason: FlowEndReason,
+    (reason, in_kernel): (FlowEndReason, Option<[DirectionCount; 2]>),
     streams: &mut StreamEngine,
     detector: &mut Detector<T>,
     sender: &EventSender,
@@ -692,7 +744,7 @@ fn end_flow<T: Tracer>(
     if sender.wants(EventType::Flow) {
         let (app, transactions) = (flow.user.app.view(), flow.user.transactions);
         let (action, note) = (flow.user.action, flow.user.note(engine));
-        sender.send(&Event::Flow(FlowEvent { app, transactions, action, note, ..flow.event(reason) }));
+        sender.send(&Event::Flow(FlowEvent { app, transactions, action, note, in_kernel, ..flow.event(reason) }));
     }
 }
 
@@ -756,6 +808,15 @@ fn is_turned(flow: &Flow<FlowDetect>, packet: &Packet<'_>, direction: Direction)
         && direction == Direction::ToServer
         && flow.tcp.may_turn()
         && is_servers([packet.src_port, packet.dst_port], packet.payload)
+}
+
+/// Where `part` lies in `whole`: offset and length; nothing if it does not.
+fn place_in(whole: &[u8], part: &[u8]) -> (u32, u32) {
+    let at = part.as_ptr().addr().wrapping_sub(whole.as_ptr().addr());
+    match at.checked_add(part.len()) {
+        Some(end) if end <= whole.len() => (at as u32, part.len() as u32),
+        _ => (0, 0),
+    }
 }
 
 /// Some rule asks for packets whose checksum is wrong, and this is one.

@@ -6,7 +6,7 @@
 //! literals keep the search's tables in the cache.
 
 use crate::buffers::{Kind, Source};
-use crate::model::{BufferCondition, Content, FastPattern as Asked, Signature, Value};
+use crate::model::{BufferCondition, Content, FastPattern as Asked, NumberFormat, Signature, Value};
 use std::sync::OnceLock;
 
 /// Longest literal that is searched for, in bytes.
@@ -57,21 +57,63 @@ impl FastPattern {
     }
 }
 
-/// Where a content may start, as far as the rule says it in numbers.
-fn possible_starts(content: &Content) -> (u32, u32) {
-    if content.is_relative() {
-        return (0, u32::MAX);
+/// Anywhere.
+const ANYWHERE: (u32, u32) = (0, u32::MAX);
+
+/// Where the content at `conditions[index]` may start, as far as the rule says it in numbers: a content that is relative starts so far behind
+/// where the one before it may end.
+fn possible_starts(conditions: &[BufferCondition], index: usize) -> (u32, u32) {
+    // Where the match before may end.
+    let mut ends = (0, 0);
+    for (i, condition) in conditions.iter().enumerate() {
+        match condition {
+            BufferCondition::Content(content) if i == index || !content.negated => {
+                let starts = starts_of(content, ends).unwrap_or(ANYWHERE);
+                if i == index {
+                    return starts;
+                }
+                let len = content.pattern.len() as u32;
+                ends = (starts.0.saturating_add(len), starts.1.saturating_add(len));
+            }
+            BufferCondition::ByteExtract(extract) if !matches!(extract.format, NumberFormat::String(_)) => {
+                let before = if extract.relative { ends } else { (0, 0) };
+                let behind = i64::from(extract.offset) + i64::from(extract.bytes);
+                ends = (moved(before.0, behind), moved(before.1, behind));
+            }
+            // None of these moves the place that the next is relative to.
+            BufferCondition::Content(_)
+            | BufferCondition::ByteTest(_)
+            | BufferCondition::IsDataAt(_)
+            | BufferCondition::Size(_) => {}
+            _ => ends = ANYWHERE,
+        }
     }
-    starts_of(content).unwrap_or((0, u32::MAX))
+    ANYWHERE
 }
 
-fn starts_of(content: &Content) -> Option<(u32, u32)> {
-    let literal = |value: Option<Value>| match value {
+/// `place` and `by` bytes; no end stays none.
+fn moved(place: u32, by: i64) -> u32 {
+    if place == u32::MAX { place } else { u32::try_from((i64::from(place) + by).max(0)).unwrap_or(u32::MAX) }
+}
+
+/// None if a number of it is not known before.
+fn starts_of(content: &Content, ends: (u32, u32)) -> Option<(u32, u32)> {
+    let number = |value: Option<Value>| match value {
         None => Some(None),
-        Some(Value::Literal(n)) => u32::try_from(n).ok().map(Some),
+        Some(Value::Literal(n)) => Some(Some(n)),
         Some(Value::Variable(_)) => None,
     };
     let len = content.pattern.len() as u32;
+    if content.is_relative() {
+        let distance = number(content.distance)?.unwrap_or(0);
+        let (first, last) = (moved(ends.0, distance), moved(ends.1, distance));
+        let room = number(content.within)?.map(|within| (within - i64::from(len)).max(0));
+        return Some((first, room.map_or(u32::MAX, |room| moved(last, room))));
+    }
+    let literal = |value| match number(value)? {
+        None => Some(None),
+        Some(n) => u32::try_from(n).ok().map(Some),
+    };
     let first = literal(content.offset)?.unwrap_or(0);
     let depth = if content.startswith { Some(len) } else { literal(content.depth)? };
     Some((first, depth.map_or(u32::MAX, |d| first.saturating_add(d).saturating_sub(len))))
@@ -135,7 +177,10 @@ pub fn choose(signature: &Signature) -> Option<FastPattern> {
     let (from, len, bits) = best_part(content, from, len);
     let mut bytes = [0; MAX_LEN];
     bytes[..len].copy_from_slice(&content.pattern[from..from + len]);
-    let starts = possible_starts(content);
+    let starts = match buffer {
+        None => possible_starts(&signature.payload, condition),
+        Some(buffer) => possible_starts(&signature.buffers[buffer].conditions, condition),
+    };
     Some(FastPattern { buffer, condition, from, len, bits, starts, bytes, nocase: content.nocase })
 }
 
@@ -149,12 +194,23 @@ fn best_part(content: &Content, from: usize, len: usize) -> (usize, usize, u32) 
     let best = (0..=len - suffix).map(telling).max().unwrap_or(0);
     let last = (0..=len - suffix).rev().find(|&start| 4 * telling(start) >= 3 * best);
     let end = last.map_or(len, |start| start + suffix);
+    let end = from_its_end(&content.pattern[from..from + end], content.nocase);
     let first = end.saturating_sub(MAX_LEN);
     (from + first, end - first, sum(&bits[first..end]))
 }
 
+/// Where a literal ends best: of a run of one byte at its end (padding, most often of zeros) three bytes are enough, if there is something before
+/// it. Each place of a longer run of that byte would seem the literal's end.
+fn from_its_end(literal: &[u8], nocase: bool) -> usize {
+    const RUN: usize = 3;
+    let same = |a: u8, b: u8| a == b || nocase && a.eq_ignore_ascii_case(&b);
+    let run = literal.last().map_or(0, |last| literal.iter().rev().take_while(|b| same(**b, *last)).count());
+    if run < literal.len() { literal.len() - run.saturating_sub(RUN) } else { literal.len() }
+}
+
 /// For each byte an estimate of -log2 of the chance to meet it, where the one before it was met, in office traffic.
-fn surprise(bytes: &[u8], nocase: bool) -> Vec<u8> {
+#[must_use]
+pub fn surprise(bytes: &[u8], nocase: bool) -> Vec<u8> {
     let mut bits: Vec<u8> = bytes.iter().map(|&byte| byte_surprise(byte, nocase)).collect();
     for i in 1..bytes.len() {
         // Runs of one byte (padding, sleds, dashes) are common: a repetition says little.
@@ -247,6 +303,43 @@ const COMMON_WORDS: &[&[u8]] = &[
     b"window",
     b"method=",
     b"input",
+    b"return",
+    b"this.",
+    b"type",
+    b"class",
+    b"content",
+    b"version",
+    b"description",
+    b"object",
+    b"display",
+    b"position",
+    b"element",
+    b"tion",
+    b"ment",
+    b"sion",
+    b"ing ",
+    b"ound",
+    b"</div>",
+    b"<div",
+    b"</a>",
+    b"href=",
+    b"text",
+    b"data",
+    b"name",
+    b"file",
+    b"page",
+    b"form",
+    b"true",
+    b"false",
+    b"null",
+    b"width",
+    b"height",
+    b"color",
+    b"image",
+    b"title",
+    b"value",
+    b"string",
+    b"error",
     b"style",
     b"class",
     b"/wp-content/",
@@ -300,5 +393,51 @@ fn byte_surprise(byte: u8, nocase: bool) -> u8 {
         b'A'..=b'Z' if nocase => 5,
         b'A'..=b'Z' => 6,
         _ => 7,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keywords::testing::good;
+
+    /// Where the fast pattern's content may start.
+    fn starts(options: &str) -> (u32, u32) {
+        choose(&good(options)).unwrap().starts
+    }
+
+    #[test]
+    fn a_relative_content_starts_behind_the_one_before() {
+        assert_eq!(starts("content:\"ab\"; offset:2; depth:4;"), (2, 4));
+        assert_eq!(starts("content:\"a\"; content:\"Zebra\"; distance:3;"), (4, u32::MAX));
+        assert_eq!(starts("content:\"a\"; startswith; content:\"Zebra\"; distance:3; within:6;"), (4, 5));
+        assert_eq!(
+            starts("content:\"ab\"; offset:1; depth:3; content:!\"x\"; within:5; content:\"Zebra\"; within:5;"),
+            (3, 4)
+        );
+        assert_eq!(starts("content:\"abcdef\"; depth:6; content:\"Zebra1\"; distance:-9; within:99;"), (0, 93));
+    }
+
+    #[test]
+    fn what_is_read_as_a_binary_number_moves_the_place_and_the_unknown_ends_all_knowledge() {
+        let extract = "byte_extract:2,1,size,relative;";
+        assert_eq!(starts(&format!("content:\"a\"; depth:1; {extract} content:\"Zebra\"; within:5;")), (4, 4));
+        assert_eq!(starts(&format!("content:\"a\"; depth:1; {extract} content:\"Zebra\"; distance:size;")), ANYWHERE);
+        let text = "byte_extract:2,1,size,relative,string,dec;";
+        assert_eq!(starts(&format!("content:\"a\"; depth:1; {text} content:\"Zebra\"; within:5;")), ANYWHERE);
+        assert_eq!(starts("content:\"a\"; depth:1; pcre:\"/b+/R\"; content:\"Zebra\"; within:5;"), ANYWHERE);
+        assert_eq!(starts("content:\"a\"; depth:1; byte_jump:1,0,relative; content:\"Zebra\"; within:5;"), ANYWHERE);
+    }
+
+    #[test]
+    fn a_run_at_the_end_is_cut() {
+        let literal = |options: &str| {
+            let pattern = choose(&good(options)).unwrap();
+            (pattern.literal().0.to_vec(), pattern.from, pattern.len)
+        };
+        assert_eq!(literal("content:\"|14 00 00 00 00 00 00|\";"), (b"\x14\0\0\0".to_vec(), 0, 4));
+        assert_eq!(literal("content:\"|00 00 00 00 00 00|\";"), (vec![0; 6], 0, 6));
+        assert_eq!(literal("content:\"keyAaaAa\"; nocase;"), (b"keyAaa".to_vec(), 0, 6));
+        assert_eq!(literal("content:\"ab|00 00 00|\";"), (b"ab\0\0\0".to_vec(), 0, 5));
     }
 }

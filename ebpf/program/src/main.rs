@@ -13,6 +13,8 @@
 
 #![no_std]
 #![no_main]
+#![feature(core_intrinsics)]
+#![allow(internal_features, reason = "atomic addition, see early.rs")]
 
 use aya_ebpf::EbpfContext as _;
 use aya_ebpf::bindings::xdp_action::{XDP_ABORTED, XDP_DROP, XDP_PASS, XDP_REDIRECT};
@@ -20,11 +22,17 @@ use aya_ebpf::helpers::generated::{bpf_ktime_get_ns, bpf_xdp_get_buff_len};
 use aya_ebpf::macros::{map, xdp};
 use aya_ebpf::maps::{Array, DevMap, PerCpuArray, XskMap};
 use aya_ebpf::programs::XdpContext;
+use early::Early;
 use shared::{NoSocket, PeerRule, QueueCounters, Verdict};
 
 #[path = "../../src/shared.rs"]
 #[allow(dead_code, reason = "the sensor uses the rest")]
 mod shared;
+
+mod early;
+#[path = "../../src/early.rs"]
+#[allow(dead_code, reason = "the sensor uses the rest")]
+mod early_data;
 
 /// The map can be mapped into a process's memory (linux/bpf.h).
 const BPF_F_MMAPABLE: u32 = 1 << 10;
@@ -72,12 +80,34 @@ fn global<T: Copy>(value: &'static T) -> T {
 #[xdp(frags)]
 pub fn sekisho_xdp(ctx: XdpContext) -> u32 {
     let queue = ctx.rx_queue_index();
-    // HERE goes what is decided before a worker sees the packet (block lists, bypassed flows): one call, which returns at once with an
-    // action of its own, counted on its own. `peer_rule` tells it whether the packet's way on is the other port.
     let peer_rule = global(&PEER_RULE);
-    let (verdict, action) = if peer_rule == PeerRule::None as u32 { capture(queue) } else { in_line(queue, peer_rule) };
-    count(&ctx, queue, verdict);
+    // SAFETY: the helper reads the context that the kernel gave to this very call.
+    let len_bytes = unsafe { bpf_xdp_get_buff_len(ctx.as_ptr().cast()) };
+    let (verdict, action) = match early::look(&ctx, queue, len_bytes) {
+        Some(early) => settle(early, peer_rule),
+        None if peer_rule == PeerRule::None as u32 => capture(queue),
+        None => in_line(queue, peer_rule),
+    };
+    count(queue, verdict, len_bytes);
     action
+}
+
+/// What was decided before a worker sees the packet. What is let by goes on in line; on a monitoring port it has served its purpose.
+#[inline(always)]
+fn settle(early: Early, peer_rule: u32) -> (Verdict, u32) {
+    let verdict = match early {
+        Early::Bypassed => Verdict::BypassedFlow,
+        Early::ShedForwarded => Verdict::BypassedLoadShed,
+        Early::ShedDropped => return (Verdict::DroppedLoadShed, XDP_DROP),
+        Early::Listed => return (Verdict::DroppedBlockList, XDP_DROP),
+    };
+    if peer_rule == PeerRule::None as u32 {
+        return (verdict, XDP_DROP);
+    }
+    match PEER.redirect(0, u64::from(XDP_ABORTED)) {
+        Ok(XDP_REDIRECT) => (verdict, XDP_REDIRECT),
+        _ => (Verdict::AbortedRedirectRefused, XDP_ABORTED),
+    }
 }
 
 /// On a monitoring port: to the queue's socket.
@@ -127,10 +157,8 @@ fn is_alive(queue: u32) -> bool {
 }
 
 #[inline(always)]
-fn count(ctx: &XdpContext, queue: u32, verdict: Verdict) {
+fn count(queue: u32, verdict: Verdict, len_bytes: u64) {
     let entry = queue.min(global(&QUEUES));
-    // SAFETY: the helper reads the context that the kernel gave to this very call.
-    let len_bytes = unsafe { bpf_xdp_get_buff_len(ctx.as_ptr().cast()) };
     if let Some(counters) = COUNTERS.get_ptr_mut(entry) {
         // SAFETY: the verifier proved the look-up; the entry is this CPU's own, and XDP does not preempt itself.
         unsafe { (*counters).count(verdict, len_bytes) };

@@ -243,6 +243,11 @@ impl Socket {
         Batch { socket: self, taken, next: 0, packets, bytes }
     }
 
+    /// Frames that wait in the RX ring now.
+    pub fn backlog(&mut self) -> u32 {
+        self.rx.nb_avail_exact()
+    }
+
     /// Gives the kernel as many spare frames as the fill ring has room for, and wakes the driver if it asked for that.
     fn refill(&mut self) {
         let room = self.fill.nb_free(u32::try_from(self.spare.len()).unwrap_or(u32::MAX)) as usize;

@@ -213,6 +213,11 @@ impl Pair {
         StatisticsReader(Arc::clone(&self.ports[side as usize].statistics))
     }
 
+    /// Frames that wait in a port's RX ring now.
+    pub fn backlog(&mut self, side: Side) -> u32 {
+        self.ports[side as usize].rx.nb_avail_exact()
+    }
+
     /// Takes what `side` has received, at most [`BATCH`] frames, once all of the batch before was given by [`Self::next_packet`].
     /// Never waits. Frames that were sent come back, and the fill ring is topped up, before this returns.
     pub fn receive(&mut self, side: Side) -> Taken {

@@ -11,6 +11,7 @@ pub use problem::{ConfigError, ConfigProblem, nearest};
 pub use rules::{CacheFolder, OnCostly, ReputationConfig, RulesConfig};
 
 use crate::capture::afxdp_config::AfxdpConfig;
+use crate::capture::early_config::{self, BlocklistConfig, BypassConfig, SheddingConfig};
 use crate::control::inline_config::{self, ExceptionConfig, InlineConfig};
 use crate::control::interface::AttachConfig;
 use crate::decode::DecodeConfig;
@@ -82,6 +83,12 @@ pub struct CaptureConfig {
     pub xdp: AttachConfig,
     /// `[capture.afxdp]`: the sockets.
     pub afxdp: AfxdpConfig,
+    /// `[capture.bypass]`: flows that need no more inspection.
+    pub bypass: BypassConfig,
+    /// `[capture.blocklist]`: addresses whose packets are dropped.
+    pub blocklist: BlocklistConfig,
+    /// `[capture.shedding]`: what is given up first when a worker cannot keep up.
+    pub shedding: SheddingConfig,
 }
 
 /// `[variables]`: what `$NAME` means in a rule's header, over Suricata's defaults.
@@ -179,6 +186,9 @@ impl Config {
         if let Err(error) = self.capture.afxdp.validate() {
             refuse(&["capture", "afxdp"], error.to_string());
         }
+        for (section, key, message) in early_config::check(&self.capture.bypass, &self.capture.shedding) {
+            refuse(&["capture", section, key], message.into());
+        }
         if !(0.0..=1.0).contains(&self.rules.cost_limit) {
             refuse(&["rules", "cost_limit"], "a share of the workers' time, from 0 to 1".into());
         }
@@ -207,6 +217,7 @@ impl Config {
     }
 
     fn resolve_paths(&mut self, folder: &Path) {
+        self.capture.blocklist.resolve_paths(folder);
         self.rules.resolve_paths(folder);
         self.files.resolve_paths(folder);
         self.yara.resolve_paths(folder);
@@ -258,6 +269,9 @@ mod tests {
             "capture",
             "capture.xdp",
             "capture.afxdp",
+            "capture.bypass",
+            "capture.blocklist",
+            "capture.shedding",
             "rules",
             "rules.reputation",
             "decode",

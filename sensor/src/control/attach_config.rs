@@ -1,5 +1,6 @@
 //! How the XDP program is attached: the keys of the configuration's `[capture.xdp]`.
 
+use super::early::EarlySetup;
 use sekisho_ebpf::NoSocket;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,9 @@ pub struct AttachConfig {
     pub pin: Pin,
     /// What becomes of packets on queues that no socket serves: `pass` them to the host, or `drop` them.
     pub no_socket: NoSocketAction,
+    /// What `[capture.bypass]`, `[capture.blocklist]` and `[capture.shedding]` ask of the program.
+    #[serde(skip)]
+    pub early: EarlySetup,
 }
 
 /// Where the XDP program is to run.

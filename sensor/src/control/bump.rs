@@ -1,9 +1,10 @@
 //! One queue of a link that the sensor stands in: its thread takes frames from either port, has the worker judge them, and puts those
 //! that may pass into the other port's ring.
 //!
-//! Frames of one direction of a flow leave in the order in which they came, but for TCP segments that came before their turn: where rules
-//! can drop, such a segment waits until the hole before it is filled and judged with it, for [`HoldLimits`] at most; what its
-//! exception policy says is done then. All that is received on a port ends in exactly one line of that port's ledger.
+//! Frames of one direction of a flow leave in the order in which they came, but for TCP segments that wait where rules can drop: one that
+//! came before its turn waits until the hole before it is filled and is judged with it, and one that ends like the
+//! beginning of a forbidden pattern waits for the next, which may bring the rest. Both wait within [`HoldLimits`]; then the first goes as its
+//! exception policy says, and the second is let go, since it was inspected. All that is received on a port ends in exactly one line of that port's ledger.
 //!
 //! The thread says that it lives once a batch; the XDP program forwards by itself where it does not.
 
@@ -14,9 +15,9 @@ use crate::capture::afxdp::Wake;
 use crate::capture::afxdp_pair::{Chain, Pair, Side};
 use crate::counters::WorkerTime;
 use crate::decode::{Frame, LinkType};
+use crate::detect::partial::{Beginnings, Progress};
 use crate::ledger::{DropReason, Outcome};
 use crate::output::sources::Sample;
-use crate::packet::Direction;
 use crate::time::Timestamp;
 use crate::verdict::reject::Answers;
 use crate::verdict::{Turn, Verdict};
@@ -148,12 +149,28 @@ impl LinkQueue {
     }
 }
 
-/// A TCP segment that came before its turn.
+/// A TCP segment that waits.
 struct Waiting {
     chain: Chain,
     from: Side,
     turn: Turn,
     until: Instant,
+    /// What becomes of it when its turn comes.
+    outcome: Outcome,
+    /// How far the beginning of a forbidden pattern goes at its end, under the rules of this epoch; and how many of its bytes that is.
+    progress: Option<(u32, Progress)>,
+    beginning: u32,
+}
+
+impl Waiting {
+    fn is_of(&self, turn: &Turn) -> bool {
+        self.turn.flow == turn.flow && self.turn.direction == turn.direction
+    }
+
+    /// Its bytes were inspected, since nothing before them is missing.
+    fn is_inspected(&self, next_seq: u32) -> bool {
+        next_seq.wrapping_sub(self.turn.end_seq).cast_signed() >= 0
+    }
 }
 
 struct Bump<'a> {
@@ -188,6 +205,10 @@ impl Bump<'_> {
     fn run(&mut self, stop: &AtomicBool) {
         let time: &WorkerTime = &self.link.ports[0].time;
         let mut before = Instant::now();
+        let mut shedders = Side::BOTH.map(|side| {
+            let shedder = self.link.ports[side as usize].shedder(self.pair.statistics_reader(side));
+            shedder.map(|shedder| (side, shedder))
+        });
         loop {
             beat(&self.heartbeats, self.link.number());
             let now = Timestamp::now();
@@ -196,6 +217,9 @@ impl Bump<'_> {
             Side::BOTH.into_iter().for_each(|side| self.pair.flush(side));
             self.worker.batch_end(now);
             let worked = Instant::now();
+            for (side, shedder) in shedders.iter_mut().flatten() {
+                shedder.watch(self.pair.backlog(*side), worked);
+            }
             if some {
                 time.add(worked - before, Duration::ZERO);
                 before = worked;
@@ -219,6 +243,7 @@ impl Bump<'_> {
     /// Takes what has come on `side`. Whether there was anything.
     fn batch(&mut self, side: Side, ts: Timestamp, now: Instant) -> bool {
         let port = &self.link.ports[side as usize];
+        let holds = !self.link.hold.time.is_zero();
         self.pair.receive(side);
         let mut some = false;
         while let Some(data) = self.pair.next_packet(side) {
@@ -231,7 +256,13 @@ impl Bump<'_> {
             let outcome = self.worker.judge(&frame);
             let verdict = *self.worker.verdict();
             let answers = verdict.reject.is_some_and(|to| self.answers.make(data, to));
-            self.settle(side, outcome, &verdict, now);
+            let progress = match (&verdict.turn, &self.worker.engine().beginnings) {
+                (Some(turn), Some(beginnings)) if holds && !matches!(outcome, Outcome::Dropped(_)) => {
+                    Some(progress(beginnings, self.worker.engine().epoch, &self.waiting, turn, data))
+                }
+                _ => None,
+            };
+            self.settle(side, outcome, &verdict, progress, now);
             if answers {
                 self.send_answers(side);
             }
@@ -240,19 +271,40 @@ impl Bump<'_> {
     }
 
     /// Does with the packet at hand what was decided.
-    fn settle(&mut self, side: Side, outcome: Outcome, verdict: &Verdict, now: Instant) {
+    fn settle(
+        &mut self,
+        side: Side,
+        outcome: Outcome,
+        verdict: &Verdict,
+        progress: Option<(u32, Progress)>,
+        now: Instant,
+    ) {
         let outcome = self.under_policy(outcome, verdict);
-        let may_wait = !matches!(outcome, Outcome::Dropped(_)) && !self.link.hold.time.is_zero();
-        match verdict.turn.filter(|turn| turn.waits && may_wait && self.worker.can_drop()) {
-            Some(turn) if self.waiting.len() < self.link.hold.packets => {
-                bump(&self.link.sent.held);
-                let chain = self.pair.hold();
-                return self.waiting.push(Waiting { chain, from: side, turn, until: now + self.link.hold.time });
-            }
-            Some(_) => self.pass_or_drop(side, self.link.exceptions.outcome(Exception::HoldLimit)),
-            None => self.pass_or_drop(side, outcome),
+        let Some(turn) = verdict.turn.filter(|_| self.worker.engine().drops() && !self.link.hold.time.is_zero()) else {
+            return self.pass_or_drop(side, outcome);
+        };
+        let beginning = match (progress, &self.worker.engine().beginnings) {
+            (Some((_, at)), Some(beginnings)) if !turn.ends => beginnings.length(at),
+            _ => 0,
+        };
+        let dropped = matches!(outcome, Outcome::Dropped(_));
+        let in_company = !self.waiting.is_empty() && self.waiting.iter().any(|waiting| waiting.is_of(&turn));
+        // What has bytes goes in order with those that wait; what only acknowledges may overtake them.
+        let joins = turn.waits || beginning > 0 || in_company && (turn.payload.1 > 0 || turn.ends);
+        if dropped || !joins {
+            self.pass_or_drop(side, outcome);
+        } else if self.waiting.len() >= self.link.hold.packets {
+            self.let_go_of_flow(&turn);
+            self.pass_or_drop(
+                side,
+                if turn.waits { self.link.exceptions.outcome(Exception::HoldLimit) } else { outcome },
+            );
+        } else {
+            let (chain, until) = (self.pair.hold(), now + self.link.hold.time);
+            bump(&self.link.sent.held);
+            self.waiting.push(Waiting { chain, from: side, turn, until, outcome, progress, beginning });
         }
-        if let Some(turn) = verdict.turn.filter(|_| !self.waiting.is_empty()) {
+        if !self.waiting.is_empty() {
             self.turn_came(&turn);
         }
     }
@@ -294,10 +346,9 @@ impl Bump<'_> {
         self.link.settle(from, outcome);
     }
 
-    /// A segment was judged: those that waited for it go after it, in order, or with it.
+    /// A segment was judged: those that may go do so, in the order of their bytes, or with the flow if that is dropped.
     #[cold]
     fn turn_came(&mut self, turn: &Turn) {
-        let same = |one: &Turn, direction: Direction| one.flow == turn.flow && one.direction == direction;
         if turn.flow_dropped {
             while let Some(at) = self.waiting.iter().position(|waiting| waiting.turn.flow == turn.flow) {
                 let waiting = self.waiting.remove(at);
@@ -305,23 +356,46 @@ impl Bump<'_> {
             }
             return;
         }
-        // How far behind the next expected byte a segment ends, modulo 2^32: those that are inspected.
-        let inspected = |waiting: &Waiting| turn.next_seq.wrapping_sub(waiting.turn.end_seq).cast_signed();
+        let behind = |waiting: &Waiting| turn.next_seq.wrapping_sub(waiting.turn.end_seq).cast_signed();
+        let inspected = |waiting: &&Waiting| waiting.is_of(turn) && waiting.is_inspected(turn.next_seq);
+        // Up to where the stream was inspected, less what may be the beginning of something forbidden.
+        let last = self.waiting.iter().filter(inspected).min_by_key(|waiting| behind(waiting));
+        let Some(last) = last else { return };
+        let goes_up_to = last.turn.end_seq.wrapping_sub(last.beginning);
         loop {
-            let ready = self.waiting.iter().enumerate();
-            let ready = ready.filter(|(_, w)| same(&w.turn, turn.direction) && inspected(w) >= 0);
-            let Some((at, _)) = ready.max_by_key(|(_, waiting)| inspected(waiting)) else { return };
+            let ready = self.waiting.iter().enumerate().filter(|(_, waiting)| {
+                inspected(waiting) && goes_up_to.wrapping_sub(waiting.turn.end_seq).cast_signed() >= 0
+            });
+            // Of equal ones, as a last segment and the FIN behind it, the first that came.
+            let first = ready.max_by_key(|(at, waiting)| (behind(waiting), std::cmp::Reverse(*at)));
+            let Some((at, _)) = first else { return };
             let waiting = self.waiting.remove(at);
-            self.release(waiting, Outcome::Inspected);
+            let outcome = waiting.outcome;
+            self.release(waiting, outcome);
         }
     }
 
-    /// What waited for too long goes as its policy says.
+    /// What waited for too long goes: what was inspected as it was decided, what came before its turn as its policy says.
     fn let_go_of_old(&mut self, now: Instant) {
         while self.waiting.first().is_some_and(|waiting| waiting.until <= now) {
             let waiting = self.waiting.remove(0);
-            self.release(waiting, self.link.exceptions.outcome(Exception::HoldLimit));
+            self.let_go(waiting);
         }
+    }
+
+    /// There is no room for more that waits: what its flow has waiting goes first.
+    #[cold]
+    fn let_go_of_flow(&mut self, turn: &Turn) {
+        while let Some(at) = self.waiting.iter().position(|waiting| waiting.is_of(turn)) {
+            let waiting = self.waiting.remove(at);
+            self.let_go(waiting);
+        }
+    }
+
+    fn let_go(&mut self, waiting: Waiting) {
+        let outcome =
+            if waiting.turn.waits { self.link.exceptions.outcome(Exception::HoldLimit) } else { waiting.outcome };
+        self.release(waiting, outcome);
     }
 
     #[cold]
@@ -337,8 +411,9 @@ impl Bump<'_> {
 
     /// Nothing comes any more: what waits goes, and what is on its way gets some time.
     fn end(&mut self) {
-        while let Some(waiting) = self.waiting.pop() {
-            self.release(waiting, self.link.exceptions.outcome(Exception::HoldLimit));
+        while !self.waiting.is_empty() {
+            let waiting = self.waiting.remove(0);
+            self.let_go(waiting);
         }
         let end = Instant::now() + LAST_PACKETS;
         for side in Side::BOTH {
@@ -350,4 +425,13 @@ impl Bump<'_> {
             }
         }
     }
+}
+
+/// How far a forbidden pattern's beginning goes at the segment's end: on from the one before it, if that waits.
+fn progress(beginnings: &Beginnings, epoch: u32, waiting: &[Waiting], turn: &Turn, frame: &[u8]) -> (u32, Progress) {
+    let before = waiting.iter().rev().find(|waiting| waiting.is_of(turn) && waiting.turn.end_seq == turn.seq);
+    let from = before.and_then(|waiting| waiting.progress).filter(|(of, _)| *of == epoch).map(|(_, at)| at);
+    let (at, len) = (turn.payload.0 as usize, turn.payload.1 as usize);
+    let payload = frame.get(at..).and_then(|rest| rest.get(..len)).unwrap_or_default();
+    (epoch, beginnings.run(from.unwrap_or(beginnings.start()), payload))
 }

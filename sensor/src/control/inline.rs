@@ -4,6 +4,7 @@
 //! program, promiscuous mode) stays when the sensor ends, so that the kernel goes on forwarding; [`detach`] takes it off.
 
 use super::bump::{HoldLimits, LinkQueue, Renewal, beat};
+use super::early;
 use super::heartbeat::Heartbeats;
 use super::inline_config::{Fail, InlineConfig, OnStop};
 use super::interface::{AttachConfig, AttachError, Attachment, Peer, Pin, XdpPlace, take_off_pinned};
@@ -134,7 +135,7 @@ struct Attached {
 
 /// The attachment of a port in line is always kept: it is what forwards when the sensor does not.
 fn attach_config(config: &Config) -> AttachConfig {
-    AttachConfig { pin: Pin::Switch(true), ..config.capture.xdp.clone() }
+    AttachConfig { pin: Pin::Switch(true), ..early::attach_config(config, true) }
 }
 
 /// Puts the program on both ports of a link: from here on frames cross in the kernel, or are dropped where the link is to fail closed.

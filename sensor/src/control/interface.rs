@@ -11,6 +11,7 @@
 pub use super::attach_config::{AttachConfig, AttachMode, NoSocketAction, Pin};
 
 use crate::capture::link::{Link, LinkError};
+use crate::control::early::EarlyMaps;
 use crate::control::heartbeat::Heartbeats;
 use crate::control::privilege;
 use aya::maps::{DevMap, Map, MapData, MapError, PerCpuArray, XskMap};
@@ -26,7 +27,7 @@ use std::error::Error;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// How long a program may take to be off after it was detached.
@@ -173,6 +174,7 @@ pub struct Attachment {
     ebpf: Ebpf,
     link: Link,
     counters: CounterReader,
+    early: Arc<Mutex<EarlyMaps>>,
     place: XdpPlace,
     native_refusal: Option<String>,
     /// Holds the pinned link; the file in bpffs is what keeps it attached.
@@ -263,6 +265,8 @@ impl Attachment {
 
         let mut ebpf = load(&link, queues, config, peer)?;
         let (mut counters, counter_map) = take_counters(&mut ebpf, &link, queues)?;
+        let early =
+            EarlyMaps::take(&mut ebpf, &config.early).map_err(|e| explain("fill the XDP program's maps", &link, &e))?;
         let program = program(&mut ebpf, &link)?;
         program.load().map_err(|e| explain("load the XDP program", &link, &e))?;
         let program_id = program.info().map_err(|e| explain("look at the XDP program", &link, &e))?.id();
@@ -291,8 +295,17 @@ impl Attachment {
         if let Some(path) = &pin_path {
             pin_counters(path, &mut counters, &counter_map)?;
         }
-        let mut attachment =
-            Self { ebpf, link, counters, place: XdpPlace::Native, native_refusal, pinned, pin_path, program_id };
+        let mut attachment = Self {
+            ebpf,
+            link,
+            counters,
+            early: Arc::new(Mutex::new(early)),
+            place: XdpPlace::Native,
+            native_refusal,
+            pinned,
+            pin_path,
+            program_id,
+        };
         attachment.link = Link::by_index(attachment.link.index)?;
         if attachment.link.xdp.is_some_and(|p| p.generic) {
             attachment.place = XdpPlace::Generic;
@@ -372,6 +385,12 @@ impl Attachment {
     #[must_use]
     pub fn counter_reader(&self) -> CounterReader {
         self.counters.clone()
+    }
+
+    /// The maps of what the program decides by itself, for other threads.
+    #[must_use]
+    pub fn early(&self) -> &Arc<Mutex<EarlyMaps>> {
+        &self.early
     }
 
     /// Whether the interface is still there, under whatever name.
@@ -548,7 +567,9 @@ fn load(link: &Link, queues: u32, config: &AttachConfig, peer: Option<Peer>) -> 
     let no_socket = NoSocket::from(config.no_socket) as u32;
     let rule = peer.map_or(PeerRule::None, |peer| peer.rule) as u32;
     let stale_ns = peer.map_or(0, |peer| u64::try_from(peer.stale.as_nanos()).unwrap_or(u64::MAX));
-    let mut ebpf = EbpfLoader::new()
+    let mut loader = EbpfLoader::new();
+    config.early.apply(&mut loader, queues);
+    let mut ebpf = loader
         .override_global(names::NO_SOCKET, &no_socket, true)
         .override_global(names::QUEUES, &queues, true)
         .override_global(names::PEER_RULE, &rule, true)
@@ -642,7 +663,7 @@ fn errno(error: &(dyn Error + 'static)) -> Option<Errno> {
 }
 
 /// An error with its causes, each said once.
-fn chain(error: &(dyn Error + 'static)) -> String {
+pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(error) = next {

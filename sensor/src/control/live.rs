@@ -3,7 +3,9 @@
 //! The thread owns the socket and the worker. Everything else reads what they publish: the worker's ledger and counters,
 //! and the kernel's counters of the socket and of the XDP program, which can be read from any thread and outlive both.
 
+use super::early::EarlyMaps;
 use super::interface::{Attachment, CounterReader};
+use super::shedding::Shedder;
 use crate::capture::afxdp::{AfxdpCounters, Facts, Socket, StatisticsReader, Wake};
 use crate::counters::{Published, WorkerTime};
 use crate::decode::{Frame, LinkType};
@@ -32,6 +34,7 @@ pub struct Interface {
     /// The interface vanished.
     pub gone: AtomicBool,
     counters: Mutex<CounterReader>,
+    early: Mutex<Arc<Mutex<EarlyMaps>>>,
 }
 
 impl Interface {
@@ -43,13 +46,25 @@ impl Interface {
             driver: attachment.link().driver(),
             attach: attachment.place().as_str(),
             counters: Mutex::new(attachment.counter_reader()),
+            early: Mutex::new(Arc::clone(attachment.early())),
             attachment: Mutex::new(Some(attachment)),
             gone: AtomicBool::new(false),
         }
     }
 
+    /// Does something with the maps of what the program decides by itself.
+    pub fn with_early<T>(&self, work: impl FnOnce(&mut EarlyMaps) -> T) -> T {
+        let early = Arc::clone(&self.early.lock().unwrap_or_else(PoisonError::into_inner));
+        work(&mut early.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// The interface of that name is back, or its program is another one: what was counted goes on.
     pub fn renew(&self, attachment: Attachment) {
+        let list = self.with_early(|early| early.list().cloned());
+        *self.early.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(attachment.early());
+        if let Err(error) = self.with_early(|early| early.use_list(list.as_ref())) {
+            tracing::error!("{} has the block list of the start: {error}", self.name);
+        }
         let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
         let before = counters.read_all().unwrap_or_default();
         *counters = attachment.counter_reader().after(&before);
@@ -134,6 +149,15 @@ impl Queue {
         }
     }
 
+    /// Who tells the XDP program that this queue's worker is behind, if load is to be shed then.
+    #[must_use]
+    pub fn shedder(&self, statistics: StatisticsReader) -> Option<Shedder> {
+        self.interface.with_early(|early| early.shedder(self.number, statistics)).unwrap_or_else(|error| {
+            tracing::error!("{} queue {} cannot shed load: {error}", self.interface.name, self.number);
+            None
+        })
+    }
+
     /// Packets that the program redirected to the socket, less those that the worker received or the socket lost: 0 when
     /// every one is accounted for. Meaningful once the queue has stopped.
     #[must_use]
@@ -150,6 +174,7 @@ impl Queue {
 pub fn serve(queue: &Queue, mut socket: Socket, mut worker: Worker, stop: &AtomicBool) {
     let mut number = 0;
     let mut before = Instant::now();
+    let mut shedder = queue.shedder(socket.statistics_reader());
     loop {
         let mut batch = socket.receive();
         if batch.is_empty() {
@@ -164,6 +189,9 @@ pub fn serve(queue: &Queue, mut socket: Socket, mut worker: Worker, stop: &Atomi
             let awake = Instant::now();
             queue.time.add(asleep - before, awake - asleep);
             before = awake;
+            if let Some(shedder) = &mut shedder {
+                shedder.watch(socket.backlog(), awake);
+            }
             if wake == Wake::Gone {
                 break;
             }
@@ -182,6 +210,9 @@ pub fn serve(queue: &Queue, mut socket: Socket, mut worker: Worker, stop: &Atomi
         let after = Instant::now();
         queue.time.add(after - before, Duration::ZERO);
         before = after;
+        if let Some(shedder) = &mut shedder {
+            shedder.watch(socket.backlog(), after);
+        }
     }
     worker.finish();
 }

@@ -4,8 +4,11 @@
 pub mod accounts;
 pub mod arguments;
 pub mod attach_config;
+pub mod blocklist;
 pub mod bump;
 pub mod check;
+pub mod doctor;
+pub mod early;
 pub mod explain;
 pub mod heartbeat;
 pub mod http;
@@ -22,5 +25,6 @@ pub mod report;
 pub mod rules;
 pub mod run;
 pub mod shard;
+pub mod shedding;
 pub mod socket;
 pub mod status;

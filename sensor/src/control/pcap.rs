@@ -179,6 +179,7 @@ pub fn read_files(arguments: &PcapArguments) -> Result<PcapReport, PcapError> {
     outputs.set_stats_source(move || weak.upgrade().map(|sources| sources.stats()).unwrap_or_default());
 
     let costs: Vec<_> = workers.iter().map(|worker| Arc::clone(worker.costs())).collect();
+    let ready_rss_bytes = resident_bytes().unwrap_or_default();
     let loaded = Instant::now();
     let mut reading = Reading::new(&arguments.files);
     match <[Worker; 1]>::try_from(workers) {
@@ -215,6 +216,7 @@ pub fn read_files(arguments: &PcapArguments) -> Result<PcapReport, PcapError> {
             skipped: rules.loaded.skipped.len() as u64,
         },
         max_rss_bytes: max_rss_bytes(),
+        ready_rss_bytes,
         files: arguments.files.len(),
         damage: reading.damage,
         capture_seconds: reading.last.since(reading.first).as_secs_f64(),
@@ -263,6 +265,7 @@ pub fn worker_config(config: &Config, inline: bool, seed: u64, number: u16) -> W
     WorkerConfig {
         decode: config.decode.clone(),
         flow: config.flow.clone(),
+        bypass: config.capture.bypass.clone(),
         stream: config.stream.clone(),
         hosts: config.host_os_policy.clone(),
         detect: config.detect,
@@ -417,6 +420,16 @@ fn max_rss_bytes() -> u64 {
     use nix::sys::resource::{UsageWho, getrusage};
     let kib = getrusage(UsageWho::RUSAGE_SELF).map_or(0, |usage| usage.max_rss());
     u64::try_from(kib).unwrap_or(0).saturating_mul(1024)
+}
+
+/// What is resident of this process, in bytes; none where /proc does not say.
+#[must_use]
+pub fn resident_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let kib = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok());
+    kib.map(|kib| kib.saturating_mul(1024))
 }
 
 /// Unguessable: flow tables are hashed with it.

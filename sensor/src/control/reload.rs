@@ -3,13 +3,16 @@
 //! One thread of low priority does it. It reads the configuration and the rules again, compiles them, makes ready what each
 //! worker needs, and only when all that has worked hands it over; workers turn to it between two batches, and the thread frees
 //! what was before. If anything is wrong the rules stay as they are, and the answer says why. Rules with errors are left out, as
-//! at the start. Of the configuration only `[rules]`, `[variables]` and `yara.rules` take effect; what else was changed is named.
+//! at the start. Of the configuration only `[rules]`, `[variables]`, `yara.rules` and `[capture.blocklist]` take effect; what else was
+//! changed is named.
 
 use super::arguments::{ConfigArguments, YaraArguments};
+use super::blocklist::{self, BuiltList};
+use super::live::Interface;
 use super::live_rules::LiveRules;
 use super::rules::{self, Rules};
 use super::socket::{self, SocketError};
-use crate::config::{Config, ConfigError};
+use crate::config::{CaptureConfig, Config, ConfigError};
 use crate::detect::handover::{Equipment, Handover};
 use crate::detect::hyperscan::give_memory_back;
 use crate::detect::lasting::Lasting;
@@ -36,7 +39,7 @@ const NICE: i32 = 19;
 
 /// Have the running sensor read its rules anew, and wait until it judges by them.
 ///
-/// The configuration's [rules], [variables] and yara.rules are read again, with all files that they name. Flows, flowbits and thresholds live on, and
+/// The configuration's [rules], [variables], yara.rules and [capture.blocklist] are read again, with all files that they name. Flows, flowbits and thresholds live on, and
 /// no packet is lost. If anything is wrong, the rules stay as they are and the exit status is 1. SIGHUP does the same, and opens the
 /// event log anew.
 #[derive(Args, Clone, Debug)]
@@ -104,6 +107,9 @@ pub struct ReloadReport {
     /// YARA rules in use, and with errors; absent if files are not scanned.
     #[serde(default)]
     pub yara: Option<(u64, u64)>,
+    /// Addresses and prefixes of the block list, and lines of it with errors; absent if there is none.
+    #[serde(default)]
+    pub blocklist: Option<(u64, u64)>,
 }
 
 impl fmt::Display for ReloadReport {
@@ -129,10 +135,13 @@ impl fmt::Display for ReloadReport {
             "Reloaded in {:.2} s: {loaded} rules, {failed} with errors, {skipped} skipped; ruleset {hash}{changed}",
             Duration::from_millis(self.took_ms).as_secs_f64()
         )?;
-        match self.yara {
-            Some((loaded, failed)) => writeln!(f, "YARA: {} rules, {} with errors", grouped(loaded), grouped(failed)),
-            None => Ok(()),
+        if let Some((loaded, failed)) = self.yara {
+            writeln!(f, "YARA: {} rules, {} with errors", grouped(loaded), grouped(failed))?;
         }
+        if let Some((entries, failed)) = self.blocklist {
+            writeln!(f, "Block list: {} entries, {} lines with errors", grouped(entries), grouped(failed))?;
+        }
+        Ok(())
     }
 }
 
@@ -156,6 +165,8 @@ pub struct Reloading {
     pub outputs: OutputsHandle,
     /// What is judged now.
     pub live: Arc<LiveRules>,
+    /// Whose XDP programs have the block list.
+    pub interfaces: Vec<Arc<Interface>>,
 }
 
 type Answer = Result<ReloadReport, String>;
@@ -269,11 +280,31 @@ impl Reloading {
             ));
         }
         let yara = self.load_yara(&config)?;
+        let list = blocklist::load(&config.capture.blocklist).map_err(|error| error.to_string())?;
         self.hand_over(&rules, yara.as_ref(), &config)?;
+        let (built, list) = list.map(|(built, list)| (Arc::new(built), list)).unzip();
+        self.use_list(built.as_ref());
         self.lasting = lasting;
         rules.log_problems();
         let unchanged = before.hash == rules.engine.ruleset.hash;
-        Ok(self.report(&rules, yara.as_ref(), &config, unchanged, started))
+        let mut report = self.report(&rules, yara.as_ref(), &config, unchanged, started);
+        if let Some(list) = list {
+            let wrong = (list.problems.len() as u64).saturating_add(list.more_problems);
+            report.blocklist = Some((list.len() as u64, wrong));
+            let room = SHOWN.saturating_sub(report.problems.len());
+            report.problems.extend(list.problems.iter().take(room).map(ToString::to_string));
+            report.more_problems += wrong.saturating_sub(room as u64);
+        }
+        Ok(report)
+    }
+
+    /// The next block list, for every interface. One that the kernel refuses leaves that interface the list that it has.
+    fn use_list(&self, list: Option<&Arc<BuiltList>>) {
+        for interface in &self.interfaces {
+            if let Err(error) = interface.with_early(|early| early.use_list(list)) {
+                tracing::error!("{} keeps the block list that it has: {error}", interface.name);
+            }
+        }
     }
 
     /// The next YARA rules, if there is a thread to scan with them. As with other rules, a file that cannot be read is an error.
@@ -338,6 +369,7 @@ impl Reloading {
             needs_restart: needs_restart(&self.config, config),
             hash: status.hash,
             yara: yara.map(|yara| (yara.in_use() as u64, yara.failed() as u64)),
+            blocklist: None,
         }
     }
 }
@@ -347,7 +379,10 @@ fn needs_restart(before: &Config, now: &Config) -> Vec<String> {
     let sections = [
         ("[sensor]", before.sensor == now.sensor),
         ("[[interface]]", before.interface == now.interface),
-        ("[capture]", before.capture == now.capture),
+        (
+            "[capture]",
+            before.capture == CaptureConfig { blocklist: before.capture.blocklist.clone(), ..now.capture.clone() },
+        ),
         ("[decode]", before.decode == now.decode),
         ("[flow]", before.flow == now.flow),
         ("[stream]", before.stream == now.stream),

@@ -47,6 +47,8 @@ pub struct PcapReport {
     pub rules: RuleCounts,
     /// Most memory that the process had resident.
     pub max_rss_bytes: u64,
+    /// Memory resident when the rules were ready, before the first packet.
+    pub ready_rss_bytes: u64,
     /// What rules cost, if that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule_costs: Option<RuleCostTable>,
@@ -119,9 +121,10 @@ impl fmt::Display for PcapReport {
         )?;
         writeln!(
             f,
-            "(the capture spans {:.1} s; {:.2} s to load; at most {} of memory)",
+            "(the capture spans {:.1} s; {:.2} s to load, then {} of memory; at most {})",
             self.capture_seconds,
             self.load_seconds,
+            accounts::bytes(self.ready_rss_bytes),
             accounts::bytes(self.max_rss_bytes)
         )?;
         writeln!(f, "\nPackets")?;

@@ -5,7 +5,9 @@
 
 use super::accounts;
 use super::arguments::{ConfigArguments, RuleArguments, YaraArguments};
+use super::blocklist::BlocklistError;
 use super::bump::{self, LinkQueue, SentCounters};
+use super::early;
 use super::http::{HttpError, HttpServer};
 use super::inline::{self, LinkUp, LinkUpError};
 use super::inline_config::{self, InlineConfig};
@@ -111,6 +113,10 @@ pub enum RunError {
     #[error(transparent)]
     Metrics(#[from] MetricsError),
     #[error(transparent)]
+    Blocklist(#[from] BlocklistError),
+    #[error("cannot reach the XDP program's maps: {0}")]
+    Maps(std::io::Error),
+    #[error(transparent)]
     Http(#[from] HttpError),
     #[error(transparent)]
     Socket(#[from] SocketError),
@@ -154,6 +160,7 @@ pub fn run(arguments: &RunArguments) -> Result<ExitCode, RunError> {
     let (rules, lasting) = rules::compile_first(&config, &arguments.rules.rules)?;
     rules.log_problems();
     let yara = rules::load_yara(&config);
+    early::load_list(&mut config)?;
     let again = Again { arguments, config: as_read, lasting };
     let mut sensor = Sensor::start(&config, &rules, yara.as_ref(), again)?;
     print!("{}", sensor.describe(&config, &rules));
@@ -301,11 +308,13 @@ impl Sensor {
             workers: ready.iter().map(|r| Arc::clone(r.worker.handover())).collect(),
             outputs: outputs.handle(),
             live: Arc::clone(&live),
+            interfaces: interfaces.clone(),
         });
         let reloader = reloader.map_err(RunError::Thread)?;
         let costs =
             CostWatch::new(Arc::clone(&live), ready.iter().map(|ready| Arc::clone(&ready.queues()[0].time)).collect());
         let [status, series, asked] = std::array::from_fn(|_| Arc::clone(&live));
+        let watched = interfaces.clone();
         let sources = Arc::new(Sources {
             sensor_name: config.sensor.name.clone(),
             started: Instant::now(),
@@ -315,6 +324,7 @@ impl Sensor {
             outputs: outputs.handle(),
             extra: vec![
                 Box::new(move || this_sides_samples(&queues)),
+                Box::new(move || early::samples(&watched)),
                 Box::new(move || bump::samples(&sent)),
                 Box::new(move || if ports.is_empty() { Vec::new() } else { bump::policy_samples(&ports) }),
                 Box::new(move || cost_samples(&series.costs(COST_SERIES))),
@@ -588,7 +598,7 @@ fn set_up_queues(config: &Config, rules: &Rules, outputs: &Outputs, files: FileE
     };
     let cpu = |at: usize| if cpus.is_empty() { None } else { cpus.get(at % cpus.len()).copied() };
     for (interface_index, wanted) in (0u16..).zip(&config.interface) {
-        let attachment = Attachment::attach(&wanted.name, &config.capture.xdp)?;
+        let attachment = Attachment::attach(&wanted.name, &early::attach_config(config, false))?;
         if let Some(refusal) = attachment.native_refusal() {
             tracing::warn!(
                 "{}: the driver does not take the XDP program, it runs in the network stack, which is slower: {refusal}",
@@ -601,7 +611,8 @@ fn set_up_queues(config: &Config, rules: &Rules, outputs: &Outputs, files: FileE
         for number in queues {
             let socket = Socket::open(&wanted.name, number, &config.capture.afxdp)?;
             let at = all.ready.len();
-            let worker = worker(at, false)?;
+            let mut worker = worker(at, false)?;
+            early::give_flows(&mut worker, config, &[&interface]).map_err(RunError::Maps)?;
             let queue = Arc::new(Queue {
                 interface: Arc::clone(&interface),
                 interface_index,
@@ -624,7 +635,9 @@ fn set_up_queues(config: &Config, rules: &Rules, outputs: &Outputs, files: FileE
         for number in link.numbers(config) {
             let pair = link.open(number, config)?;
             let at = all.ready.len();
-            let worker = worker(at, true)?;
+            let mut worker = worker(at, true)?;
+            early::give_flows(&mut worker, config, &link.interfaces.each_ref().map(|port| &**port))
+                .map_err(RunError::Maps)?;
             let queue = link.queue(number, &pair, &worker, port, cpu(at), config);
             all.ready.push(Ready { work: Work::Link { link: Arc::clone(&link), queue, pair }, worker });
         }

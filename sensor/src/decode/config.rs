@@ -25,6 +25,14 @@ pub struct DecodeConfig {
 /// What `tunnel_limit` may be at most: each level takes stack.
 pub(super) const TUNNEL_LIMIT_MAX: u8 = 64;
 
+impl DecodeConfig {
+    /// All UDP ports whose datagrams are looked into.
+    #[must_use]
+    pub fn udp_tunnel_ports(&self) -> Vec<u16> {
+        [&self.vxlan_ports[..], &self.geneve_ports, &self.teredo_ports].concat()
+    }
+}
+
 impl Default for DecodeConfig {
     fn default() -> Self {
         Self {

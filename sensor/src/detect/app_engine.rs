@@ -1,6 +1,7 @@
 //! What is run on the transactions of one protocol in one direction: for each buffer that some rule guards itself by, one
 //! set of literals, scanned when the buffer is there; and the rules that have no literal in any buffer.
 
+use super::anchored::{Anchored, AnchoredBuilder};
 use super::compile::{Plan, Sets, Wanted};
 use super::engine::Guarded;
 use super::hyperscan::{BlockSet, HyperscanError, Literal};
@@ -18,7 +19,10 @@ pub(super) struct BufferSet {
     pub(super) transforms: Box<[Transform]>,
     pub(super) progress: Progress,
     pub(super) grows: bool,
-    pub(super) literals: Arc<BlockSet>,
+    /// None if all of its literals are anchored.
+    pub(super) literals: Option<Arc<BlockSet>>,
+    /// Rules whose literals have one place or few.
+    pub(super) anchored: Anchored,
     guarded: Vec<Guarded>,
     first: Vec<u32>,
 }
@@ -58,6 +62,7 @@ struct Collecting {
     ids: FxHashMap<(Box<[u8]>, bool), u32>,
     literals: Vec<Literal>,
     found: Vec<(u32, Guarded)>,
+    anchored: AnchoredBuilder,
 }
 
 /// What is run on one protocol and direction, its literals still to be compiled.
@@ -73,7 +78,8 @@ pub(super) struct AppPlan {
 struct SetPlan {
     buffer: Buffer,
     transforms: Box<[Transform]>,
-    literals: Wanted,
+    literals: Option<Wanted>,
+    anchored: Anchored,
     guarded: Vec<Guarded>,
     first: Vec<u32>,
 }
@@ -115,14 +121,19 @@ impl AppPlan {
             });
             let set = &mut sets[at].1;
             let (bytes, nocase) = pattern.literal();
+            let starts = pattern.starts;
+            let guarded = Guarded { rule: i, content_to_end: (pattern.from + pattern.len) as u32, starts };
+            if AnchoredBuilder::takes(pattern.bits, pattern.from, starts) {
+                set.anchored.add(bytes, nocase, pattern.from, guarded);
+                continue;
+            }
             let bytes: Box<[u8]> = if nocase { bytes.to_ascii_lowercase().into() } else { bytes.into() };
             let literals = &mut set.literals;
             let literal = *set.ids.entry((bytes.clone(), nocase)).or_insert_with(|| {
                 literals.push(Literal { bytes, nocase });
                 (literals.len() - 1) as u32
             });
-            let starts = pattern.starts;
-            set.found.push((literal, Guarded { rule: i, content_to_end: (pattern.from + pattern.len) as u32, starts }));
+            set.found.push((literal, guarded));
         }
         unguarded.sort_unstable();
         let sets = sets.into_iter().map(|(key, set)| set.plan(key, plan)).collect();
@@ -168,7 +179,8 @@ impl Collecting {
             buffer,
             transforms,
             first: first.collect(),
-            literals: plan.block(self.literals),
+            literals: (count > 0).then(|| plan.block(self.literals)),
+            anchored: self.anchored.build(),
             guarded: self.found.into_iter().map(|(_, g)| g).collect(),
         }
     }
@@ -186,7 +198,8 @@ impl SetPlan {
             transforms: self.transforms,
             progress,
             grows: matches!(declaration.source, Source::Transaction(Progress::Body)),
-            literals: sets.block(self.literals)?,
+            literals: self.literals.map(|wanted| sets.block(wanted)).transpose()?,
+            anchored: self.anchored,
             guarded: self.guarded,
             first: self.first,
         })

@@ -10,6 +10,7 @@ use super::file::FileNeeds;
 use super::hyperscan::{BlockSet, HyperscanError, Literal, StreamSet, give_memory_back};
 use super::kept::Kept;
 use super::lasting::{Lasting, RuleKey};
+use super::partial::Beginnings;
 use super::program::ProgramError;
 use super::rule::Rule;
 use crate::packet::Direction;
@@ -138,6 +139,8 @@ pub struct Engine {
     asks_checksums: bool,
     looks_below_ip: bool,
     drops: bool,
+    /// What a segment may end with that a rule drops when it is whole.
+    pub beginnings: Option<Beginnings>,
     /// What rules ask of files.
     pub file_needs: FileNeeds,
     /// What rules keep between packets, and what lists say.
@@ -227,6 +230,7 @@ impl Engine {
         let asks_checksums = rules.iter().flatten().any(Rule::wants_odd_checksum);
         let looks_below_ip = rules.iter().flatten().any(Rule::looks_below_ip);
         let drops = rules.iter().flatten().any(|rule| matches!(rule.action, Action::Drop | Action::Reject(_)));
+        let beginnings = if drops { Beginnings::of(ruleset.signatures.iter().map(AsRef::as_ref)) } else { None };
         let mut file_needs = FileNeeds::default();
         rules.iter().flatten().for_each(|rule| rule.file_needs(&mut file_needs));
         Ok(Self {
@@ -241,6 +245,7 @@ impl Engine {
             asks_checksums,
             looks_below_ip,
             drops,
+            beginnings,
             kept,
             flowbit_names,
             refused,
@@ -302,7 +307,11 @@ impl Engine {
 
     /// All sets of literals of buffers.
     pub(super) fn buffer_sets(&self) -> impl Iterator<Item = &BlockSet> {
-        self.apps.iter().flatten().flat_map(|app| app.sets.iter().chain(&app.frames).map(|set| &*set.literals))
+        self.apps
+            .iter()
+            .flatten()
+            .flat_map(|app| app.sets.iter().chain(&app.frames))
+            .filter_map(|set| set.literals.as_deref())
     }
 
     pub(super) fn rules_of_row(&self, row: RowId) -> &[u32] {

@@ -41,6 +41,7 @@ pub mod hyperscan;
 mod judging;
 pub mod kept;
 pub mod lasting;
+pub mod partial;
 pub mod pending;
 pub mod program;
 pub mod reputation;

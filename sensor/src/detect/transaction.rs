@@ -2,7 +2,7 @@
 //!
 //! A rule is looked at when its literal occurs in the buffer that it guards itself by, or, without one, when the transaction gets
 //! to where its buffers are. It is judged once all its buffers are there, over each as a whole; a body that is still growing is
-//! searched anew whenever it has doubled, and a rule that depends on what may follow waits. It matches at most once a
+//! searched on whenever it has doubled, and a rule that depends on what may follow waits. It matches at most once a
 //! transaction; once each way, if it names no direction and looks only at what messages of both have.
 
 use super::app_engine::{AppEngine, BufferSet};
@@ -21,6 +21,7 @@ use crate::protocols::registry;
 use crate::protocols::{AppView, Expected, Observer, Part, Recognition, Record, Transaction, TransactionState};
 use sekisho_signatures::app::{Protocol, Protocols};
 use sekisho_signatures::buffers::{Buffer, Kind, Progress};
+use sekisho_signatures::fast_pattern::MAX_LEN;
 use sekisho_signatures::question::Question;
 use sekisho_signatures::transform::apply_all;
 use std::sync::Arc;
@@ -272,6 +273,17 @@ impl Transaction for NoTransaction {
     }
 }
 
+/// How many bytes of a buffer this set, which is the one in this `place` of its protocol and direction, has searched already, if it will not
+/// be searched as a whole again. From now on, all that are there.
+fn searched(set: &BufferSet, place: u16, epoch: u32, transaction: &mut dyn Transaction, direction: Direction) -> usize {
+    if !set.grows || !set.transforms.is_empty() || !transaction.only_grows(set.buffer, direction) {
+        return 0;
+    }
+    let mut scratch = vec![];
+    let len = transaction.bytes(set.buffer, direction, 0, &mut scratch).map_or(0, |part| part.data.len());
+    transaction.state().search((direction, place), epoch, len)
+}
+
 impl<T: Tracer> Detector<T> {
     /// A transaction got as far as `progress` in the direction of `cx`.
     fn transaction(
@@ -301,9 +313,10 @@ impl<T: Tracer> Detector<T> {
         if let Some(app) = app {
             let due = app.unguarded.iter().filter(|(from, _)| before < *from && *from <= progress);
             candidates.extend(due.map(|(_, rule)| *rule));
-            for set in &app.sets {
+            for (place, set) in (0..).zip(&app.sets) {
                 if if set.grows { grown } else { before < set.progress && set.progress <= progress } {
-                    self.search(set, transaction, direction, &mut candidates);
+                    let from = searched(set, place, cx.engine.epoch, transaction, direction);
+                    self.search(set, transaction, direction, from, &mut candidates);
                 }
             }
         }
@@ -329,7 +342,7 @@ impl<T: Tracer> Detector<T> {
         let unguarded = app.unguarded_frames.iter().filter(|(buffer, _)| *buffer == framed.buffer);
         candidates.extend(unguarded.map(|(_, rule)| *rule));
         for set in app.frames.iter().filter(|set| set.buffer == framed.buffer) {
-            self.search(set, framed, direction, &mut candidates);
+            self.search(set, framed, direction, 0, &mut candidates);
         }
         candidates.sort_unstable();
         candidates.dedup();
@@ -395,14 +408,17 @@ impl<T: Tracer> Detector<T> {
         grown
     }
 
-    /// Adds the rules whose literal occurs in the buffer.
+    /// Adds the rules whose literal occurs in the buffer and does not end before `from`.
     fn search(
         &mut self,
         set: &BufferSet,
         transaction: &dyn Transaction,
         direction: Direction,
+        from: usize,
         candidates: &mut Vec<u32>,
     ) {
+        // A literal may begin before.
+        let before = from.saturating_sub(MAX_LEN - 1);
         for index in 0..MAX_RUNS {
             self.buffer_scratch.bytes.clear();
             let Some(part) = run_of(set.buffer, transaction, direction, index, &mut self.buffer_scratch.bytes) else {
@@ -411,8 +427,12 @@ impl<T: Tracer> Detector<T> {
             let data = apply_all(&set.transforms, part.data, &mut self.buffer_scratch.workspace);
             self.hits.clear();
             let (hits, counters) = (&mut self.hits, &mut self.counters);
-            counters.scanned_bytes += data.len() as u64;
-            set.literals.scan(data, &self.scans.scratch, |literal, to| take_hit(hits, counters, literal, to));
+            let unsearched = data.get(before..).unwrap_or_default();
+            counters.scanned_bytes += unsearched.len() as u64;
+            if let Some(literals) = &set.literals {
+                let hit = |literal, to| take_hit(hits, counters, literal, before as u64 + to);
+                literals.scan(unsearched, &self.scans.scratch, hit);
+            }
             for hit in &self.hits {
                 for guarded in set.guarded(hit.literal) {
                     let start = hit.to.wrapping_sub(u64::from(guarded.content_to_end));
@@ -421,6 +441,7 @@ impl<T: Tracer> Detector<T> {
                     }
                 }
             }
+            set.anchored.in_packet(data, |guarded, _| candidates.push(guarded.rule));
             if set.is_single() {
                 return;
             }
@@ -473,6 +494,10 @@ impl<T: Tracer> Detector<T> {
             return wait(transaction, key);
         }
         if !rule.state_holds(cx, Some(flow), Some(transaction.state_ref())) {
+            // It may hold when there is more of the body, in which the literal will not be searched for again.
+            if progress == Progress::Body {
+                wait(transaction, key);
+            }
             return;
         }
         let complete = transaction.state_ref().inspected == [Progress::Complete; 2];
@@ -638,8 +663,14 @@ impl<T: Tracer> Detector<T> {
 }
 
 fn wait(transaction: &mut dyn Transaction, rule: u32) {
-    let waiting = &mut transaction.state().waiting;
-    if waiting.len() < MAX_WAITING && !waiting.contains(&rule) {
-        waiting.push(rule);
+    let state = transaction.state();
+    if state.waiting.contains(&rule) {
+        return;
+    }
+    if state.waiting.len() < MAX_WAITING {
+        state.waiting.push(rule);
+    } else {
+        // It will be found by its literal, if all is searched again.
+        state.searched_by.clear();
     }
 }

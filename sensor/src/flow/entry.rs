@@ -29,6 +29,8 @@ pub struct Flow<U> {
     pub alerted: bool,
     /// It needs no more inspection.
     pub bypassed: bool,
+    /// Its packets are let by and counted in the kernel.
+    pub in_kernel: bool,
     /// Packets were seen in both directions.
     pub(super) answered: bool,
     pub(super) icmp: [(u8, u8); 2],
@@ -55,6 +57,7 @@ impl<U: Default> Default for Flow<U> {
             client_is_high: false,
             alerted: false,
             bypassed: false,
+            in_kernel: false,
             answered: false,
             icmp: [(0, 0); 2],
             interface: 0,
@@ -88,6 +91,16 @@ impl<U> Flow<U> {
     #[must_use]
     pub fn server(&self) -> (Addr, u16) {
         self.end(!self.client_is_high)
+    }
+
+    /// Which end is the client, in the order of addresses and ports.
+    pub(super) const fn client_is_high(&self) -> bool {
+        self.client_is_high
+    }
+
+    /// The tunnel that it runs in; 0 if in none.
+    pub(super) const fn tunnel_id(&self) -> u32 {
+        self.key.tunnel_id()
     }
 
     fn end(&self, high: bool) -> (Addr, u16) {
@@ -166,6 +179,7 @@ impl<U> Flow<U> {
             tcp: (self.proto() == IpProto::TCP).then(|| self.tcp.summary()),
             app: AppView::default(),
             transactions: 0,
+            in_kernel: None,
         }
     }
 }

@@ -184,6 +184,10 @@ impl Key {
             (Addr((c as u128) << 64 | d as u128), (self.ports >> 16) as u16),
         ]
     }
+    /// The tunnel that it runs in; 0 if in none.
+    pub(super) const fn tunnel_id(&self) -> u32 {
+        (self.ports >> 32) as u32
+    }
     /// Whether ports mean something.
     pub(super) const fn has_ports(&self) -> bool {
         matches!(self.proto(), IpProto::TCP | IpProto::UDP | IpProto::SCTP)

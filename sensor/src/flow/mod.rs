@@ -11,6 +11,7 @@
 //! ICMP: a request and its answer are one flow; echoes are told apart by identifier. An ICMP error belongs to the flow of
 //! the packet that it quotes, on the way to that packet's sender; it never makes a flow.
 
+pub mod bypass;
 mod entry;
 pub mod expect;
 mod key;
@@ -20,7 +21,7 @@ mod tests;
 mod wheel;
 
 pub use entry::Flow;
-pub use table::FlowTable;
+pub use table::{FlowEnds, FlowTable};
 
 use crate::packet::Direction;
 use serde::Deserialize;

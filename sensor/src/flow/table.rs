@@ -16,6 +16,22 @@ const WAYS: usize = 7;
 /// Flows that eviction looks at before it takes the best of them.
 const CANDIDATES: usize = 8;
 
+/// Told of flows that end, and asked about those that seem to.
+pub trait FlowEnds<U> {
+    /// The flow ends; it is forgotten next.
+    fn end(&mut self, flow: &mut Flow<U>, reason: FlowEndReason);
+    /// When the last packet came of a flow whose packets are counted in the kernel.
+    fn last_in_kernel(&mut self, flow: &Flow<U>) -> Timestamp {
+        flow.last
+    }
+}
+
+impl<U, F: FnMut(&mut Flow<U>, FlowEndReason)> FlowEnds<U> for F {
+    fn end(&mut self, flow: &mut Flow<U>, reason: FlowEndReason) {
+        self(flow, reason);
+    }
+}
+
 /// Seven flows' tags and places.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
@@ -93,14 +109,14 @@ impl<U: Default> FlowTable<U> {
 
     /// Finds the packet's flow or makes one, and counts the packet to it. Flows that end on the way (timed out, their
     /// addresses taken by a new connection, or evicted) are given to `on_end` before they are forgotten.
-    pub fn lookup(&mut self, packet: &Packet<'_>, on_end: &mut impl FnMut(&mut Flow<U>, FlowEndReason)) -> Lookup {
+    pub fn lookup(&mut self, packet: &Packet<'_>, on_end: &mut impl FlowEnds<U>) -> Lookup {
         let Some(keyed) = Keyed::of(packet, self.separate_interfaces) else {
             self.counters.no_flow += 1;
             return Lookup::NoFlow;
         };
         let place = self.place(&keyed.key);
         let (index, new) = match self.find(place, &keyed.key) {
-            Some(index) => match self.ends_now(index, packet, &keyed) {
+            Some(index) => match self.ends_now(index, packet, &keyed, on_end) {
                 None => (index, false),
                 Some(reason) => {
                     self.end(index, place, reason, on_end);
@@ -173,7 +189,7 @@ impl<U: Default> FlowTable<U> {
 
     /// Ends flows that had no packet for their time-out, by packet time `now`. Looks at `budget` flows at most; call it
     /// once a batch. What is not reached is continued at the next call.
-    pub fn expire(&mut self, now: Timestamp, budget: usize, on_end: &mut impl FnMut(&mut Flow<U>, FlowEndReason)) {
+    pub fn expire(&mut self, now: Timestamp, budget: usize, on_end: &mut impl FlowEnds<U>) {
         self.wheel.follow(now.seconds());
         let mut left = budget;
         while self.wheel.cursor <= now.seconds() {
@@ -182,7 +198,7 @@ impl<U: Default> FlowTable<U> {
                     return;
                 }
                 left -= 1;
-                if self.is_due(index, now) {
+                if self.is_due(index, now) && self.is_over(index, now, on_end) {
                     let place = self.place(&self.flows[index as usize].key);
                     self.end(index, place, FlowEndReason::Timeout, on_end);
                 } else {
@@ -198,7 +214,7 @@ impl<U: Default> FlowTable<U> {
     }
 
     /// Ends all flows: the sensor stops, or the capture file is over.
-    pub fn drain(&mut self, on_end: &mut impl FnMut(&mut Flow<U>, FlowEndReason)) {
+    pub fn drain(&mut self, on_end: &mut impl FlowEnds<U>) {
         for index in 0..self.flows.len() as u32 {
             if self.flows[index as usize].id != 0 {
                 let place = self.place(&self.flows[index as usize].key);
@@ -219,13 +235,33 @@ impl<U: Default> FlowTable<U> {
     }
 
     /// Whether the packet's flow is over before this packet: it timed out, or the packet opens a new connection.
-    fn ends_now(&self, index: u32, packet: &Packet<'_>, keyed: &Keyed) -> Option<FlowEndReason> {
-        let flow = &self.flows[index as usize];
-        if self.is_due(index, packet.ts) {
+    fn ends_now(
+        &mut self,
+        index: u32,
+        packet: &Packet<'_>,
+        keyed: &Keyed,
+        on_end: &mut impl FlowEnds<U>,
+    ) -> Option<FlowEndReason> {
+        if self.is_due(index, packet.ts) && self.is_over(index, packet.ts, on_end) {
             return Some(FlowEndReason::Timeout);
         }
+        let flow = &self.flows[index as usize];
         let tcp = packet.tcp().filter(|tcp| tcp.flags.any(TcpFlags::SYN) && packet.checksum_ok)?;
-        flow.tcp.reopened_by(tcp, keyed.direction(flow.client_is_high)).then_some(FlowEndReason::Reused)
+        let direction = keyed.direction(flow.client_is_high);
+        // Of a connection that is let by, the end may not have been seen.
+        let anew = flow.bypassed && flow.tcp.begins_anew(tcp, direction);
+        (anew || flow.tcp.reopened_by(tcp, direction)).then_some(FlowEndReason::Reused)
+    }
+
+    /// Of a flow that is due: whether that holds when the packets that the kernel counted are considered.
+    #[cold]
+    fn is_over(&mut self, index: u32, now: Timestamp, on_end: &mut impl FlowEnds<U>) -> bool {
+        let flow = &mut self.flows[index as usize];
+        if !flow.in_kernel {
+            return true;
+        }
+        flow.last = on_end.last_in_kernel(flow).max(flow.last);
+        self.is_due(index, now)
     }
 
     /// Whether no packet came for longer than the flow's time-out. The state, a cache line further on, is asked only
@@ -315,7 +351,7 @@ impl<U: Default> FlowTable<U> {
         place: Place,
         packet: &Packet<'_>,
         keyed: &Keyed,
-        on_end: &mut impl FnMut(&mut Flow<U>, FlowEndReason),
+        on_end: &mut impl FlowEnds<U>,
     ) -> Option<u32> {
         if !keyed.may_create {
             return None;
@@ -355,14 +391,8 @@ impl<U: Default> FlowTable<U> {
     }
 
     /// Ends a flow and keeps its entry for the next one.
-    fn end(
-        &mut self,
-        index: u32,
-        place: Place,
-        reason: FlowEndReason,
-        on_end: &mut impl FnMut(&mut Flow<U>, FlowEndReason),
-    ) {
-        on_end(&mut self.flows[index as usize], reason);
+    fn end(&mut self, index: u32, place: Place, reason: FlowEndReason, on_end: &mut impl FlowEnds<U>) {
+        on_end.end(&mut self.flows[index as usize], reason);
         self.unlink(place, index);
         self.wheel.remove(&mut self.flows, index);
         let flow = &mut self.flows[index as usize];
@@ -380,7 +410,7 @@ impl<U: Default> FlowTable<U> {
 
     /// Makes room: ends a flow that is closed, else one that is new, else an established one; of a few that are looked
     /// at, the one that was idle longest.
-    fn evict(&mut self, on_end: &mut impl FnMut(&mut Flow<U>, FlowEndReason)) {
+    fn evict(&mut self, on_end: &mut impl FlowEnds<U>) {
         let mut best: Option<u32> = None;
         for class in 0..3 {
             for _ in 0..CANDIDATES {

@@ -56,6 +56,8 @@ pub(super) const STATS: &[(&str, &[&str])] = &[
     ("flow.tcp_reuse", &["flow_ended_reused_total"]),
     ("flow.total", &["flow_created_total"]),
     ("flow.udp", &["flow_created_udp_total"]),
+    ("flow_bypassed.bytes", &["bypass_kernel_bytes_total"]),
+    ("flow_bypassed.pkts", &["bypass_kernel_packets_total"]),
     ("tcp.midstream_pickups", &["stream_midstream_sessions_total"]),
     ("tcp.overlap_diff_data", &["stream_overlap_different_data_total"]),
     ("tcp.reassembly_gap", &["stream_gaps_total"]),

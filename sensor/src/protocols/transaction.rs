@@ -42,6 +42,11 @@ pub trait Transaction {
         scratch: &'a mut Vec<u8>,
     ) -> Option<Part<'a>>;
 
+    /// The buffer has one run at most, and bytes are only ever added to its end: what was searched need not be searched again.
+    fn only_grows(&self, _buffer: Buffer, _direction: Direction) -> bool {
+        false
+    }
+
     /// Integer number `index` of a buffer that holds integers; None where there is none.
     fn number(&self, buffer: Buffer, direction: Direction, index: usize) -> Option<u64>;
 
@@ -115,6 +120,9 @@ pub struct TransactionState {
     pub(crate) inspected: [Progress; 2],
     /// Bytes of the body that were searched, by direction.
     pub(crate) searched: [usize; 2],
+    /// How much of it was searched by which set of the ruleset of [`Self::searched_epoch`].
+    pub(crate) searched_by: Vec<(SetId, usize)>,
+    pub(crate) searched_epoch: u32,
     /// Rules whose literal was found and that wait for more of the transaction, by their lasting numbers.
     pub(crate) waiting: Vec<u32>,
     /// Rules that matched, by direction and by their lasting numbers: they do not match again.
@@ -127,7 +135,25 @@ pub struct TransactionState {
     pub(crate) quiet: bool,
 }
 
+/// A set of literals among those of a protocol: its direction and its place.
+pub(crate) type SetId = (Direction, u16);
+
 impl TransactionState {
+    /// How many of the `len` bytes of a buffer that only grows this set has searched already; from now on, all. `epoch` is that of the ruleset.
+    pub(crate) fn search(&mut self, set: SetId, epoch: u32, len: usize) -> usize {
+        if self.searched_epoch != epoch {
+            self.searched_epoch = epoch;
+            self.searched_by.clear();
+        }
+        match self.searched_by.iter_mut().find(|(other, _)| *other == set) {
+            Some((_, searched)) => std::mem::replace(searched, len).min(len),
+            None => {
+                self.searched_by.push((set, len));
+                0
+            }
+        }
+    }
+
     /// For the transaction of this number.
     #[must_use]
     pub fn new(id: u64) -> Self {
@@ -136,10 +162,28 @@ impl TransactionState {
 
     /// Makes it that of the next transaction, for parsers that use their memory again.
     pub fn renew(&mut self, id: u64) {
-        let Self { mut events, mut waiting, mut matched, .. } = std::mem::take(self);
+        let Self { mut events, mut waiting, mut matched, mut searched_by, .. } = std::mem::take(self);
         events.clear();
+        searched_by.clear();
         waiting.clear();
         matched.iter_mut().for_each(Vec::clear);
-        *self = Self { id, events, waiting, matched, ..Self::default() };
+        *self = Self { id, events, waiting, matched, searched_by, ..Self::default() };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_goes_on_where_it_stopped_until_the_ruleset_changes() {
+        let mut state = TransactionState::new(0);
+        let (one, other) = ((Direction::ToClient, 3), (Direction::ToServer, 3));
+        assert_eq!(state.search(one, 1, 100), 0);
+        assert_eq!((state.search(one, 1, 250), state.search(other, 1, 70)), (100, 0));
+        assert_eq!(state.search(one, 1, 40), 40, "never behind the end");
+        assert_eq!((state.search(one, 2, 300), state.search(one, 2, 300)), (0, 300));
+        state.renew(1);
+        assert_eq!(state.search(one, 2, 300), 0);
     }
 }

@@ -282,6 +282,41 @@ impl TcpSession {
         over && !(half.is(Half::KNOWN) && half.isn == tcp.seq)
     }
 
+    /// Whether this segment opens another connection than this one, whatever became of this one: a client's SYN with another
+    /// initial sequence number.
+    #[must_use]
+    pub fn begins_anew(&self, tcp: &Tcp<'_>, direction: Direction) -> bool {
+        let half = &self.halves[direction.index()];
+        tcp.flags.any(TcpFlags::SYN)
+            && !tcp.flags.any(TcpFlags::ACK | TcpFlags::RST)
+            && !(half.is(Half::KNOWN) && half.isn == tcp.seq)
+    }
+
+    /// A segment of a connection whose segments are let by: only its end is noted. Whether the state changed.
+    pub fn let_by(&mut self, tcp: &Tcp<'_>, direction: Direction) -> bool {
+        let half = &mut self.halves[direction.index()];
+        let seen = half.flags;
+        half.flags |= tcp.flags.0;
+        let other = self.halves[direction.reverse().index()].flags;
+        let before = self.state;
+        if tcp.flags.any(TcpFlags::RST) {
+            self.state = TcpState::Closed;
+        } else if tcp.flags.any(TcpFlags::FIN) && seen & TcpFlags::FIN == 0 {
+            self.state = match (other & TcpFlags::FIN != 0, direction) {
+                (true, _) => TcpState::Closed,
+                (false, Direction::ToServer) => TcpState::CloseWait,
+                (false, Direction::ToClient) => TcpState::FinWait1,
+            };
+        }
+        self.state != before
+    }
+
+    /// Whether each direction has reached the depth limit.
+    #[must_use]
+    pub const fn depth_reached(&self) -> [bool; 2] {
+        [self.halves[0].is(Half::DEPTH), self.halves[1].is(Half::DEPTH)]
+    }
+
     /// What the flow record tells.
     #[must_use]
     pub fn summary(&self) -> TcpSummary {

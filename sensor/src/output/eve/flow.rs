@@ -5,7 +5,7 @@ use super::app::Names;
 use super::header::Header;
 use super::kept;
 use super::text::{Text, TimeText, hex_text};
-use crate::event::{FlowAction, FlowEndReason, FlowEvent, FlowState, TcpState, TcpSummary};
+use crate::event::{DirectionCount, FlowAction, FlowEndReason, FlowEvent, FlowState, TcpState, TcpSummary};
 use serde::Serialize;
 
 /// The record, flat by hand: what serde flattens takes the way of a map. Its timestamp is the time of the flow's last packet.
@@ -47,8 +47,12 @@ impl<'a> FlowRecord<'a> {
             start: context.clock.text(event.flow.start),
             end: context.clock.text(event.end),
             age: event.end.seconds().saturating_sub(event.flow.start.seconds()),
-            // Bypassed by the sensor itself, not by the capture.
-            bypass: (event.state == FlowState::Bypassed).then_some("local"),
+            bypassed: event.in_kernel.map(Bypassed::of),
+            // By the XDP program, or by a worker.
+            bypass: (event.state == FlowState::Bypassed).then_some(match event.in_kernel {
+                Some(_) => "capture",
+                None => "local",
+            }),
             tx_cnt: Some(event.transactions).filter(|count| *count > 0),
             state: state(event.state),
             reason: reason(event.reason),
@@ -81,6 +85,8 @@ struct Flow {
     pkts_toclient: u64,
     bytes_toserver: u64,
     bytes_toclient: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bypassed: Option<Bypassed>,
     start: TimeText,
     end: TimeText,
     /// Whole seconds of the end less whole seconds of the start.
@@ -94,6 +100,26 @@ struct Flow {
     alerted: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     action: Option<&'static str>,
+}
+
+/// `flow.bypassed`: of the flow's packets and bytes, those that never came to a worker.
+#[derive(Debug, Serialize)]
+struct Bypassed {
+    pkts_toserver: u64,
+    pkts_toclient: u64,
+    bytes_toserver: u64,
+    bytes_toclient: u64,
+}
+
+impl Bypassed {
+    const fn of([to_server, to_client]: [DirectionCount; 2]) -> Self {
+        Self {
+            pkts_toserver: to_server.packets,
+            pkts_toclient: to_client.packets,
+            bytes_toserver: to_server.bytes,
+            bytes_toclient: to_client.bytes,
+        }
+    }
 }
 
 const fn state(state: FlowState) -> &'static str {

@@ -422,6 +422,14 @@ impl Transaction for HttpTransaction {
         &self.state
     }
 
+    fn only_grows(&self, buffer: Buffer, direction: Direction) -> bool {
+        match buffer {
+            Buffer::HttpRequestBody | Buffer::HttpResponseBody => true,
+            Buffer::FileData => !matches!(self.message_ref(direction).files, Files::Form(_)),
+            _ => false,
+        }
+    }
+
     fn bytes<'a>(
         &'a self,
         buffer: Buffer,
