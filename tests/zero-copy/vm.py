@@ -154,7 +154,9 @@ class Vm:
         with open(self.work / "qemu.log", "wb") as log:
             self.qemu = subprocess.Popen(
                 ["ip", "netns", "exec", inside, "setpriv", "--pdeathsig", "KILL", *map(str, command)], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
-        while not agent.exists():
+        self.agent = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        # The file is there before QEMU listens.
+        while self.agent.connect_ex(str(agent)) != 0:
             must(self.qemu.poll() is None, "QEMU ended at once: " + (self.work / "qemu.log").read_text(errors="replace").strip())
             must(time.monotonic() < self.end, "QEMU did not start in time")
             time.sleep(0.05)
@@ -162,8 +164,6 @@ class Vm:
             # QEMU holds it open, wherever it is.
             tool("ip", "link", "set", "dev", self.tap(nic), "netns", self.inside(nic), inside=inside)
             tool("ip", "link", "set", "dev", self.tap(nic), "up", inside=self.inside(nic))
-        self.agent = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.agent.connect(str(agent))
         self.buffer = b""
         must(self.read_line() == b"ready", "the machine's first program said something odd")
 
