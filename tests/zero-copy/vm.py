@@ -147,7 +147,9 @@ class Vm:
             tool("ip", "tuntap", "add", "dev", tap, "mode", "tap", *(["multi_queue"] if several else []), inside=inside)
             tool("ip", "link", "set", "dev", tap, "txqueuelen", "20000", "arp", "off", "up", inside=inside)
             command += ["-netdev", f"tap,id=net{nic},ifname={tap},script=no,downscript=no,vhost=off" + (f",queues={QUEUES}" if several else "")]
-            command += ["-device", f"{DEVICES[self.driver]},netdev=net{nic},mac={self.mac(nic)},romfile="]
+            # Each on a bus of its own: igb's virtual functions take up the numbers of a whole one.
+            command += ["-device", f"pcie-root-port,id=port{nic},chassis={nic + 1}"]
+            command += ["-device", f"{DEVICES[self.driver]},bus=port{nic},netdev=net{nic},mac={self.mac(nic)},romfile="]
         environment = dict(
             os.environ, LD_LIBRARY_PATH=":".join(map(str, libraries)),
             QEMU_MODULE_DIR=str(root / "usr/lib/x86_64-linux-gnu/qemu"))
