@@ -147,14 +147,18 @@ class Vm:
             tool("ip", "tuntap", "add", "dev", tap, "mode", "tap", *(["multi_queue"] if several else []), inside=inside)
             tool("ip", "link", "set", "dev", tap, "txqueuelen", "20000", "arp", "off", "up", inside=inside)
             command += ["-netdev", f"tap,id=net{nic},ifname={tap},script=no,downscript=no,vhost=off" + (f",queues={QUEUES}" if several else "")]
-            command += ["-device", f"{DEVICES[self.driver]},netdev=net{nic},mac={self.mac(nic)},romfile="]
+            # Each on a bus of its own: igb's virtual functions take up the numbers of a whole one.
+            command += ["-device", f"pcie-root-port,id=port{nic},chassis={nic + 1}"]
+            command += ["-device", f"{DEVICES[self.driver]},bus=port{nic},netdev=net{nic},mac={self.mac(nic)},romfile="]
         environment = dict(
             os.environ, LD_LIBRARY_PATH=":".join(map(str, libraries)),
             QEMU_MODULE_DIR=str(root / "usr/lib/x86_64-linux-gnu/qemu"))
         with open(self.work / "qemu.log", "wb") as log:
             self.qemu = subprocess.Popen(
                 ["ip", "netns", "exec", inside, "setpriv", "--pdeathsig", "KILL", *map(str, command)], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
-        while not agent.exists():
+        self.agent = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        # The file is there before QEMU listens.
+        while self.agent.connect_ex(str(agent)) != 0:
             must(self.qemu.poll() is None, "QEMU ended at once: " + (self.work / "qemu.log").read_text(errors="replace").strip())
             must(time.monotonic() < self.end, "QEMU did not start in time")
             time.sleep(0.05)
@@ -162,8 +166,6 @@ class Vm:
             # QEMU holds it open, wherever it is.
             tool("ip", "link", "set", "dev", self.tap(nic), "netns", self.inside(nic), inside=inside)
             tool("ip", "link", "set", "dev", self.tap(nic), "up", inside=self.inside(nic))
-        self.agent = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.agent.connect(str(agent))
         self.buffer = b""
         must(self.read_line() == b"ready", "the machine's first program said something odd")
 

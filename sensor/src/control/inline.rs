@@ -80,6 +80,31 @@ pub enum LinkUpError {
         /// Their queues.
         queues: [u32; 2],
     },
+    /// More queues than CPUs on virtio-net, whose driver has been seen to crash the kernel then.
+    #[error(
+        "{port} is of virtio_net and has {queues} receive queues for {cpus} CPUs: Linux's driver then sends what the kernel forwards to a queue \
+         that need not be there, and the machine crashes (seen with 7.3). `ethtool -L {port} combined {cpus}`"
+    )]
+    VirtioQueues {
+        /// The port.
+        port: String,
+        /// Its queues.
+        queues: u32,
+        /// The CPUs that the kernel may have.
+        cpus: u32,
+    },
+}
+
+/// Whether the driver of a port may send what the program forwards to a queue of its own that it did not get: see
+/// [`LinkUpError::VirtioQueues`]. With the program on it, its own queues count with the others, and say nothing any more.
+fn may_lack_a_queue(link: &Link, driver: &str, queues: u32, cpus: u32) -> bool {
+    driver == "virtio_net" && link.xdp.is_none() && queues > cpus
+}
+
+/// The number of CPUs that there are or may come to be, as the kernel lists them ("0-3", "0,2-5"); the highest if that cannot be read.
+fn possible_cpus(list: &str) -> u32 {
+    let last = list.trim().rsplit([',', '-']).next().and_then(|last| last.parse::<u32>().ok());
+    last.map_or(u32::MAX, |last| last.saturating_add(1))
 }
 
 fn shorter(ports: &[String; 2], mtus: [u32; 2]) -> &str {
@@ -141,6 +166,12 @@ impl LinkUp {
             return Err(LinkUpError::Mtu { ports, mtus });
         }
         let queues = [links[0].queues()?, links[1].queues()?];
+        let cpus = possible_cpus(&std::fs::read_to_string("/sys/devices/system/cpu/possible").unwrap_or_default());
+        for (link, &queues) in links.iter().zip(&queues) {
+            if may_lack_a_queue(link, &link.driver(), queues, cpus) {
+                return Err(LinkUpError::VirtioQueues { port: link.name.clone(), queues, cpus });
+            }
+        }
         if queues[0] != queues[1] {
             if pair.fail == Fail::Closed {
                 return Err(LinkUpError::Queues { ports, queues });
@@ -401,4 +432,26 @@ pub fn detach(pair: &InlineConfig, config: &Config) -> Result<[String; 2], LinkU
         };
     }
     Ok(said)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::link::LinkProgram;
+
+    #[test]
+    fn virtio_net_with_more_queues_than_cpus_is_refused_as_long_as_the_program_is_not_on_it() {
+        let fresh = Link { name: "eth1".into(), index: 3, mtu: 1500, up: true, running: true, kind: None, xdp: None };
+        assert!(may_lack_a_queue(&fresh, "virtio_net", 4, 2));
+        assert!(!may_lack_a_queue(&fresh, "virtio_net", 4, 4));
+        assert!(!may_lack_a_queue(&fresh, "ice", 64, 2));
+        let taken_over = Link { xdp: Some(LinkProgram { id: 1, generic: false }), ..fresh };
+        assert!(!may_lack_a_queue(&taken_over, "virtio_net", 6, 2));
+    }
+
+    #[test]
+    fn cpus_are_counted_by_the_highest() {
+        let count = possible_cpus;
+        assert_eq!([count("0\n"), count("0-3\n"), count("0,2-5\n"), count("")], [1, 4, 6, u32::MAX]);
+    }
 }
