@@ -425,8 +425,9 @@ impl Sensor {
             self.sender.send(&made.bytes()).unwrap();
         }
         self.sent += times;
-        let all =
-            |s: &Self| s.status()["queues"][0]["xdp"].as_object().unwrap().values().filter_map(Value::as_u64).sum::<u64>();
+        let all = |s: &Self| {
+            s.status()["queues"][0]["xdp"].as_object().unwrap().values().filter_map(Value::as_u64).sum::<u64>()
+        };
         self.until("all was seen", |s| all(s) == s.sent);
     }
 

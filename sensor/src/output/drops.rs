@@ -28,7 +28,11 @@ pub struct Drops {
 }
 
 /// What the XDP program counts, and what it means.
-const XDP: [(&str, &str); 6] = [
+const XDP: [(&str, &str); 10] = [
+    ("dropped:block_list", "one of its addresses is on a block list (capture.blocklist)"),
+    ("dropped:load_shed", "the worker could not keep up, and capture.shedding gives new flows up first"),
+    ("bypassed:load_shed", "the worker could not keep up, and capture.shedding lets new flows by uninspected"),
+    ("bypassed:flow", "its flow needs no more inspection (capture.bypass), so the kernel lets it by without a worker"),
     (
         "dropped:no_socket",
         "no worker serves the queue, and the configuration says drop (capture.xdp.no_socket, or fail = \"closed\")",
