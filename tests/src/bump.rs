@@ -31,26 +31,38 @@ impl Wire {
     #[must_use]
     pub fn new(mtu: u32) -> Self {
         let [client, bump, server] = std::array::from_fn(|_| Namespace::new().unwrap());
-        bump.run(|| {
-            for (port, end, namespace) in [("a0", "c0", &client), ("b0", "s0", &server)] {
-                command(&format!("ip link add name {port} mtu {mtu} type veth peer name {end} mtu {mtu}")).unwrap();
-                for one in [port, end] {
-                    command(&format!("ethtool -K {one} tx off")).unwrap();
-                    // The kernel redirects into a virtual pair only where the far end polls.
-                    command(&format!("ethtool -K {one} gro on")).unwrap();
-                }
-                command(&format!("ip link set dev {port} up")).unwrap();
-                command(&format!("ip link set dev {end} netns {}", namespace.path())).unwrap();
-            }
+        let wire = Self { client, bump, server };
+        wire.bump.run(|| {
+            wire.lay_client(mtu);
+            wire.lay_server(mtu);
         });
-        for (namespace, end, address) in [(&client, "c0", CLIENT), (&server, "s0", SERVER)] {
-            namespace.run(|| {
-                command(&format!("ip addr add {address}/24 dev {end}")).unwrap();
-                command(&format!("ip link set dev {end} up")).unwrap();
-            });
-        }
-        Self { client, bump, server }
+        wire
     }
+
+    /// Lays the client's half. To be called in the bump's namespace.
+    pub fn lay_client(&self, mtu: u32) {
+        lay(("a0", "c0"), &self.client, CLIENT, mtu);
+    }
+
+    /// Lays the server's half, also anew. To be called in the bump's namespace.
+    pub fn lay_server(&self, mtu: u32) {
+        lay(("b0", "s0"), &self.server, SERVER, mtu);
+    }
+}
+
+fn lay((port, end): (&str, &str), namespace: &Namespace, address: &str, mtu: u32) {
+    command(&format!("ip link add name {port} mtu {mtu} type veth peer name {end} mtu {mtu}")).unwrap();
+    for one in [port, end] {
+        command(&format!("ethtool -K {one} tx off")).unwrap();
+        // The kernel redirects into a virtual pair only where the far end polled when the near one came up.
+        command(&format!("ethtool -K {one} gro on")).unwrap();
+    }
+    command(&format!("ip link set dev {end} netns {}", namespace.path())).unwrap();
+    namespace.run(|| {
+        command(&format!("ip addr add {address}/24 dev {end}")).unwrap();
+        command(&format!("ip link set dev {end} up")).unwrap();
+    });
+    command(&format!("ip link set dev {port} up")).unwrap();
 }
 
 /// The sensor between `a0` and `b0`: all its commands must be run in one visit to the wire's bump namespace, since its pins lie in the BPF

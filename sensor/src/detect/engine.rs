@@ -201,6 +201,8 @@ impl Engine {
         }
         let by_key = numbers.rules.iter().enumerate().map(|(i, key)| (key.number, i as u32)).collect();
         let count = ruleset.signatures.len();
+        // Before what the signatures ask is forgotten.
+        let beginnings = Beginnings::of(ruleset.signatures.iter().map(AsRef::as_ref));
         let mut rules: Vec<Option<Rule>> = Vec::with_capacity(count);
         for i in 0..count {
             let rule = Rule::new(&ruleset.signatures[i], ruleset.inspection[i], &mut lists, &bits, (&kept, &ints));
@@ -230,7 +232,6 @@ impl Engine {
         let asks_checksums = rules.iter().flatten().any(Rule::wants_odd_checksum);
         let looks_below_ip = rules.iter().flatten().any(Rule::looks_below_ip);
         let drops = rules.iter().flatten().any(|rule| matches!(rule.action, Action::Drop | Action::Reject(_)));
-        let beginnings = if drops { Beginnings::of(ruleset.signatures.iter().map(AsRef::as_ref)) } else { None };
         let mut file_needs = FileNeeds::default();
         rules.iter().flatten().for_each(|rule| rule.file_needs(&mut file_needs));
         Ok(Self {
