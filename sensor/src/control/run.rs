@@ -246,7 +246,7 @@ struct Ready {
 /// What its thread does.
 enum Work {
     Monitor { queue: Arc<Queue>, socket: Socket },
-    Link { link: Arc<LinkUp>, queue: LinkQueue, pair: Pair },
+    Link { link: Arc<LinkUp>, queue: Box<LinkQueue>, pair: Box<Pair> },
 }
 
 impl Ready {
@@ -400,7 +400,7 @@ impl Sensor {
             }
             match work {
                 Work::Monitor { queue, socket } => serve(&queue, socket, worker, &stop),
-                Work::Link { queue, pair, .. } => bump::serve(&queue, pair, worker, &stop).finish(),
+                Work::Link { queue, pair, .. } => bump::serve(&queue, *pair, worker, &stop).finish(),
             }
         };
         let handle = std::thread::Builder::new().name(name).spawn(run).map_err(RunError::Thread)?;
@@ -633,12 +633,12 @@ fn set_up_queues(config: &Config, rules: &Rules, outputs: &Outputs, files: FileE
         let link = Arc::new(inline::set_up(pair, config)?);
         let port = first.saturating_add(nth.saturating_mul(2));
         for number in link.numbers(config) {
-            let pair = link.open(number, config)?;
+            let pair = Box::new(link.open(number, config)?);
             let at = all.ready.len();
             let mut worker = worker(at, true)?;
             early::give_flows(&mut worker, config, &link.interfaces.each_ref().map(|port| &**port))
                 .map_err(RunError::Maps)?;
-            let queue = link.queue(number, &pair, &worker, port, cpu(at), config);
+            let queue = Box::new(link.queue(number, &pair, &worker, port, cpu(at), config));
             all.ready.push(Ready { work: Work::Link { link: Arc::clone(&link), queue, pair }, worker });
         }
         all.interfaces.extend(link.interfaces.iter().cloned());
