@@ -428,7 +428,7 @@ impl<T: Tracer> Path<T> {
                 direction,
                 seq: tcp.seq,
                 end_seq: tcp.seq.wrapping_add(packet.payload.len() as u32),
-                payload: place_in(packet.data, packet.payload),
+                payload: if packet.tunnel_depth == 0 { place_in(packet.data, packet.payload) } else { (0, 0) },
                 ends: tcp.flags.any(TcpFlags::FIN | TcpFlags::RST),
                 next_seq: flow.tcp.next_seq(direction),
                 waits: report.payload == PayloadFate::Buffered && !tcp.flags.any(TcpFlags::SYN),

@@ -5,9 +5,14 @@
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use sekisho::capture::afxdp_pair::{Pair, Side};
 use sekisho::capture::link::Link;
+use sekisho::control::heartbeat::monotonic_ns;
+use sekisho::control::interface::{AttachConfig, Attachment, Peer};
+use sekisho_ebpf::PeerRule;
 use sekisho_tests::bump::{CLIENT, SERVER, Sensor, Wire, files_under};
 use sekisho_tests::frames::{Sender, frame, identify};
+use sekisho_tests::live::small;
 use sekisho_tests::netns::{can_run, command};
 use serde_json::Value;
 use std::collections::HashSet;
@@ -579,6 +584,66 @@ fn a_port_that_vanishes_is_waited_for_and_put_in_line_again() {
         );
         let said = sensor.stop();
         assert!(said.contains("The ledger balances"), "{said}");
+    });
+}
+
+#[test]
+fn no_frame_of_packet_memory_gets_lost_on_any_way() {
+    if !can_run() {
+        return;
+    }
+    let wire = Wire::new(1500);
+    wire.bump.run(|| {
+        let peer =
+            Peer { index: Link::by_name("b0").unwrap().index, rule: PeerRule::Drop, stale: Duration::from_secs(60) };
+        let mut attachment = Attachment::attach_as("a0", &AttachConfig::default(), Some(peer)).unwrap();
+        let mut pair = Pair::open(["a0", "b0"], 0, &small()).unwrap();
+        attachment.heartbeats().unwrap().beat(0, monotonic_ns());
+        attachment.insert(0, &pair.socket(Side::A)).unwrap();
+        let receiver = wire.server.run(|| raw("s0"));
+        let client = wire.client.run(|| Sender::new("c0").unwrap());
+        let (all, mut held, mut expected, mut number) = (pair.spare_frames().1, Vec::new(), Vec::new(), 0_u64);
+        for _ in 0..200 {
+            for n in number..number + 8 {
+                client.send(&frame(3, n, 200)).unwrap();
+            }
+            let (end, until) = (number + 8, Instant::now() + Duration::from_secs(5));
+            while number < end {
+                assert!(Instant::now() < until, "frame {number} does not come");
+                pair.receive(Side::A);
+                while let Some(bytes) = pair.next_packet(Side::A) {
+                    assert_eq!(identify(bytes), Some((3, number)));
+                    match number % 5 {
+                        0 => pair.discard(),
+                        // Nobody says a word about it: discarded.
+                        1 => {}
+                        2 => held.push((number, pair.hold())),
+                        _ => {
+                            assert!(pair.forward(Side::B));
+                            expected.push(number);
+                        }
+                    }
+                    number += 1;
+                }
+            }
+            for (number, chain) in held.drain(..) {
+                if number % 2 == 0 {
+                    assert!(pair.release(chain, Side::B));
+                    expected.push(number);
+                } else {
+                    pair.give_up(chain);
+                }
+            }
+            pair.flush(Side::B);
+        }
+        let mut came: Vec<u64> =
+            take(&receiver, expected.len()).iter().map(|bytes| identify(bytes).unwrap().1).collect();
+        came.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(came, expected);
+        pair.receive(Side::A);
+        // What is not spare is in the two fill rings, and they are full.
+        assert_eq!(pair.spare_frames(), (all - 2 * 64, all));
     });
 }
 

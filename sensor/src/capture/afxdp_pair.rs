@@ -276,15 +276,6 @@ impl Pair {
         &self.scratch
     }
 
-    /// Lets `change` work on the packet at hand before it is forwarded. False, and nothing is changed, if it has several frames.
-    pub fn edit(&mut self, change: impl FnOnce(&mut [u8])) -> bool {
-        let [desc] = self.current.as_mut_slice() else { return false };
-        // SAFETY: the frame was taken from an RX ring (`within` was checked then) and is in no ring now, so the kernel does not touch it;
-        // `self` is borrowed for the time, so there is no other slice into it.
-        change(unsafe { self.umem.data_mut(desc) }.contents_mut());
-        true
-    }
-
     /// Sends the packet at hand out of `side`, with the next [`Self::flush`]. False if there is no room: then it is discarded.
     pub fn forward(&mut self, side: Side) -> bool {
         let fits = !self.current.is_empty() && self.make_room(side, self.current.len());

@@ -26,8 +26,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long a worker with nothing to do sleeps at most.
-const IDLE_WAIT: Duration = Duration::from_millis(20);
+/// How long a worker with nothing to do sleeps at most; less where a sign of life may not be so old.
+pub const IDLE_WAIT: Duration = Duration::from_millis(20);
 /// The same where a packet waits for the kernel, or for its turn.
 const BUSY_WAIT: Duration = Duration::from_millis(1);
 /// How long a stop waits for the last packets to leave.
@@ -98,6 +98,8 @@ pub struct LinkQueue {
     pub heartbeats: [Arc<Heartbeats>; 2],
     /// What becomes of packets that cannot be inspected as they should.
     pub exceptions: ExceptionConfig,
+    /// How long the worker sleeps at most: it has to give signs of life.
+    pub idle_wait: Duration,
     /// Bounds for packets that wait for their turn.
     pub hold: HoldLimits,
     /// What the sensor sent of its own.
@@ -230,7 +232,8 @@ impl Bump<'_> {
                 return;
             }
             let sending = Side::BOTH.into_iter().any(|side| self.pair.is_sending(side));
-            let wake = self.pair.wait(if sending || !self.waiting.is_empty() { BUSY_WAIT } else { IDLE_WAIT });
+            let wake =
+                self.pair.wait(if sending || !self.waiting.is_empty() { BUSY_WAIT } else { self.link.idle_wait });
             let awake = Instant::now();
             time.add(worked - before, awake - worked);
             before = awake;

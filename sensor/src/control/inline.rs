@@ -3,7 +3,7 @@
 //! From the moment at which the program is on both ports, frames cross; the sockets come after it. What is set on a port (the pinned
 //! program, promiscuous mode) stays when the sensor ends, so that the kernel goes on forwarding; [`detach`] takes it off.
 
-use super::bump::{HoldLimits, LinkQueue, Renewal, beat};
+use super::bump::{HoldLimits, IDLE_WAIT, LinkQueue, Renewal, beat};
 use super::early;
 use super::heartbeat::Heartbeats;
 use super::inline_config::{Fail, InlineConfig, OnStop};
@@ -326,6 +326,7 @@ impl LinkUp {
             ports: Side::BOTH.map(port),
             heartbeats: self.heartbeats.clone(),
             exceptions: config.exceptions,
+            idle_wait: IDLE_WAIT.min(self.config.stale() / 4),
             hold: HoldLimits {
                 time: Duration::from_millis(self.config.hold_ms.into()),
                 packets: self.config.hold_packets as usize,

@@ -245,7 +245,7 @@ struct Ready {
 
 /// What its thread does.
 enum Work {
-    Monitor { queue: Arc<Queue>, socket: Socket },
+    Monitor { queue: Arc<Queue>, socket: Box<Socket> },
     Link { link: Arc<LinkUp>, queue: Box<LinkQueue>, pair: Box<Pair> },
 }
 
@@ -382,7 +382,7 @@ impl Sensor {
             Work::Monitor { queue, socket } => {
                 let mut attachment = queue.interface.attachment.lock().unwrap_or_else(PoisonError::into_inner);
                 if let Some(attachment) = attachment.as_mut() {
-                    attachment.insert(queue.number, socket)?;
+                    attachment.insert(queue.number, &**socket)?;
                 }
             }
             Work::Link { link, queue, pair } => {
@@ -399,7 +399,7 @@ impl Sensor {
                 tracing::warn!("{} queue {} could not be pinned to CPU {cpu}", first.interface.name, first.number);
             }
             match work {
-                Work::Monitor { queue, socket } => serve(&queue, socket, worker, &stop),
+                Work::Monitor { queue, socket } => serve(&queue, *socket, worker, &stop),
                 Work::Link { queue, pair, .. } => bump::serve(&queue, *pair, worker, &stop).finish(),
             }
         };
@@ -624,7 +624,7 @@ fn set_up_queues(config: &Config, rules: &Rules, outputs: &Outputs, files: FileE
                 time: Arc::default(),
                 socket: Mutex::new(vec![socket.statistics_reader()]),
             });
-            all.ready.push(Ready { work: Work::Monitor { queue, socket }, worker });
+            all.ready.push(Ready { work: Work::Monitor { queue, socket: Box::new(socket) }, worker });
         }
         all.interfaces.push(interface);
     }

@@ -212,8 +212,11 @@ mod tests {
     use crate::packet::{Packet, Transport};
     use crate::time::Timestamp;
 
-    /// What the decoder makes of an answer: (checksums hold, flags, seq, ack, ports) or its ICMP type and code.
-    fn read(frame: &[u8]) -> (bool, Result<(u8, u32, u32, [u16; 2]), (u8, u8)>) {
+    /// Flags, sequence and acknowledgement numbers, ports; or the ICMP type and code.
+    type Answer = Result<(u8, u32, u32, [u16; 2]), (u8, u8)>;
+
+    /// What the decoder makes of an answer, and whether its checksums hold.
+    fn read(frame: &[u8]) -> (bool, Answer) {
         let config = DecodeConfig { verify_checksums: true, ..DecodeConfig::default() };
         let mut seen = None;
         let mut see = |packet: &Packet<'_>| {
