@@ -222,7 +222,7 @@ fn a_flow_lives_as_long_as_the_kernel_counts_its_packets() {
     kernel.0 = Timestamp::from_parts(150, 0);
     let found = table.lookup_with(&udp(178, (A, 1), (B, 2)), &mut kernel);
     assert!(matches!(found, Lookup::Flow { new: false, .. }), "28 s after the kernel's last packet: {found:?}");
-    expire(&mut table, &mut kernel, 400);
+    expire(&mut table, &mut kernel, 215);
     assert_eq!((kernel.1, table.len()), (vec![(178, FlowEndReason::Timeout)], 0));
 }
 
