@@ -9,8 +9,8 @@ use proptest::prelude::*;
 use sekisho::decode::DecodeEvent;
 use sekisho::detect::state::Finding;
 use sekisho::event::{
-    AlertAction, AlertEvent, Anomaly, AnomalyEvent, Event, FlowAction, FlowEndReason, FlowEvent, FlowNote, FlowState,
-    PacketSource, PacketSummary, TcpState, TcpSummary,
+    AlertAction, AlertEvent, Anomaly, AnomalyEvent, DirectionCount, Event, FlowAction, FlowEndReason, FlowEvent,
+    FlowNote, FlowState, PacketSource, PacketSummary, TcpState, TcpSummary,
 };
 use sekisho::output::eve::EveEncoder;
 use sekisho::output::eve::text::Clock;
@@ -221,6 +221,7 @@ fn flow_on(ip_version: u8, proto: IpProto) -> FlowEvent {
         tcp: None,
         app: AppView::default(),
         transactions: 0,
+        in_kernel: None,
     }
 }
 
@@ -466,4 +467,15 @@ proptest! {
 fn addresses_of_the_tests_are_what_they_say() {
     assert_eq!(V4.0.to_ip().to_string(), "192.168.1.10");
     assert_eq!(V6.1.to_ip().to_string(), "2001:db8::1");
+}
+
+#[test]
+fn a_flow_that_the_kernel_let_by_says_so() {
+    let in_kernel = Some([DirectionCount { packets: 5, bytes: 500 }, DirectionCount { packets: 7, bytes: 9_000 }]);
+    let value = record(&Event::Flow(FlowEvent { in_kernel, ..flow_on(4, IpProto::TCP) }));
+    assert_eq!(
+        value["flow"]["bypassed"],
+        json!({"pkts_toserver": 5, "pkts_toclient": 7, "bytes_toserver": 500, "bytes_toclient": 9_000})
+    );
+    assert_eq!(value["flow"]["bypass"], "capture");
 }

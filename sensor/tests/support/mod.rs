@@ -134,6 +134,7 @@ pub fn flow(id: u64) -> Event {
         tcp: None,
         app: AppView::default(),
         transactions: 0,
+        in_kernel: None,
         action: None,
         note: None,
     })
