@@ -609,7 +609,7 @@ fn set_up_queues(config: &Config, rules: &Rules, outputs: &Outputs, files: FileE
         let queues = queues.unwrap_or_else(|| (0..attachment.queues()).collect());
         let interface = Arc::new(Interface::monitoring(&wanted.name, attachment));
         for number in queues {
-            let socket = Socket::open(&wanted.name, number, &config.capture.afxdp)?;
+            let socket = Box::new(Socket::open(&wanted.name, number, &config.capture.afxdp)?);
             let at = all.ready.len();
             let mut worker = worker(at, false)?;
             early::give_flows(&mut worker, config, &[&interface]).map_err(RunError::Maps)?;
