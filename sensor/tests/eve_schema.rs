@@ -472,7 +472,7 @@ fn addresses_of_the_tests_are_what_they_say() {
 #[test]
 fn a_flow_that_the_kernel_let_by_says_so() {
     let in_kernel = Some([DirectionCount { packets: 5, bytes: 500 }, DirectionCount { packets: 7, bytes: 9_000 }]);
-    let value = record(&Event::Flow(FlowEvent { in_kernel, ..flow_on(4, IpProto::TCP) }));
+    let value = record(&Event::Flow(FlowEvent { in_kernel, state: FlowState::Bypassed, ..flow_on(4, IpProto::TCP) }));
     assert_eq!(
         value["flow"]["bypassed"],
         json!({"pkts_toserver": 5, "pkts_toclient": 7, "bytes_toserver": 500, "bytes_toclient": 9_000})

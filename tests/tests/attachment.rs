@@ -12,6 +12,9 @@ use sekisho_tests::netns::{command, veth};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+/// Files of one pinned attachment: the link, and the counters that its successor carries on.
+const PINS: usize = 2;
+
 #[test]
 fn where_the_driver_refuses_the_program_goes_to_the_network_stack_and_says_so() {
     with_pair(1, 1500, || {
@@ -86,7 +89,13 @@ fn missing_privilege_is_told_by_the_capability_s_name() {
 fn the_capabilities_that_are_asked_for_are_enough() {
     with_pair(1, 1500, || {
         let effective = caps::read(None, CapSet::Effective).unwrap();
-        let few = [Capability::CAP_BPF, Capability::CAP_NET_ADMIN, Capability::CAP_NET_RAW, Capability::CAP_IPC_LOCK];
+        let few = [
+            Capability::CAP_BPF,
+            Capability::CAP_IPC_LOCK,
+            Capability::CAP_NET_ADMIN,
+            Capability::CAP_NET_RAW,
+            Capability::CAP_PERFMON,
+        ];
         caps::set(None, CapSet::Effective, &few.into_iter().collect()).unwrap();
         let mut attachment = Attachment::attach("tap0", &AttachConfig::default()).unwrap();
         let mut socket = Socket::open("tap0", 0, &small()).unwrap();
@@ -124,7 +133,7 @@ fn an_interface_that_vanishes_is_noticed_and_leaves_nothing() {
         assert_eq!(socket.wait(Duration::from_millis(1)), Wake::Gone, "gone stays gone");
         // What was counted can still be read.
         assert_eq!(attachment.counters().unwrap().queues[0].packets(Verdict::Redirected), 20);
-        assert_eq!(bpffs_files(), 1);
+        assert_eq!(bpffs_files(), PINS);
         drop((attachment, socket));
         assert_eq!(bpffs_files(), 0, "the pin of an interface that is gone is removed");
         // A new interface of the same name is another one, and can be attached.
@@ -160,7 +169,7 @@ fn a_pinned_program_outlives_the_sensor_and_the_next_start_takes_it_over() {
         let first_id = first.program_id();
         drop(first);
         assert_eq!(Link::by_name("tap0").unwrap().xdp.unwrap().id, first_id, "it stays attached");
-        assert_eq!(bpffs_files(), 1);
+        assert_eq!(bpffs_files(), PINS);
 
         let mut second = Attachment::attach("tap0", &pinned()).unwrap();
         assert_ne!(second.program_id(), first_id);
@@ -169,7 +178,7 @@ fn a_pinned_program_outlives_the_sensor_and_the_next_start_takes_it_over() {
         second.insert(0, &socket).unwrap();
         send_and_receive(&mut socket, 50, |_| 100);
         assert_eq!(second.place(), XdpPlace::Native);
-        assert_eq!(bpffs_files(), 1);
+        assert_eq!(bpffs_files(), PINS);
 
         second.detach().unwrap();
         assert!(nothing_attached());
@@ -182,7 +191,7 @@ fn a_pin_that_holds_nothing_is_replaced_and_one_that_cannot_be_made_is_told() {
     with_pair(1, 1500, || {
         drop(Attachment::attach("tap0", &pinned()).unwrap());
         command("ip link del dev tap0").unwrap();
-        assert_eq!(bpffs_files(), 1, "nobody was there to remove it");
+        assert_eq!(bpffs_files(), PINS, "nobody was there to remove it");
         veth("tap0", "gen0", 1, 1500).unwrap();
         Attachment::attach("tap0", &pinned()).unwrap().detach().unwrap();
         assert!(nothing_attached());

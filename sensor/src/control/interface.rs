@@ -33,6 +33,9 @@ use std::time::{Duration, Instant};
 /// How long a program may take to be off after it was detached.
 const DETACH_TIME: Duration = Duration::from_secs(2);
 
+/// What attaching takes. Without CAP_PERFMON the verifier takes the program for one that could spy on the processor's guesses.
+const PERMISSION: [Capability; 3] = [Capability::CAP_BPF, Capability::CAP_NET_ADMIN, Capability::CAP_PERFMON];
+
 /// The first kernel that has all that the XDP program needs: programs over several buffers (`xdp.frags`).
 const OLDEST_KERNEL: (u32, u32) = (5, 18);
 
@@ -249,7 +252,7 @@ impl Attachment {
         check_kernel()?;
         let link = Link::by_name(interface)?;
         let queues = link.queues()?;
-        let permission = [Capability::CAP_BPF, Capability::CAP_NET_ADMIN];
+        let permission = PERMISSION;
         if !privilege::missing(&permission).is_empty() {
             let why = privilege::explain_eperm(&permission);
             return Err(AttachError::NotPermitted { interface: link.name, why });
@@ -637,7 +640,7 @@ fn explain(step: &'static str, link: &Link, error: &(dyn Error + 'static)) -> At
     let interface = link.name.clone();
     match errno(error) {
         Some(Errno::EPERM) => {
-            let why = privilege::explain_eperm(&[Capability::CAP_BPF, Capability::CAP_NET_ADMIN]);
+            let why = privilege::explain_eperm(&PERMISSION);
             AttachError::NotPermitted { interface, why }
         }
         Some(code @ (Errno::ENOMEM | Errno::ENOSPC | Errno::E2BIG)) => {

@@ -52,10 +52,11 @@ fn kernel(host: &HostFacts, plan: &Plan) -> Finding {
 }
 
 fn capabilities(host: &HostFacts) -> Finding {
-    const NEEDED: [(&str, &str); 4] = [
+    const NEEDED: [(&str, &str); 5] = [
         ("CAP_NET_ADMIN", "attaches the XDP program"),
         ("CAP_NET_RAW", "opens AF_XDP sockets"),
         ("CAP_BPF", "loads the XDP program"),
+        ("CAP_PERFMON", "has the kernel take that program as it is"),
         ("CAP_IPC_LOCK", "locks packet memory"),
     ];
     let missing: Vec<_> = NEEDED.into_iter().filter(|(name, _)| !host.has(name)).collect();
@@ -69,7 +70,7 @@ fn capabilities(host: &HostFacts) -> Finding {
     let names: Vec<_> = missing.iter().map(|(name, _)| *name).collect();
     let uses: Vec<_> = missing.iter().map(|(name, does)| format!("{name} {does}")).collect();
     Finding::new("capabilities", status, format!("without {}", names.join(", "))).because(uses.join("; ")).by_hand(
-        "run it as root, or with AmbientCapabilities=CAP_NET_ADMIN CAP_NET_RAW CAP_BPF CAP_IPC_LOCK in its unit",
+        "run it as root, or with AmbientCapabilities=CAP_NET_ADMIN CAP_NET_RAW CAP_BPF CAP_PERFMON CAP_IPC_LOCK in its unit",
     )
 }
 
