@@ -624,7 +624,7 @@ fn set_up_queues(config: &Config, rules: &Rules, outputs: &Outputs, files: FileE
                 time: Arc::default(),
                 socket: Mutex::new(vec![socket.statistics_reader()]),
             });
-            all.ready.push(Ready { work: Work::Monitor { queue, socket: Box::new(socket) }, worker });
+            all.ready.push(Ready { work: Work::Monitor { queue, socket }, worker });
         }
         all.interfaces.push(interface);
     }
