@@ -149,16 +149,19 @@ impl Keyed {
     /// Tells each literal that is in its place; `data` begins `start` bytes behind the beginning.
     #[inline]
     fn find(&self, data: &[u8], start: u64, mut tell: impl FnMut(&Entry)) {
-        for (i, key) in self.keys.iter().enumerate() {
+        for (i, key) in (0..).zip(&self.keys) {
             let Some(at) = u64::from(*key).checked_sub(start) else { continue };
-            let Some(there) = data.get(at as usize..) else { break };
-            let slot = slot(match there {
-                [a, b, ..] => [*a, *b],
-                [a] => [*a, 0],
-                [] => break,
-            });
+            let at = at as usize;
+            let pair = match data.get(at..at + 2) {
+                Some(pair) => [pair[0], pair[1]],
+                None => match data.get(at) {
+                    Some(last) => [*last, 0],
+                    None => break,
+                },
+            };
+            let slot = slot(pair);
             if self.at[slot] >> i & 1 != 0 {
-                self.look(slot, i as u32, data, start, &mut tell);
+                self.look(slot, i, data, start, &mut tell);
             }
         }
     }

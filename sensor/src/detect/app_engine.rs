@@ -7,6 +7,7 @@ use super::engine::Guarded;
 use super::hyperscan::{BlockSet, HyperscanError, Literal};
 use super::rule::Rule;
 use rustc_hash::FxHashMap;
+use sekisho_signatures::app::Protocols;
 use sekisho_signatures::buffers::{Buffer, Kind, Progress, Source};
 use sekisho_signatures::group::AppGroup;
 use sekisho_signatures::ruleset::Ruleset;
@@ -55,6 +56,13 @@ pub(super) struct AppEngine {
 
 /// A buffer, and what is done to it before it is searched.
 type Key = (Buffer, Box<[Transform]>);
+
+/// Where a buffer's literals are searched for. What a web server answers with is one file, never taken apart as a form is, so that one search
+/// of the body does for both.
+fn searched_as(buffer: Buffer, group: &AppGroup) -> Buffer {
+    let is_answer = !group.to_server && Protocols::HTTP.contains(group.protocol);
+    if is_answer && buffer == Buffer::FileData { Buffer::HttpResponseBody } else { buffer }
+}
 
 /// A set that is being collected.
 #[derive(Default)]
@@ -113,10 +121,11 @@ impl AppPlan {
                 unguarded.push((rule.progress_in(group.to_server), i));
                 continue;
             };
-            let same = |((b, t), _): &(Key, Collecting)| *b == buffer.buffer && **t == *buffer.transforms;
+            let searched = searched_as(buffer.buffer, group);
+            let same = |((b, t), _): &(Key, Collecting)| *b == searched && **t == *buffer.transforms;
             let sets = if frame.is_some() { &mut frames } else { &mut sets };
             let at = sets.iter().position(same).unwrap_or_else(|| {
-                sets.push(((buffer.buffer, buffer.transforms.clone().into()), Collecting::default()));
+                sets.push(((searched, buffer.transforms.clone().into()), Collecting::default()));
                 sets.len() - 1
             });
             let set = &mut sets[at].1;
