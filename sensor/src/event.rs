@@ -136,6 +136,8 @@ pub struct AlertEvent {
     pub finding: Option<Arc<Finding>>,
     /// What rules keep on the flow.
     pub note: Option<Arc<FlowNote>>,
+    /// The beginning of the packet's payload, for the page.
+    pub payload: Option<Box<[u8]>>,
 }
 
 /// What rules keep on a flow, for its records.

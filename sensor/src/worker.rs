@@ -38,6 +38,7 @@ use crate::ledger::{DropReason, Ledger, Outcome};
 use crate::output::files_config::FilesConfig;
 use crate::output::filestore::FileStore;
 use crate::output::sources::Block;
+use crate::output::talkers::{Conversation, FlowFacts as TalkerFacts};
 use crate::output::{EventSender, EventType};
 use crate::packet::{Direction, Ip, IpProto, Packet, Tcp, TcpFlags, Transport};
 use crate::protocols::FlowApp;
@@ -47,6 +48,7 @@ use crate::stream::{
 };
 use crate::time::Timestamp;
 use crate::verdict::{Turn, Verdict};
+use sekisho_signatures::app::Protocol;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -283,6 +285,7 @@ impl<T: Tracer> Worker<T> {
             self.handover.retire(equipment);
         }
         self.path.expire(&self.engine, now);
+        self.path.walk(now);
         self.path.sender.flush();
         self.decoder.defrag.expire(now);
         self.publish();
@@ -308,6 +311,13 @@ impl<T: Tracer> Worker<T> {
 }
 
 impl<T: Tracer> Path<T> {
+    /// Shows a few more flows to who counts what hosts talk.
+    fn walk(&self, now: Timestamp) {
+        if let Some(mut talkers) = self.sender.talkers() {
+            talkers.walk(now, |place| self.flows.at(place).map(|flow| flow.map(talker_facts)));
+        }
+    }
+
     /// A packet's way behind the decoder.
     #[inline]
     fn packet(&mut self, engine: &Engine, packet: &Packet<'_>) {
@@ -740,12 +750,22 @@ fn end_flow<T: Tracer>(
         held.for_each(|what| tell_held(what, &cx, (&note, &now), sender));
         tell_logs(detector, &cx, Some(flow), sender);
     }
+    if let Some(mut talkers) = sender.talkers() {
+        talkers.ended(&talker_facts(flow));
+    }
     detector.release(&mut flow.user);
     if sender.wants(EventType::Flow) {
         let (app, transactions) = (flow.user.app.view(), flow.user.transactions);
         let (action, note) = (flow.user.action, flow.user.note(engine));
         sender.send(&Event::Flow(FlowEvent { app, transactions, action, note, in_kernel, ..flow.event(reason) }));
     }
+}
+
+/// What a flow is counted by among those that talk most.
+fn talker_facts(flow: &Flow<FlowDetect>) -> TalkerFacts {
+    let ((client, _), (server, port)) = (flow.client(), flow.server());
+    let app = flow.user.app.view().protocol.protocol().map(Protocol::name);
+    TalkerFacts { between: Conversation { client, server, port, proto: flow.proto().0, app }, counts: flow.counts }
 }
 
 /// An empty packet from client to server, for what is found in a stream after its last packet.
@@ -876,6 +896,7 @@ fn tell_alerts<T>(
             transaction: alert.transaction.clone(),
             finding: alert.finding.clone(),
             note: note.clone(),
+            payload: sender.payload_kept(packet.payload),
         };
         let at_once = match (flow.as_deref_mut(), cx.direction, cx.packet.tcp()) {
             (Some(flow), Some(of), Some(tcp))

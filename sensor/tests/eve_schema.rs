@@ -72,6 +72,7 @@ fn alert_on(packet: PacketSummary, with_flow: bool, target: Option<Target>) -> E
         transaction: None,
         finding: None,
         note: None,
+        payload: None,
     })
 }
 
@@ -439,6 +440,7 @@ fn any_event() -> impl Strategy<Value = Event> {
                 transaction: None,
                 finding: None,
                 note: None,
+                payload: None,
             })
         },
     )

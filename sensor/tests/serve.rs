@@ -2,13 +2,14 @@
 
 mod support;
 
-use sekisho::control::http::{HttpError, HttpServer};
+use sekisho::control::access::Access;
+use sekisho::control::http::{HttpError, HttpServer, Served};
 use sekisho::control::socket::{ControlSocket, SocketError, ask, ask_status, commands};
 use sekisho::counters::Published;
 use sekisho::output::metrics::Metrics;
 use sekisho::output::sources::{Block, Sample, Sources};
 use sekisho::output::status::Status;
-use sekisho::output::{AlertCatalog, OutputContext, Outputs};
+use sekisho::output::{AlertCatalog, MetricsConfig, OutputContext, Outputs};
 use sekisho::worker::Worker;
 use serde_json::json;
 use std::collections::{BTreeMap, HashSet};
@@ -185,16 +186,29 @@ fn what_a_worker_counts_makes_a_clean_scrape() {
     lint(&text);
 }
 
+fn start(sources: &Arc<Sources>, config: &MetricsConfig, health: Result<(), String>) -> Result<HttpServer, HttpError> {
+    let served = Served {
+        metrics: Metrics::new(Arc::clone(sources)).unwrap(),
+        sources: Arc::clone(sources),
+        health: Box::new(move || health.clone()),
+        page: None,
+        access: Arc::new(Access::new(config, 1).unwrap()),
+    };
+    HttpServer::start(config, served)
+}
+
+fn listening(listen: SocketAddr) -> MetricsConfig {
+    MetricsConfig { listen, ..MetricsConfig::default() }
+}
+
 fn serve(sources: &Arc<Sources>, health: Result<(), String>) -> HttpServer {
-    let metrics = Metrics::new(Arc::clone(sources)).unwrap();
-    let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-    HttpServer::start(listen, metrics, Arc::clone(sources), Box::new(move || health.clone())).unwrap()
+    start(sources, &listening(SocketAddr::from(([127, 0, 0, 1], 0))), health).unwrap()
 }
 
 /// Head and body of the answer.
 fn get(server: &HttpServer, path: &str) -> (String, String) {
     let mut stream = TcpStream::connect(server.address()).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
     let mut text = String::new();
     stream.read_to_string(&mut text).unwrap();
     let (head, body) = text.split_once("\r\n\r\n").unwrap();
@@ -237,8 +251,16 @@ fn an_idle_client_does_not_hold_up_the_end() {
 fn an_address_that_cannot_be_had_is_a_sentence() {
     let sensor = sensor();
     let start = |listen| {
-        let metrics = Metrics::new(Arc::clone(&sensor.sources)).unwrap();
-        HttpServer::start(listen, metrics, Arc::clone(&sensor.sources), Box::new(|| Ok(()))).err().expect("no server")
+        // Of an address that is none of this machine's, a token would be asked first.
+        let access = Access::new(&MetricsConfig::default(), 1).unwrap();
+        let served = Served {
+            metrics: Metrics::new(Arc::clone(&sensor.sources)).unwrap(),
+            sources: Arc::clone(&sensor.sources),
+            health: Box::new(|| Ok(())),
+            page: None,
+            access: Arc::new(access),
+        };
+        HttpServer::start(&listening(listen), served).err().expect("no server")
     };
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let error = start(taken.local_addr().unwrap());

@@ -14,6 +14,7 @@ use crate::capture::afxdp_config::AfxdpConfig;
 use crate::capture::early_config::{self, BlocklistConfig, BypassConfig, SheddingConfig};
 use crate::control::inline_config::{self, ExceptionConfig, InlineConfig};
 use crate::control::interface::AttachConfig;
+use crate::control::page::PageConfig;
 use crate::decode::DecodeConfig;
 use crate::detect::DetectConfig;
 use crate::detect::yara::{self, YaraConfig};
@@ -51,6 +52,7 @@ pub struct Config {
     pub yara: YaraConfig,
     pub eve: EveConfig,
     pub metrics: MetricsConfig,
+    pub page: PageConfig,
     pub control: ControlConfig,
 }
 
@@ -198,6 +200,9 @@ impl Config {
         if self.yara.timeout_s == 0 {
             refuse(&["yara", "timeout_s"], "a scan needs some time: at least 1 s".into());
         }
+        for (key, message) in self.page.problems() {
+            refuse(&["page", key], message.into());
+        }
         if self.capture.cpus.as_ref().is_some_and(Vec::is_empty) {
             refuse(&["capture", "cpus"], "name at least one CPU, or leave the key out for all of them".into());
         }
@@ -220,6 +225,7 @@ impl Config {
         self.capture.blocklist.resolve_paths(folder);
         self.rules.resolve_paths(folder);
         self.files.resolve_paths(folder);
+        self.metrics.resolve_paths(folder);
         self.yara.resolve_paths(folder);
     }
 }
@@ -284,6 +290,7 @@ mod tests {
             "yara",
             "eve",
             "metrics",
+            "page",
             "control",
         ];
         for section in known_keys("") {

@@ -1,13 +1,16 @@
-//! `/metrics`, `/healthz` and `/status` over HTTP, in a thread of its own that no packet passes.
+//! `/metrics`, `/healthz`, `/status` and the sensor's page over HTTP, in a thread of its own that no packet passes.
 //!
-//! Read-only and without authentication, so that it listens on the loopback address unless the configuration says
-//! otherwise.
+//! Read-only. It listens on the loopback address unless the configuration says otherwise, and then asks for a token ([`access`]).
 
+use super::access::{self, Access, AccessError};
+use super::page::{Page, api, assets};
+use crate::output::MetricsConfig;
 use crate::output::metrics::{CONTENT_TYPE, Metrics};
 use crate::output::sources::Sources;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use std::io;
@@ -33,6 +36,9 @@ pub enum HttpError {
     /// The address is none of this machine's.
     #[error("cannot serve metrics on {0}: this machine has no such address. Set metrics.listen to one that it has")]
     NoSuchAddress(SocketAddr),
+    /// Everybody could read it.
+    #[error(transparent)]
+    Access(#[from] AccessError),
     /// Anything else.
     #[error("cannot serve metrics on {0}: {1}")]
     Bind(SocketAddr, io::Error),
@@ -58,6 +64,20 @@ struct App {
     health: HealthCheck,
 }
 
+/// What is served.
+pub struct Served {
+    /// `/metrics`
+    pub metrics: Metrics,
+    /// `/status`
+    pub sources: Arc<Sources>,
+    /// `/healthz`
+    pub health: HealthCheck,
+    /// `/` and `/api/`, if there is a page.
+    pub page: Option<Arc<Page>>,
+    /// Who may ask.
+    pub access: Arc<Access>,
+}
+
 /// The running server. It stops when dropped.
 pub struct HttpServer {
     address: SocketAddr,
@@ -66,26 +86,22 @@ pub struct HttpServer {
 }
 
 impl HttpServer {
-    /// Listens on `listen` (port 0: any free one) and serves from a thread of its own.
+    /// Listens on `config.listen` (port 0: any free one) and serves from a thread of its own.
     ///
     /// # Errors
     /// When the address cannot be had, as a sentence that says what to do.
-    pub fn start(
-        listen: SocketAddr,
-        metrics: Metrics,
-        sources: Arc<Sources>,
-        health: HealthCheck,
-    ) -> Result<Self, HttpError> {
+    pub fn start(config: &MetricsConfig, served: Served) -> Result<Self, HttpError> {
+        let listen = config.listen;
         let listener = TcpListener::bind(listen).map_err(|error| HttpError::of_bind(listen, error))?;
         listener.set_nonblocking(true).map_err(HttpError::Start)?;
         let address = listener.local_addr().map_err(HttpError::Start)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(HttpError::Start)?;
         let (stop, stopped) = oneshot::channel();
-        let app = Arc::new(App { metrics, sources, health });
+        let router = router(served);
         let thread = std::thread::Builder::new()
             .name("http".to_owned())
             .spawn(move || {
-                if let Err(error) = runtime.block_on(serve(listener, app, stopped)) {
+                if let Err(error) = runtime.block_on(serve(listener, router, stopped)) {
                     tracing::error!("the HTTP server stopped: {error}");
                 }
             })
@@ -110,19 +126,31 @@ impl Drop for HttpServer {
     }
 }
 
-async fn serve(listener: TcpListener, app: Arc<App>, stopped: oneshot::Receiver<()>) -> io::Result<()> {
+async fn serve(listener: TcpListener, router: Router, stopped: oneshot::Receiver<()>) -> io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    let router = Router::new()
-        .route("/", get(index))
-        .route("/metrics", get(metrics))
-        .route("/healthz", get(healthz))
-        .route("/status", get(status))
-        .with_state(app);
     tokio::select! {
         // Not a graceful end: an open connection of a scraper must not hold up the sensor's.
         result = async { axum::serve(listener, router).await } => result,
         _ = stopped => Ok(()),
     }
+}
+
+/// All paths, behind the guard.
+fn router(served: Served) -> Router {
+    let Served { metrics: rendered, sources, health, page, access } = served;
+    let app = Arc::new(App { metrics: rendered, sources, health });
+    let router = Router::new()
+        .route("/metrics", get(metrics))
+        .route("/healthz", get(healthz))
+        .route("/status", get(status))
+        .with_state(app)
+        .merge(Router::new().route("/login", get(access::ask).post(access::login)).with_state(Arc::clone(&access)));
+    match page {
+        Some(page) => router.merge(api::routes(page)),
+        None => router.route("/", get(index)),
+    }
+    .layer(from_fn_with_state(access, access::guard))
+    .layer(from_fn(assets::shield))
 }
 
 async fn index() -> Html<&'static str> {

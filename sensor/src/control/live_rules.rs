@@ -10,6 +10,7 @@ use crate::detect::cost::{RuleCost, RuleCosts};
 use crate::detect::kept::Kept;
 use crate::output::ruleset::{CostlyRule, RuleCostLine, RuleCostTable, RulesetStatus};
 use sekisho_signatures::ruleset::Ruleset;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
@@ -23,6 +24,8 @@ pub struct LiveRules {
 
 struct Now {
     ruleset: Arc<Ruleset>,
+    /// Where its rules stand.
+    files: Vec<PathBuf>,
     kept: Kept,
     since: Instant,
     costs: Vec<Arc<RuleCosts>>,
@@ -38,6 +41,7 @@ impl Now {
     fn new(rules: &Rules, costs: Vec<Arc<RuleCosts>>, config: &RulesConfig, status: RulesetStatus) -> Self {
         Self {
             ruleset: Arc::clone(&rules.engine.ruleset),
+            files: rules.loaded.files.clone(),
             kept: rules.engine.kept.clone(),
             since: Instant::now(),
             costs,
@@ -64,6 +68,12 @@ impl LiveRules {
     #[must_use]
     pub fn status(&self) -> RulesetStatus {
         self.now().status.clone()
+    }
+
+    /// The file that the rules at hand count under this number.
+    #[must_use]
+    pub fn file(&self, number: u32) -> Option<PathBuf> {
+        self.now().files.get(number as usize).cloned()
     }
 
     /// What the rules keep, if they are others than those of `epoch`, which becomes theirs.

@@ -1,6 +1,7 @@
 //! The control thread's side: everything that is not the packet path. One file per command of the command line, and what
 //! they share.
 
+pub mod access;
 pub mod accounts;
 pub mod arguments;
 pub mod attach_config;
@@ -18,6 +19,7 @@ pub mod interface;
 pub mod lists;
 pub mod live;
 pub mod live_rules;
+pub mod page;
 pub mod pcap;
 pub mod privilege;
 pub mod reload;

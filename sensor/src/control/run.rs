@@ -3,18 +3,20 @@
 //! Setting up changes nothing before everything that can be checked was. Taking down goes from the outside in: sockets leave
 //! the XDP program's map, rings are drained, flows end, outputs flush, and only then is the program taken off.
 
+use super::access::{Access, AccessError};
 use super::accounts;
 use super::arguments::{ConfigArguments, RuleArguments, YaraArguments};
 use super::blocklist::BlocklistError;
 use super::bump::{self, LinkQueue, SentCounters};
 use super::early;
-use super::http::{HttpError, HttpServer};
+use super::http::{HttpError, HttpServer, Served};
 use super::inline::{self, LinkUp, LinkUpError};
 use super::inline_config::{self, InlineConfig};
 use super::interface::{AttachError, Attachment, Presence};
 use super::lists::Saver;
 use super::live::{Interface, Queue, serve};
 use super::live_rules::{CostWatch, LiveRules};
+use super::page::{Page, PageParts, PageThread};
 use super::pcap::{random_seed, worker_config};
 use super::reload::{Reloader, Reloading, Requests};
 use super::rules::{self, Rules, RulesError};
@@ -32,6 +34,8 @@ use crate::output::metrics::{Metrics, MetricsError};
 use crate::output::ruleset::{COST_SERIES, cost_samples};
 use crate::output::sources::{Sample, Sources};
 use crate::output::status::grouped;
+use crate::output::talkers::Talkers;
+use crate::output::tap::AlertTaps;
 use crate::output::{AlertCatalog, OutputContext, OutputError, Outputs};
 use crate::worker::Worker;
 use clap::Args;
@@ -43,7 +47,7 @@ use serde_json::Value;
 use std::fmt::Write as _;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -118,6 +122,8 @@ pub enum RunError {
     Maps(std::io::Error),
     #[error(transparent)]
     Http(#[from] HttpError),
+    #[error(transparent)]
+    Access(#[from] AccessError),
     #[error(transparent)]
     Socket(#[from] SocketError),
     #[error("cannot start a thread: {0}")]
@@ -228,6 +234,7 @@ struct Sensor {
     costs: CostWatch,
     // Stop when dropped.
     http: Option<HttpServer>,
+    page: Option<PageThread>,
     control: Option<ControlSocket>,
     ended_by: Option<Signal>,
     sets: Saver,
@@ -278,7 +285,15 @@ impl Sensor {
                 config.metrics.alert_sids_max,
             ),
         };
-        let outputs = Outputs::start(&config.eve, context)?;
+        // Refused before anything is touched.
+        let access =
+            config.metrics.enabled.then(|| Access::new(&config.metrics, random_seed())).transpose()?.map(Arc::new);
+        let mut outputs = Outputs::start(&config.eve, context)?;
+        let shown = (config.metrics.enabled && config.page.enabled)
+            .then(|| (Arc::new(AlertTaps::new(config.page.payload_bytes)), Arc::new(Talkers::default())));
+        if let Some((taps, talkers)) = &shown {
+            outputs.tap(Arc::clone(taps), Arc::clone(talkers));
+        }
         let stores = &config.files.store;
         let store = stores.enabled.then(|| StoreThread::start(stores, false)).transpose()?;
         let own = store.as_ref().map(StoreThread::store);
@@ -313,8 +328,10 @@ impl Sensor {
         let reloader = reloader.map_err(RunError::Thread)?;
         let costs =
             CostWatch::new(Arc::clone(&live), ready.iter().map(|ready| Arc::clone(&ready.queues()[0].time)).collect());
-        let [status, series, asked] = std::array::from_fn(|_| Arc::clone(&live));
+        let [status, series, asked, placed] = std::array::from_fn(|_| Arc::clone(&live));
         let watched = interfaces.clone();
+        let (opened, asked_for) = (Arc::new(OnceLock::<Weak<Page>>::new()), access.clone());
+        let shows = Arc::clone(&opened);
         let sources = Arc::new(Sources {
             sensor_name: config.sensor.name.clone(),
             started: Instant::now(),
@@ -328,19 +345,42 @@ impl Sensor {
                 Box::new(move || bump::samples(&sent)),
                 Box::new(move || if ports.is_empty() { Vec::new() } else { bump::policy_samples(&ports) }),
                 Box::new(move || cost_samples(&series.costs(COST_SERIES))),
+                Box::new(move || shows.get().and_then(Weak::upgrade).map_or_else(Vec::new, |page| page.samples())),
+                Box::new(move || asked_for.as_ref().map_or_else(Vec::new, |access| access.samples())),
                 Box::new(move || own.as_ref().map_or_else(Vec::new, FileStore::samples)),
                 Box::new(move || scanned.as_ref().map_or_else(Vec::new, YaraQueue::samples)),
             ],
         });
         let weak = Arc::downgrade(&sources);
         outputs.set_stats_source(move || weak.upgrade().map(|sources| sources.stats()).unwrap_or_default());
-        let http = if config.metrics.enabled {
-            let watched = interfaces.clone();
-            let health = move || health(&watched);
-            let metrics = Metrics::new(Arc::clone(&sources))?;
-            Some(HttpServer::start(config.metrics.listen, metrics, Arc::clone(&sources), Box::new(health))?)
-        } else {
-            None
+        let page = shown.map(|(taps, talkers)| {
+            PageThread::start(PageParts {
+                config: config.page.clone(),
+                sources: Arc::clone(&sources),
+                taps,
+                talkers,
+                rule_files: Box::new(move |number| placed.file(number)),
+                evidence: None,
+            })
+        });
+        let page = page.transpose().map_err(RunError::Thread)?;
+        if let Some(page) = &page {
+            // Its counters are among the sources that it reads. There is one page, so this is the first call.
+            let _ = opened.set(Arc::downgrade(&page.page()));
+        }
+        let http = match access {
+            Some(access) => {
+                let watched = interfaces.clone();
+                let served = Served {
+                    metrics: Metrics::new(Arc::clone(&sources))?,
+                    sources: Arc::clone(&sources),
+                    health: Box::new(move || health(&watched)),
+                    page: page.as_ref().map(PageThread::page),
+                    access,
+                };
+                Some(HttpServer::start(&config.metrics, served)?)
+            }
+            None => None,
         };
         let control = if config.control.enabled {
             let requests = reloader.requests();
@@ -362,6 +402,7 @@ impl Sensor {
             reloader,
             costs,
             http,
+            page,
             control,
             ended_by: None,
             sets: Saver::new(rules.engine.kept.clone()),
@@ -449,6 +490,9 @@ impl Sensor {
         }
         if let Some(http) = &self.http {
             let _ = writeln!(text, "  metrics: http://{}/metrics", http.address());
+            if self.page.is_some() {
+                let _ = writeln!(text, "  page: http://{}/", http.address());
+            }
         }
         if self.control.is_some() {
             let _ = writeln!(text, "  status: sekisho status --socket {}", config.control.socket.display());
@@ -508,7 +552,20 @@ impl Sensor {
     /// Takes everything down and tells the accounts.
     fn stop(self) -> ExitCode {
         let Self {
-            interfaces, links, threads, stop, outputs, store, yara, sources, http, control, ended_by, sets, ..
+            interfaces,
+            links,
+            threads,
+            stop,
+            outputs,
+            store,
+            yara,
+            sources,
+            http,
+            page,
+            control,
+            ended_by,
+            sets,
+            ..
         } = self;
         for queue in threads.iter().flat_map(|thread| &thread.queues) {
             let mut attachment = queue.interface.attachment.lock().unwrap_or_else(PoisonError::into_inner);
@@ -532,7 +589,7 @@ impl Sensor {
         for interface in &interfaces {
             interface.attachment.lock().unwrap_or_else(PoisonError::into_inner).take();
         }
-        drop((http, control));
+        drop((http, page, control));
         sets.finish();
         if let Some(store) = store {
             store.finish();

@@ -171,6 +171,13 @@ impl<U: Default> FlowTable<U> {
         &self.flows[index.0 as usize]
     }
 
+    /// The flow at a place of the table, from 0 on, for those who look at all in the course of time: nothing where none is at the moment, and
+    /// none at all behind the last place.
+    #[must_use]
+    pub fn at(&self, place: usize) -> Option<Option<&Flow<U>>> {
+        self.flows.get(place).map(|flow| (flow.id != 0).then_some(flow))
+    }
+
     /// Flows in the table.
     #[must_use]
     pub fn len(&self) -> usize {

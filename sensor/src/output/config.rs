@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 macro_rules! event_types {
@@ -165,8 +165,12 @@ impl Default for EveConfig {
 pub struct MetricsConfig {
     /// Whether the HTTP server runs. Default: true.
     pub enabled: bool,
-    /// Address and port. Default: `127.0.0.1:9477`. There is no authentication: keep it on a loopback or management address.
+    /// Address and port. Default: `127.0.0.1:9477`. Beyond the loopback address a token or clients' certificates are required.
     pub listen: SocketAddr,
+    /// A file with the token that every request must show, readable by its owner (and group) alone. Default: none.
+    pub token_file: Option<PathBuf>,
+    /// Names, beside `localhost` and addresses, that a loopback address may be asked by, as behind a proxy. Default: none.
+    pub host_names: Vec<String>,
     /// At most so many signatures get a time series of their own in `sekisho_alerts_total`; the others count
     /// under `sid="other"`. Default: 2000.
     pub alert_sids_max: usize,
@@ -177,7 +181,18 @@ impl Default for MetricsConfig {
         Self {
             enabled: true,
             listen: SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 9477)),
+            token_file: None,
+            host_names: Vec::new(),
             alert_sids_max: 2000,
+        }
+    }
+}
+
+impl MetricsConfig {
+    /// Relative paths are relative to the configuration's folder.
+    pub fn resolve_paths(&mut self, folder: &Path) {
+        if let Some(file) = &mut self.token_file {
+            *file = folder.join(&*file);
         }
     }
 }

@@ -25,6 +25,8 @@ mod sink;
 pub mod sources;
 mod stats_names;
 pub mod status;
+pub mod talkers;
+pub mod tap;
 mod writer;
 
 pub use alerts::{AlertCatalog, AlertReading};
@@ -44,6 +46,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use talkers::Talkers;
+use tap::AlertTaps;
 
 /// The label of this output in metrics.
 pub const EVE_OUTPUT: &str = "eve";
@@ -212,6 +216,8 @@ pub struct Outputs {
     encoder: EveEncoder,
     config: EveConfig,
     thread: Option<JoinHandle<()>>,
+    /// What the page gets of alerts and flows, if there is one.
+    page: Option<(Arc<AlertTaps>, Arc<Talkers>)>,
 }
 
 impl Outputs {
@@ -234,7 +240,8 @@ impl Outputs {
             stats_source: OnceLock::new(),
         });
         let encoder = EveEncoder::new(Clock::local(), context.sensor_name, context.interfaces, context.capture_file);
-        let mut outputs = Self { shared, wanted: Wanted::of(&[]), encoder, config: config.clone(), thread: None };
+        let mut outputs =
+            Self { shared, wanted: Wanted::of(&[]), encoder, config: config.clone(), thread: None, page: None };
         if !config.enabled {
             return Ok(outputs);
         }
@@ -247,18 +254,26 @@ impl Outputs {
         Ok(outputs)
     }
 
+    /// Has the page's copies made of alerts and flows, by the senders that are made from now on.
+    pub fn tap(&mut self, alerts: Arc<AlertTaps>, talkers: Arc<Talkers>) {
+        self.page = Some((alerts, talkers));
+    }
+
     /// A worker's way to the outputs, with queues of its own: one for each worker.
     #[must_use]
     pub fn sender(&self) -> EventSender {
         let (alerts, others) =
             if self.config.enabled { (self.config.alert_queue, self.config.event_queue) } else { (1, 1) };
-        let (sender, lane, end) = EventSender::new(
+        let (mut sender, lane, end) = EventSender::new(
             Arc::clone(&self.shared),
             self.shared.catalog(),
             self.wanted,
             self.encoder.clone(),
             (alerts, others, self.config.when_full),
         );
+        if let Some((alerts, talkers)) = &self.page {
+            sender.tap(alerts.add(), talkers.add());
+        }
         let mut lanes = self.shared.lanes();
         lanes.push(lane);
         if self.config.enabled {

@@ -14,9 +14,11 @@ use super::alerts::{AlertCatalog, AlertCounts};
 use super::config::{EventType, WhenFull};
 use super::eve::EveEncoder;
 use super::sink::FileSink;
+use super::talkers::TalkerWatch;
+use super::tap::AlertTap;
 use crate::event::Event;
 use crossbeam::queue::ArrayQueue;
-use std::cell::RefCell;
+use std::cell::{RefCell, RefMut};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -295,6 +297,9 @@ pub struct EventSender {
     when_full: WhenFull,
     /// The counters and the queues have one writer: the cell keeps it from being `Sync`.
     desk: RefCell<Desk>,
+    /// For the page, if there is one.
+    alerts: Option<Arc<AlertTap>>,
+    talkers: Option<Box<RefCell<TalkerWatch>>>,
 }
 
 /// What lines are made with, and where they go.
@@ -317,8 +322,27 @@ impl EventSender {
         let (others_in, others) = queue(event_queue);
         let lane = Arc::new(Lane::new(&catalog, [Arc::clone(&alerts.0), Arc::clone(&others.0)]));
         let desk = RefCell::new(Desk { encoder, alerts: alerts_in, others: others_in });
-        let sender = Self { lane: Arc::clone(&lane), shared, catalog, wanted, when_full, desk };
+        let sender =
+            Self { lane: Arc::clone(&lane), shared, catalog, wanted, when_full, desk, alerts: None, talkers: None };
         (sender, lane, LaneEnd { alerts, others })
+    }
+
+    /// Alerts and flows are shown on the page from now on.
+    pub(super) fn tap(&mut self, alerts: Arc<AlertTap>, talkers: TalkerWatch) {
+        self.alerts = Some(alerts);
+        self.talkers = Some(Box::new(RefCell::new(talkers)));
+    }
+
+    /// What an alert keeps of its packet's payload: as much as the page shows, nothing without one.
+    #[must_use]
+    pub fn payload_kept(&self, payload: &[u8]) -> Option<Box<[u8]>> {
+        self.alerts.as_ref().and_then(|alerts| alerts.payload(payload))
+    }
+
+    /// Who counts what hosts talk, if somebody does.
+    #[must_use]
+    pub fn talkers(&self) -> Option<RefMut<'_, TalkerWatch>> {
+        self.talkers.as_ref().map(|talkers| talkers.borrow_mut())
     }
 
     /// Counts alerts by another catalog of these outputs from now on; this one comes back in its place.
@@ -342,6 +366,9 @@ impl EventSender {
             let signature = alert.ruleset.signatures.get(alert.signature as usize);
             let (sid, severity) = signature.map_or((0, 0), |signature| (signature.sid, signature.priority));
             self.lane.alert_counts.count(&self.catalog, sid, severity);
+            if let Some(tap) = &self.alerts {
+                tap.take(alert, event, &mut self.desk.borrow_mut().encoder);
+            }
         }
         if !self.wanted.wants(kind) {
             return;

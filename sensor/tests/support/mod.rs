@@ -114,6 +114,7 @@ pub fn alert(ruleset: &Arc<Ruleset>, number: u64) -> Event {
         transaction: None,
         finding: None,
         note: None,
+        payload: None,
     })
 }
 

@@ -387,6 +387,7 @@ impl Scans<'_> {
             transaction: Some(job.transaction.clone()),
             finding: None,
             note: job.note.clone(),
+            payload: None,
         }));
         self.outputs.flush();
     }
