@@ -262,7 +262,7 @@ mod tests {
         });
         TappedAlert {
             time: Timestamp(u64::from(sid) * 1_000_000),
-            line: line.to_string().into(),
+            line: line.to_string().into_bytes().into(),
             payload: Some((*b"abc").into()),
             rule: Place::default(),
         }
