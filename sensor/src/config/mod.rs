@@ -15,6 +15,7 @@ use crate::capture::early_config::{self, BlocklistConfig, BypassConfig, Shedding
 use crate::control::inline_config::{self, ExceptionConfig, InlineConfig};
 use crate::control::interface::AttachConfig;
 use crate::control::page::PageConfig;
+use crate::control::sandbox::Seccomp;
 use crate::decode::DecodeConfig;
 use crate::detect::DetectConfig;
 use crate::detect::yara::{self, YaraConfig};
@@ -62,6 +63,8 @@ pub struct Config {
 pub struct SensorConfig {
     /// The sensor's name, in EVE's `host`. Default: the host's name.
     pub name: Option<String>,
+    /// The filter over the system calls of the running sensor.
+    pub seccomp: Seccomp,
 }
 
 /// `[[interface]]`: a network interface to capture from.

@@ -4,6 +4,7 @@
 
 use super::access::{self, Access, AccessError};
 use super::page::{Page, api, assets};
+use super::privilege::{self, Task};
 use crate::output::MetricsConfig;
 use crate::output::metrics::{CONTENT_TYPE, Metrics};
 use crate::output::sources::Sources;
@@ -101,6 +102,7 @@ impl HttpServer {
         let thread = std::thread::Builder::new()
             .name("http".to_owned())
             .spawn(move || {
+                privilege::keep(Task::Plain);
                 if let Err(error) = runtime.block_on(serve(listener, router, stopped)) {
                     tracing::error!("the HTTP server stopped: {error}");
                 }

@@ -26,6 +26,7 @@ pub mod reload;
 pub mod report;
 pub mod rules;
 pub mod run;
+pub mod sandbox;
 pub mod shard;
 pub mod shedding;
 pub mod socket;

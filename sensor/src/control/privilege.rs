@@ -1,6 +1,90 @@
-//! Which of the kernel's gates is shut when it says "not permitted": a capability, a seccomp filter, or the lockdown.
+//! Which capabilities a thread of the running sensor keeps ([`keep`]), and which of the kernel's gates is shut when it says "not
+//! permitted" ([`explain_eperm`]): a capability, a seccomp filter, or the lockdown.
+//!
+//! Setting up takes five capabilities; after it, the threads that read what comes from the network have none. They are a thread's own:
+//! each thread gives its away when it begins.
 
 use caps::{CapSet, Capability};
+use std::collections::HashSet;
+
+/// What a thread does, as far as it takes a capability.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// Judges packets, answers questions, scans files: nothing that takes one. Before Linux 5.19 the maps of the XDP program can be read and
+    /// changed with CAP_BPF alone, so it is kept there.
+    Plain,
+    /// Opens files that may be somebody else's. For root that is CAP_DAC_OVERRIDE, without which it is kept out of folders whose
+    /// owner it is not; who is not root has none.
+    Files,
+    /// Loads the rules again: opens files, and makes the maps of the next block list (CAP_BPF).
+    Reload,
+    /// Looks after ports in line, which takes all that setting up does: one that vanished and comes back gets the program and its
+    /// sockets anew.
+    Ports,
+}
+
+/// All that setting up takes.
+pub const SET_UP: [Capability; 5] = [
+    Capability::CAP_NET_ADMIN,
+    Capability::CAP_NET_RAW,
+    Capability::CAP_BPF,
+    Capability::CAP_PERFMON,
+    Capability::CAP_IPC_LOCK,
+];
+
+impl Task {
+    fn needs(self, is_root: bool, kernel: (u32, u32)) -> Vec<Capability> {
+        let mut needs = match self {
+            Self::Plain if kernel < (5, 19) => vec![Capability::CAP_BPF],
+            Self::Plain | Self::Files => vec![],
+            Self::Reload => vec![Capability::CAP_BPF],
+            Self::Ports => SET_UP.to_vec(),
+        };
+        if is_root && self != Self::Plain {
+            needs.push(Capability::CAP_DAC_OVERRIDE);
+        }
+        needs
+    }
+}
+
+/// The calling thread, and threads and programs that it starts, have from now on the capabilities that `task` takes and no others; of those
+/// only what they had. A kernel that refuses is told in the log.
+pub fn keep(task: Task) {
+    let kernel = nix::sys::utsname::uname().map(|name| kernel_version(&name.release().to_string_lossy()));
+    let needs = task.needs(nix::unistd::geteuid().is_root(), kernel.unwrap_or_default());
+    if let Err(error) = keep_only(&needs) {
+        tracing::warn!("capabilities could not be given away: {error}");
+    }
+}
+
+fn keep_only(needs: &[Capability]) -> Result<(), caps::errors::CapsError> {
+    let has = caps::read(None, CapSet::Permitted)?;
+    let kept = kept(&has, needs);
+    // What programs that are started could get back. Who may not change this set has no use for it.
+    if has.contains(&Capability::CAP_SETPCAP) {
+        let bounding = caps::read(None, CapSet::Bounding)?;
+        bounding.difference(&kept).try_for_each(|capability| caps::drop(None, CapSet::Bounding, *capability))?;
+    }
+    caps::clear(None, CapSet::Ambient)?;
+    caps::set(None, CapSet::Effective, &kept)?;
+    caps::set(None, CapSet::Permitted, &kept)?;
+    caps::clear(None, CapSet::Inheritable)
+}
+
+/// Of those that a thread has, those that are needed; where CAP_SYS_ADMIN stands in for one of them, that.
+fn kept(has: &HashSet<Capability>, needs: &[Capability]) -> HashSet<Capability> {
+    let stand_in = |needed: &Capability| {
+        matches!(needed, Capability::CAP_BPF | Capability::CAP_PERFMON).then_some(Capability::CAP_SYS_ADMIN)
+    };
+    let pick = |needed: &Capability| Some(*needed).filter(|n| has.contains(n)).or_else(|| stand_in(needed));
+    needs.iter().filter_map(pick).filter(|capability| has.contains(capability)).collect()
+}
+
+/// Major and minor of a release ("6.18.3-amd64"); 0.0 if it is none.
+fn kernel_version(release: &str) -> (u32, u32) {
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|part| part.parse().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
+}
 
 /// A sentence that follows an EPERM: names what is missing of `needed`, and what to do. With nothing missing it names the
 /// other gates that are known to be shut, or what else may be.
@@ -58,6 +142,38 @@ mod tests {
         .join()
         .unwrap();
         assert!(sentence.contains("lacks CAP_BPF and CAP_NET_ADMIN"), "{sentence}");
+    }
+
+    #[test]
+    fn a_thread_keeps_what_its_task_takes_and_nothing_else() {
+        let had = caps::read(None, CapSet::Permitted).unwrap();
+        let after = |task| {
+            let look = move || {
+                keep(task);
+                [CapSet::Permitted, CapSet::Effective, CapSet::Inheritable].map(|set| caps::read(None, set).unwrap())
+            };
+            std::thread::spawn(look).join().unwrap()
+        };
+        let root = nix::unistd::geteuid().is_root();
+        for task in [Task::Plain, Task::Files, Task::Reload, Task::Ports] {
+            let needs: HashSet<Capability> = task.needs(root, (6, 1)).into_iter().collect();
+            let wanted: HashSet<Capability> = needs.intersection(&had).copied().collect();
+            let [permitted, effective, inheritable] = after(task);
+            assert_eq!((&permitted, &effective), (&wanted, &wanted), "{task:?}");
+            assert!(inheritable.is_empty());
+        }
+        assert!(Task::Plain.needs(true, (6, 1)).is_empty());
+        assert_eq!(Task::Plain.needs(false, (5, 18)), [Capability::CAP_BPF]);
+        assert_eq!((kernel_version("6.18.3-amd64"), kernel_version("?")), ((6, 18), (0, 0)));
+    }
+
+    #[test]
+    fn the_older_capability_is_kept_only_where_the_newer_is_missing() {
+        let set = |all: &[Capability]| all.iter().copied().collect::<HashSet<_>>();
+        let (bpf, admin) = (Capability::CAP_BPF, Capability::CAP_SYS_ADMIN);
+        assert_eq!(kept(&set(&[bpf, admin]), &[bpf]), set(&[bpf]));
+        assert_eq!(kept(&set(&[admin]), &[bpf]), set(&[admin]));
+        assert_eq!(kept(&set(&[admin]), &[Capability::CAP_NET_RAW]), set(&[]));
     }
 
     #[test]

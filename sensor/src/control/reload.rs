@@ -10,6 +10,7 @@ use super::arguments::{ConfigArguments, YaraArguments};
 use super::blocklist::{self, BuiltList};
 use super::live::Interface;
 use super::live_rules::LiveRules;
+use super::privilege::{self, Task};
 use super::rules::{self, Rules};
 use super::socket::{self, SocketError};
 use crate::config::{CaptureConfig, Config, ConfigError};
@@ -207,7 +208,10 @@ impl Reloader {
     /// There is no thread to be had.
     pub fn start(reloading: Reloading) -> std::io::Result<Self> {
         let (sender, receiver) = bounded(64);
-        let work = move || reloading.run(&receiver);
+        let work = move || {
+            privilege::keep(Task::Reload);
+            reloading.run(&receiver);
+        };
         let thread = std::thread::Builder::new().name("reload".to_owned()).spawn(work)?;
         Ok(Self { requests: Requests(sender), thread: Some(thread) })
     }

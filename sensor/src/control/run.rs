@@ -18,8 +18,10 @@ use super::live::{Interface, Queue, serve};
 use super::live_rules::{CostWatch, LiveRules};
 use super::page::{Page, PageParts, PageThread};
 use super::pcap::{random_seed, worker_config};
+use super::privilege::{self, Task};
 use super::reload::{Reloader, Reloading, Requests};
 use super::rules::{self, Rules, RulesError};
+use super::sandbox::{self, Calls, SandboxError};
 use super::socket::{ControlSocket, Request, SocketError, commands};
 use crate::capture::afxdp::Socket;
 use crate::capture::afxdp_config::OpenError;
@@ -128,6 +130,8 @@ pub enum RunError {
     Socket(#[from] SocketError),
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
     #[error("cannot listen for signals: {0}")]
     Signals(nix::Error),
 }
@@ -169,6 +173,7 @@ pub fn run(arguments: &RunArguments) -> Result<ExitCode, RunError> {
     early::load_list(&mut config)?;
     let again = Again { arguments, config: as_read, lasting };
     let mut sensor = Sensor::start(&config, &rules, yara.as_ref(), again)?;
+    sensor.lock_up(&config)?;
     print!("{}", sensor.describe(&config, &rules));
     drop((rules, yara));
     give_memory_back();
@@ -196,6 +201,7 @@ fn listen_for_signals() -> Result<Receiver<Signal>, RunError> {
     set.thread_block().map_err(RunError::Signals)?;
     let (sender, receiver) = crossbeam::channel::bounded(16);
     let wait = move || {
+        privilege::keep(Task::Plain);
         while let Ok(signal) = set.wait() {
             if sender.send(signal).is_err() {
                 break;
@@ -434,6 +440,7 @@ impl Sensor {
         let (stop, first) = (Arc::clone(&self.stop), Arc::clone(&queues[0]));
         let name = format!("{}/{}", first.interface.name, first.number);
         let run = move || {
+            privilege::keep(Task::Plain);
             if let Some(cpu) = first.cpu
                 && !core_affinity::set_for_current(CoreId { id: cpu })
             {
@@ -446,6 +453,14 @@ impl Sensor {
         };
         let handle = std::thread::Builder::new().name(name).spawn(run).map_err(RunError::Thread)?;
         self.threads.push(Thread { queues, handle });
+        Ok(())
+    }
+
+    /// All is set up: what that took and running does not is given away, in every thread.
+    fn lock_up(&self, config: &Config) -> Result<(), SandboxError> {
+        let in_line = !self.links.is_empty();
+        sandbox::enter(config.sensor.seccomp, if in_line { Calls::Ports } else { Calls::Watching })?;
+        privilege::keep(if in_line { Task::Ports } else { Task::Reload });
         Ok(())
     }
 

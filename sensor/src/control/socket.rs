@@ -4,6 +4,7 @@
 //! `{"command":"status"}`, and so is the answer: `{"ok":true,"result":…}` or `{"ok":false,"error":"a sentence"}`.
 //! A connection may ask more than once.
 
+use super::privilege::{self, Task};
 use crate::output::ruleset::RuleCostTable;
 use crate::output::sources::Sources;
 use crate::output::status::Status;
@@ -110,7 +111,10 @@ impl ControlSocket {
         let mut socket =
             Self { path: path.to_owned(), identity: identity(path), stop: Arc::clone(&stop), thread: None };
         let on_command: Arc<OnCommand> = Arc::new(on_command);
-        let accept = move || accept_all(&listener, &stop, &on_command);
+        let accept = move || {
+            privilege::keep(Task::Plain);
+            accept_all(&listener, &stop, &on_command);
+        };
         let thread = std::thread::Builder::new().name("control".to_owned()).spawn(accept);
         socket.thread = Some(thread.map_err(SocketError::Thread)?);
         Ok(socket)

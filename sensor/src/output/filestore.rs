@@ -9,6 +9,7 @@ use super::certificates::StoredChain;
 use super::eve::text::Clock;
 use super::files_config::StoreConfig;
 use super::sources::Sample;
+use crate::control::privilege::{self, Task};
 use bytes::Bytes;
 use crossbeam::channel::{Receiver, Sender, TrySendError, bounded};
 use std::fs::{File, OpenOptions};
@@ -183,7 +184,10 @@ impl StoreThread {
             stored_bytes: 0,
             trouble: false,
         };
-        let work = move || writer.run(&receiver);
+        let work = move || {
+            privilege::keep(Task::Files);
+            writer.run(&receiver)
+        };
         let handle = std::thread::Builder::new().name("files".to_owned()).spawn(work).map_err(StoreError::Thread)?;
         Ok(Self { store, handle })
     }

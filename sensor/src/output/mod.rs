@@ -34,6 +34,7 @@ pub use config::{ControlConfig, EveConfig, EventType, MetricsConfig, WhenFull};
 pub use files_config::FilesConfig;
 pub use queue::{EventSender, PerType};
 
+use crate::control::privilege::{self, Task};
 use eve::stats::StatsReading;
 use eve::text::Clock;
 use eve::{EncodeError, EveEncoder};
@@ -249,7 +250,11 @@ impl Outputs {
         let sink = FileSink::open(&config.path, config.append)
             .map_err(|source| OutputError::Open { path: config.path.clone(), source })?;
         let writer = writer::Writer::new(Arc::clone(&outputs.shared), outputs.encoder.clone(), sink, config);
-        let thread = std::thread::Builder::new().name("output".to_owned()).spawn(move || writer.run());
+        let work = move || {
+            privilege::keep(Task::Files);
+            writer.run()
+        };
+        let thread = std::thread::Builder::new().name("output".to_owned()).spawn(work);
         outputs.thread = Some(thread.map_err(OutputError::Thread)?);
         Ok(outputs)
     }

@@ -3,6 +3,7 @@
 use super::config::YaraConfig;
 use super::engine::Engine;
 use super::rules::YaraRules;
+use crate::control::privilege::{self, Task};
 use crate::detect::state::TransactionNote;
 use crate::event::{AlertAction, AlertEvent, Event, FlowNote, FlowSummary, PacketSummary};
 use crate::output::sources::Sample;
@@ -268,6 +269,7 @@ impl YaraThread {
             Arc::new(Shared { config: config.clone(), counts: Counts::default(), rules: Mutex::new((rules, None)) });
         let queue = YaraQueue { sender, shared: Arc::clone(&shared), waits };
         let work = move || {
+            privilege::keep(Task::Plain);
             if !waits && let Err(error) = rustix::process::setpriority_process(None, NICE) {
                 tracing::warn!("files are scanned at normal priority: {error}");
             }
