@@ -4,6 +4,7 @@
 //! only if nothing in it needed inspection.
 
 pub mod reject;
+pub mod rewrite;
 
 use crate::ledger::{BypassReason, DropReason, Outcome};
 use crate::packet::Direction;
@@ -28,6 +29,8 @@ pub struct Turn {
     pub next_seq: u32,
     /// The segment came before its turn: its bytes are inspected when the hole before them is filled.
     pub waits: bool,
+    /// It ends within a part of a message that a rule may drop when it is whole.
+    pub within: bool,
     /// The whole flow is dropped from now on.
     pub flow_dropped: bool,
 }
@@ -42,6 +45,8 @@ pub struct Verdict {
     pub reject: Option<RejectTo>,
     /// In line: it could not be inspected as it should, for this reason.
     pub exception: Option<DropReason>,
+    /// In line: some of its bytes are to be overwritten before it leaves.
+    pub rewrites: bool,
     /// In line: the last TCP segment's place.
     pub turn: Option<Turn>,
 }

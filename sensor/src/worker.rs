@@ -11,7 +11,7 @@ use crate::capture::early_config::BypassConfig;
 use crate::capture::kernel_flows::KernelFlows;
 use crate::counters::Published;
 use crate::decode::{DecodeConfig, DecodeCounters, DecodeEvent, Decoder, EventSet, Frame};
-use crate::defrag::DefragCounters;
+use crate::defrag::{DefragCounters, Key};
 use crate::detect::DetectConfig;
 use crate::detect::cost::RuleCosts;
 use crate::detect::detector::Detector;
@@ -47,6 +47,7 @@ use crate::stream::{
     Delivery, PayloadFate, StreamConfig, StreamCounters, StreamEngine, StreamEvent, StreamSink, has_fast_open,
 };
 use crate::time::Timestamp;
+use crate::verdict::rewrite::Rewrite;
 use crate::verdict::{Turn, Verdict};
 use sekisho_signatures::app::Protocol;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -113,6 +114,8 @@ struct Path<T> {
     /// Alerts on transactions wait as well.
     settles_alerts: bool,
     verdict: Verdict,
+    /// What of the frame at hand is overwritten, if the verdict says so.
+    rewrites: Vec<Rewrite>,
     /// Tagged packets are wanted.
     tells_packets: bool,
     /// The packet at hand is tagged.
@@ -196,6 +199,7 @@ impl<T: Tracer> Worker<T> {
                 settles: !config.inline && config.stream.deliver == Delivery::Arrived,
                 settles_alerts: config.capture_file && !config.inline && config.stream.deliver == Delivery::Arrived,
                 verdict: Verdict::default(),
+                rewrites: vec![],
                 tells_packets,
                 tagged: false,
             },
@@ -267,6 +271,17 @@ impl<T: Tracer> Worker<T> {
     #[must_use]
     pub fn verdict(&self) -> &Verdict {
         &self.path.verdict
+    }
+
+    /// If the last frame held a fragment: of which datagram, and whether that was completed by it. Told once.
+    pub fn take_fragment(&mut self) -> Option<(Key, bool)> {
+        self.decoder.fragment.take()
+    }
+
+    /// What of the last frame is overwritten, if its verdict says that something is.
+    #[must_use]
+    pub fn rewrites(&self) -> &[Rewrite] {
+        &self.path.rewrites
     }
 
     /// The rules at hand.
@@ -433,7 +448,12 @@ impl<T: Tracer> Path<T> {
             if report.payload == PayloadFate::NoSession && !packet.payload.is_empty() {
                 self.verdict.exception(DropReason::Midstream);
             }
+            let app = &flow.user.app;
+            let within = matches!(report.payload, PayloadFate::InOrder | PayloadFate::Partly)
+                && cx.engine.drops_message(app.view().protocol, direction)
+                && app.is_within(direction);
             self.verdict.turn = Some(Turn {
+                within,
                 flow: cx.flow_id,
                 direction,
                 seq: tcp.seq,
@@ -512,6 +532,9 @@ impl<T: Tracer> Path<T> {
             self.detector.tracer.packet(cx, flow);
         }
         let ruling = self.detector.finish();
+        if self.inline && !self.detector.rewrites.is_empty() {
+            self.overwrite(cx.packet);
+        }
         if ruling.drop && !ruling.pass && self.inline {
             self.tell_drop(cx.packet, index.zip(cx.direction), false);
             self.verdict.dropped(DropReason::Rule);
@@ -548,6 +571,19 @@ impl<T: Tracer> Path<T> {
                 let flow = index.map(|index| self.flows.get(index));
                 tell_logs(&mut self.detector, cx, flow, &self.sender);
             }
+        }
+    }
+
+    /// Notes what rules overwrite in the packet. Only one that is all in its own frame, and not inside another one, can be changed.
+    #[cold]
+    fn overwrite(&mut self, packet: &Packet<'_>) {
+        if !std::mem::replace(&mut self.verdict.rewrites, true) {
+            self.rewrites.clear();
+        }
+        let Some(ip) = packet.ip.filter(|_| packet.tunnel_depth == 0 && !packet.reassembled) else { return };
+        let (payload, transport) = (place_in(packet.data, packet.payload), place_in(packet.data, ip.payload));
+        for (at, bytes) in &self.detector.rewrites {
+            self.rewrites.extend(Rewrite::new(ip.proto, transport, payload, *at, bytes));
         }
     }
 

@@ -570,7 +570,6 @@ fn apply(checker: &mut Checker<'_>, keyword: &'static Keyword, option: &RuleOpti
             checker.skip(name, option.name.span());
             match effect {
                 Effect::None => Ok(()),
-                Effect::Checked(check) => check(checker, name, option),
                 Effect::Looks => {
                     let current = checker.current;
                     checker.buffers[current].used = true;

@@ -804,6 +804,8 @@ pub struct Signature {
     pub quiet: Option<Quiet>,
     /// `filestore`.
     pub filestore: Option<Filestore>,
+    /// `replace`: what contents of the payload are overwritten with, in line.
+    pub replacements: Vec<Replacement>,
     pub threshold: Option<Threshold>,
     pub detection_filter: Option<Threshold>,
     /// Names of `byte_extract` and `byte_math` variables, in order of definition.
@@ -812,6 +814,15 @@ pub struct Signature {
     pub text: Box<str>,
     /// SHA-256 of that text.
     pub digest: [u8; 32],
+}
+
+/// `replace`: in line, the bytes that a content of the payload found are overwritten.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replacement {
+    /// Which of [`Signature::payload`]: a content that is not negated.
+    pub condition: usize,
+    /// As many bytes as the content has.
+    pub bytes: Box<[u8]>,
 }
 
 impl BufferConditions {
@@ -858,6 +869,7 @@ impl Signature {
             tls_store: false,
             quiet: None,
             filestore: None,
+            replacements: Vec::new(),
             threshold: None,
             detection_filter: None,
             variables: Vec::new(),
@@ -892,6 +904,7 @@ impl Signature {
     pub fn forget_contents(&mut self) {
         self.text = Box::default();
         self.payload = Vec::new();
+        self.replacements = Vec::new();
         self.variables = Vec::new();
         for buffer in &mut self.buffers {
             buffer.conditions = Vec::new();

@@ -32,6 +32,10 @@ impl Inspection {
         if signature.payload.is_empty() || signature.inspects_transactions() {
             return Self::default();
         }
+        // What is overwritten must be in the packet at hand.
+        if !signature.replacements.is_empty() {
+            return Self { packet: true, stream: false };
+        }
         if !tcp || signature.header.proto == HeaderProto::TcpPacket || signature.flow.stream == Some(false) {
             return Self { packet: true, stream: false };
         }

@@ -276,6 +276,31 @@ impl Pair {
         &self.scratch
     }
 
+    /// Changes the bytes of the packet at hand, which stay as many.
+    #[cold]
+    pub fn rewrite(&mut self, change: impl FnOnce(&mut [u8])) {
+        if let [single] = self.current.as_mut_slice() {
+            if within(single, self.umem_bytes) {
+                // SAFETY: the frame lies inside packet memory, and is at hand: in no ring, and nobody else reads it.
+                change(unsafe { self.umem.data_mut(single) }.contents_mut());
+            }
+            return;
+        }
+        // It was put together when it was taken up.
+        change(&mut self.scratch);
+        let mut rest = self.scratch.as_slice();
+        for desc in &mut self.current {
+            // SAFETY: as above; `next_packet` has checked each.
+            let mut data = unsafe { self.umem.data_mut(desc) };
+            let part = data.contents_mut();
+            let (now, later) = rest.split_at(part.len().min(rest.len()));
+            if let Some(part) = part.get_mut(..now.len()) {
+                part.copy_from_slice(now);
+            }
+            rest = later;
+        }
+    }
+
     /// Sends the packet at hand out of `side`, with the next [`Self::flush`]. False if there is no room: then it is discarded.
     pub fn forward(&mut self, side: Side) -> bool {
         let fits = !self.current.is_empty() && self.make_room(side, self.current.len());

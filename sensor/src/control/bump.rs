@@ -1,12 +1,18 @@
 //! One queue of a link that the sensor stands in: its thread takes frames from either port, has the worker judge them, and puts those
 //! that may pass into the other port's ring.
 //!
-//! Frames of one direction of a flow leave in the order in which they came, but for TCP segments that wait where rules can drop: one that
-//! came before its turn waits until the hole before it is filled and is judged with it, and one that ends like the
-//! beginning of a forbidden pattern waits for the next, which may bring the rest. Both wait within [`HoldLimits`]; then the first goes as its
-//! exception policy says, and the second is let go, since it was inspected. All that is received on a port ends in exactly one line of that port's ledger.
+//! Frames of one direction of a flow leave in the order in which they came, but for some that wait where rules can drop:
+//! - a TCP segment that came before its turn, until the hole before it is filled: it is judged with it;
+//! - a TCP segment that ends like the beginning of a forbidden pattern, or within the head of a message that a rule may drop, until the next one
+//!   has brought the rest;
+//! - a fragment, until its datagram is whole and was judged ([`fragments`]).
+//!
+//! They wait within [`HoldLimits`]. Then what was inspected is let go, and what was not goes as its exception policy says. All that is received
+//! on a port ends in exactly one line of that port's ledger.
 //!
 //! The thread says that it lives once a batch; the XDP program forwards by itself where it does not.
+
+mod fragments;
 
 use super::heartbeat::{Heartbeats, monotonic_ns};
 use super::inline_config::{Exception, ExceptionConfig, Policy};
@@ -22,6 +28,7 @@ use crate::time::Timestamp;
 use crate::verdict::reject::Answers;
 use crate::verdict::{Turn, Verdict};
 use crate::worker::Worker;
+use fragments::{Fragments, Part};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -32,6 +39,9 @@ pub const IDLE_WAIT: Duration = Duration::from_millis(20);
 const BUSY_WAIT: Duration = Duration::from_millis(1);
 /// How long a stop waits for the last packets to leave.
 const LAST_PACKETS: Duration = Duration::from_millis(200);
+
+/// More than any message's head has: all that waits of the direction goes on waiting.
+const WHOLE: u32 = 1 << 30;
 
 /// How long and how many packets may be held back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +61,8 @@ pub struct SentCounters {
     pub answers_lost: AtomicU64,
     /// Packets that were held back.
     pub held: AtomicU64,
+    /// Packets that left with some of their bytes overwritten.
+    pub rewritten: AtomicU64,
 }
 
 /// For metrics: what came under which policy, over all links.
@@ -76,7 +88,16 @@ pub fn samples(queues: &[(Arc<Queue>, Arc<SentCounters>)]) -> Vec<Sample> {
         for (name, help, value) in [
             ("inline_answers_sent_total", "Resets and unreachables that reject rules had sent.", &sent.answers),
             ("inline_answers_lost_total", "Those for which there was no room to send.", &sent.answers_lost),
-            ("inline_held_packets_total", "TCP segments that came before their turn and were held back.", &sent.held),
+            (
+                "inline_held_packets_total",
+                "TCP segments and fragments that were held back, until what they belong to could be judged.",
+                &sent.held,
+            ),
+            (
+                "inline_rewritten_packets_total",
+                "Packets in which rules with replace had bytes overwritten.",
+                &sent.rewritten,
+            ),
         ] {
             let sample = Sample::counter(name, help, value.load(Ordering::Relaxed));
             samples.push(sample.label("interface", &queue.interface.name).label("queue", queue.number.to_string()));
@@ -182,6 +203,7 @@ struct Bump<'a> {
     worker: Worker,
     /// Oldest first.
     waiting: Vec<Waiting>,
+    fragments: Fragments,
     answers: Answers,
     number: u64,
 }
@@ -190,15 +212,16 @@ struct Bump<'a> {
 pub fn serve(link: &LinkQueue, pair: Pair, worker: Worker, stop: &AtomicBool) -> Worker {
     let waiting = Vec::with_capacity(link.hold.packets);
     let heartbeats = link.heartbeats.clone();
-    let mut bump = Bump { link, pair, heartbeats, worker, waiting, answers: Answers::default(), number: 0 };
+    let (fragments, answers) = (Fragments::default(), Answers::default());
+    let mut bump = Bump { link, pair, heartbeats, worker, waiting, fragments, answers, number: 0 };
     loop {
         bump.run(stop);
         bump.end();
-        let Bump { pair, mut worker, waiting, answers, number, .. } = bump;
+        let Bump { pair, mut worker, waiting, fragments, answers, number, .. } = bump;
         // The ports' queues are free once the sockets are closed.
         drop(pair);
         let Some(Renewal { pair, heartbeats }) = link.renewed(&mut worker, stop) else { return worker };
-        bump = Bump { link, pair, heartbeats, worker, waiting, answers, number };
+        bump = Bump { link, pair, heartbeats, worker, waiting, fragments, answers, number };
     }
 }
 
@@ -232,8 +255,8 @@ impl Bump<'_> {
                 return;
             }
             let sending = Side::BOTH.into_iter().any(|side| self.pair.is_sending(side));
-            let wake =
-                self.pair.wait(if sending || !self.waiting.is_empty() { BUSY_WAIT } else { self.link.idle_wait });
+            let holds = !self.waiting.is_empty() || !self.fragments.is_empty();
+            let wake = self.pair.wait(if sending || holds { BUSY_WAIT } else { self.link.idle_wait });
             let awake = Instant::now();
             time.add(worked - before, awake - worked);
             before = awake;
@@ -265,12 +288,26 @@ impl Bump<'_> {
                 }
                 _ => None,
             };
+            if verdict.rewrites && !matches!(outcome, Outcome::Dropped(_)) {
+                self.rewrite();
+            }
             self.settle(side, outcome, &verdict, progress, now);
             if answers {
                 self.send_answers(side);
             }
         }
         some
+    }
+
+    /// Overwrites what rules say in the packet at hand.
+    #[cold]
+    fn rewrite(&mut self) {
+        let rewrites = self.worker.rewrites();
+        let mut done = false;
+        self.pair.rewrite(|frame| rewrites.iter().for_each(|rewrite| done |= rewrite.apply(frame)));
+        if done {
+            bump(&self.link.sent.rewritten);
+        }
     }
 
     /// Does with the packet at hand what was decided.
@@ -283,20 +320,26 @@ impl Bump<'_> {
         now: Instant,
     ) {
         let outcome = self.under_policy(outcome, verdict);
+        if let Some((key, complete)) = self.worker.take_fragment()
+            && self.fragment_waits(side, key, complete, outcome, now)
+        {
+            return;
+        }
         let Some(turn) = verdict.turn.filter(|_| self.worker.engine().drops() && !self.link.hold.time.is_zero()) else {
             return self.pass_or_drop(side, outcome);
         };
         let beginning = match (progress, &self.worker.engine().beginnings) {
+            _ if turn.within && !turn.ends => WHOLE,
             (Some((_, at)), Some(beginnings)) if !turn.ends => beginnings.length(at),
             _ => 0,
         };
         let dropped = matches!(outcome, Outcome::Dropped(_));
         let in_company = !self.waiting.is_empty() && self.waiting.iter().any(|waiting| waiting.is_of(&turn));
         // What has bytes goes in order with those that wait; what only acknowledges may overtake them.
-        let joins = turn.waits || beginning > 0 || in_company && (turn.payload.1 > 0 || turn.ends);
+        let joins = turn.waits || beginning > 0 || in_company && (turn.end_seq != turn.seq || turn.ends);
         if dropped || !joins {
             self.pass_or_drop(side, outcome);
-        } else if self.waiting.len() >= self.link.hold.packets {
+        } else if self.is_full() {
             self.let_go_of_flow(&turn);
             self.pass_or_drop(
                 side,
@@ -305,6 +348,9 @@ impl Bump<'_> {
         } else {
             let (chain, until) = (self.pair.hold(), now + self.link.hold.time);
             bump(&self.link.sent.held);
+            for Part { chain, from } in self.fragments.take_parts() {
+                self.waiting.push(Waiting { chain, from, turn, until, outcome, progress: None, beginning });
+            }
             self.waiting.push(Waiting { chain, from: side, turn, until, outcome, progress, beginning });
         }
         if !self.waiting.is_empty() {
@@ -322,8 +368,11 @@ impl Bump<'_> {
         exception.map_or(outcome, |exception| self.link.exceptions.outcome(exception))
     }
 
-    /// Forwards the packet at hand if the outcome lets it, and settles it.
+    /// Forwards the packet at hand, behind the other parts of its datagram, if the outcome lets it, and settles it.
     fn pass_or_drop(&mut self, side: Side, outcome: Outcome) {
+        if self.fragments.has_parts() {
+            self.pass_or_drop_parts(outcome);
+        }
         let outcome = match outcome {
             Outcome::Dropped(_) => {
                 self.pair.discard();
@@ -336,8 +385,7 @@ impl Bump<'_> {
     }
 
     /// The same with a packet that waited.
-    fn release(&mut self, waiting: Waiting, outcome: Outcome) {
-        let Waiting { chain, from, .. } = waiting;
+    fn release(&mut self, chain: Chain, from: Side, outcome: Outcome) {
         let outcome = match outcome {
             Outcome::Dropped(_) => {
                 self.pair.give_up(chain);
@@ -355,7 +403,7 @@ impl Bump<'_> {
         if turn.flow_dropped {
             while let Some(at) = self.waiting.iter().position(|waiting| waiting.turn.flow == turn.flow) {
                 let waiting = self.waiting.remove(at);
-                self.release(waiting, Outcome::Dropped(DropReason::Rule));
+                self.release(waiting.chain, waiting.from, Outcome::Dropped(DropReason::Rule));
             }
             return;
         }
@@ -373,8 +421,7 @@ impl Bump<'_> {
             let first = ready.max_by_key(|(at, waiting)| (behind(waiting), std::cmp::Reverse(*at)));
             let Some((at, _)) = first else { return };
             let waiting = self.waiting.remove(at);
-            let outcome = waiting.outcome;
-            self.release(waiting, outcome);
+            self.release(waiting.chain, waiting.from, waiting.outcome);
         }
     }
 
@@ -384,6 +431,13 @@ impl Bump<'_> {
             let waiting = self.waiting.remove(0);
             self.let_go(waiting);
         }
+        if !self.fragments.is_empty() {
+            self.let_go_of_fragments(Some(now));
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.waiting.len() + self.fragments.len() >= self.link.hold.packets
     }
 
     /// There is no room for more that waits: what its flow has waiting goes first.
@@ -398,7 +452,7 @@ impl Bump<'_> {
     fn let_go(&mut self, waiting: Waiting) {
         let outcome =
             if waiting.turn.waits { self.link.exceptions.outcome(Exception::HoldLimit) } else { waiting.outcome };
-        self.release(waiting, outcome);
+        self.release(waiting.chain, waiting.from, outcome);
     }
 
     #[cold]
@@ -418,6 +472,7 @@ impl Bump<'_> {
             let waiting = self.waiting.remove(0);
             self.let_go(waiting);
         }
+        self.let_go_of_fragments(None);
         let end = Instant::now() + LAST_PACKETS;
         for side in Side::BOTH {
             self.pair.flush(side);

@@ -87,17 +87,18 @@ impl Decoder {
         sink: &mut S,
     ) -> Decoded {
         packet.payload = ip.payload;
+        let key = Key {
+            version: ip.version,
+            // IPv6 fragments of one datagram may differ in their next header (RFC 8200 §4.5).
+            proto: if ip.version == 4 { ip.proto.0 } else { 0 },
+            src: ip.src,
+            dst: ip.dst,
+            id: ip.id,
+            vlans: packet.vlans,
+            tunnel_id: packet.tunnel_id,
+        };
         let (inserted, events) = self.defrag.insert(&Fragment {
-            key: Key {
-                version: ip.version,
-                // IPv6 fragments of one datagram may differ in their next header (RFC 8200 §4.5).
-                proto: if ip.version == 4 { ip.proto.0 } else { 0 },
-                src: ip.src,
-                dst: ip.dst,
-                id: ip.id,
-                vlans: packet.vlans,
-                tunnel_id: packet.tunnel_id,
-            },
+            key,
             ts: packet.ts,
             offset: ip.fragment_offset,
             more: ip.flags & 1 != 0,
@@ -107,6 +108,7 @@ impl Decoder {
         for event in events.iter() {
             packet.events.insert(event);
         }
+        self.fragment = Some((key, matches!(inserted, Inserted::Complete(_))));
         match inserted {
             Inserted::Held => Decoded::FragmentHeld,
             Inserted::Refused => Decoded::FragmentLimit,

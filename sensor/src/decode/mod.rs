@@ -37,7 +37,7 @@ pub use counters::DecodeCounters;
 pub use event::{DecodeEvent, EventSet};
 pub use link::LinkType;
 
-use crate::defrag::Defragmenter;
+use crate::defrag::{Defragmenter, Key};
 use crate::ledger::{BypassReason, DropReason, Outcome};
 use crate::packet::{Packet, Transport, Vlans};
 use crate::time::Timestamp;
@@ -117,6 +117,8 @@ pub struct Decoder {
     pub events: [u64; DecodeEvent::COUNT],
     /// Fragments that wait; its counters are `defrag.counters`.
     pub defrag: Defragmenter,
+    /// The datagram of the last fragment, and whether that completed it, for whoever takes it.
+    pub fragment: Option<(Key, bool)>,
 }
 
 /// Link-layer and IP headers inside one packet before it is given up: far above what any network stacks, and low
@@ -132,6 +134,7 @@ impl Decoder {
             defrag: Defragmenter::new(config.defrag),
             config,
             layers: 0,
+            fragment: None,
             counters: DecodeCounters::default(),
             events: [0; DecodeEvent::COUNT],
         }

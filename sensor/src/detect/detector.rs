@@ -73,6 +73,8 @@ pub struct Detector<T = ()> {
     pub(super) packet_captures: Vec<(Arc<str>, Box<[u8]>)>,
     /// What is done with files.
     pub(super) files: FileHandling,
+    /// What rules with `replace` overwrite in the payload of the packet at hand: from where on, and with what.
+    pub rewrites: Vec<(usize, Arc<[u8]>)>,
 }
 
 impl<T: Tracer> Detector<T> {
@@ -111,6 +113,7 @@ impl<T: Tracer> Detector<T> {
             carried: Carried::default(),
             packet_captures: vec![],
             files: FileHandling::default(),
+            rewrites: vec![],
         })
     }
 
@@ -140,6 +143,7 @@ impl<T: Tracer> Detector<T> {
         self.logs.clear();
         self.ruling = Ruling::default();
         self.packet_captures.clear();
+        self.rewrites.clear();
         self.headers_judged = false;
         self.carried.source = packet.ip.map(|ip| ip.src);
         let class = class_of(packet);

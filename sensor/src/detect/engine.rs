@@ -10,12 +10,13 @@ use super::file::FileNeeds;
 use super::hyperscan::{BlockSet, HyperscanError, Literal, StreamSet, give_memory_back};
 use super::kept::Kept;
 use super::lasting::{Lasting, RuleKey};
-use super::partial::Beginnings;
+use super::partial::{Beginnings, messages_that_drop};
 use super::program::ProgramError;
 use super::rule::Rule;
 use crate::packet::Direction;
+use crate::protocols::Recognition;
 use rustc_hash::FxHashMap;
-use sekisho_signatures::app::Protocol;
+use sekisho_signatures::app::{Protocol, Protocols};
 use sekisho_signatures::group::{Group, PacketClass};
 use sekisho_signatures::model::{Action, AddressSet, PacketCondition, Signature};
 use sekisho_signatures::ruleset::Ruleset;
@@ -141,6 +142,8 @@ pub struct Engine {
     drops: bool,
     /// What a segment may end with that a rule drops when it is whole.
     pub beginnings: Option<Beginnings>,
+    /// Of which protocols a rule drops by what stands in a message's head, to server and to client.
+    drops_messages: [Protocols; 2],
     /// What rules ask of files.
     pub file_needs: FileNeeds,
     /// What rules keep between packets, and what lists say.
@@ -203,6 +206,7 @@ impl Engine {
         let count = ruleset.signatures.len();
         // Before what the signatures ask is forgotten.
         let beginnings = Beginnings::of(ruleset.signatures.iter().map(AsRef::as_ref));
+        let drops_messages = messages_that_drop(ruleset.signatures.iter().map(AsRef::as_ref));
         let mut rules: Vec<Option<Rule>> = Vec::with_capacity(count);
         for i in 0..count {
             let rule = Rule::new(&ruleset.signatures[i], ruleset.inspection[i], &mut lists, &bits, (&kept, &ints));
@@ -247,6 +251,7 @@ impl Engine {
             looks_below_ip,
             drops,
             beginnings,
+            drops_messages,
             kept,
             flowbit_names,
             refused,
@@ -287,6 +292,17 @@ impl Engine {
     #[must_use]
     pub const fn drops(&self) -> bool {
         self.drops
+    }
+
+    /// Whether the head of a message in this direction, whose protocol is as far recognised as this, may be what a rule drops.
+    #[must_use]
+    pub fn drops_message(&self, recognised: Recognition, direction: Direction) -> bool {
+        let of = self.drops_messages[direction.index()];
+        match recognised {
+            Recognition::Known(protocol) => of.contains(protocol),
+            Recognition::Unknown => !of.is_empty(),
+            Recognition::Failed => false,
+        }
     }
 
     /// Some rule wants packets without IP, whether something was odd about them or not.

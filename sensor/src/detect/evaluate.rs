@@ -87,6 +87,8 @@ pub struct Carried {
     pub contexts: Vec<(Arc<str>, Box<str>)>,
     /// Entropies that were asked for: of which buffer, and bits a byte.
     pub entropies: Vec<(&'static str, f64)>,
+    /// What `replace` overwrites: from where in the buffer on, and with what.
+    pub replacements: Vec<(usize, Arc<[u8]>)>,
 }
 
 impl Carried {
@@ -97,6 +99,7 @@ impl Carried {
         self.captures.clear();
         self.contexts.clear();
         self.entropies.clear();
+        self.replacements.clear();
     }
 
     /// Nothing is there that an alert tells or a flow keeps.
@@ -143,7 +146,12 @@ pub fn judge_with(program: &Program, buffer: Buffer<'_>, carried: &mut Carried) 
 
 /// The same, and shows each step.
 pub(super) fn judge_seen(program: &Program, buffer: Buffer<'_>, carried: &mut Carried, seen: impl Steps) -> Judgement {
-    Run::new(buffer, carried, STEP_BUDGET, seen).judge(&program.ops)
+    let mut run = Run::new(buffer, carried, STEP_BUDGET, seen);
+    let judgement = run.judge(&program.ops);
+    if judgement == Judgement::Match && !program.replacements.is_empty() {
+        run.replace(&program.replacements);
+    }
+    judgement
 }
 
 impl<'a, S: Steps> Run<'a, S> {
@@ -193,6 +201,17 @@ impl<'a, S: Steps> Run<'a, S> {
             }
         }
         if self.tentative { Judgement::NeedMore } else { Judgement::Match }
+    }
+
+    /// All conditions hold: notes what is overwritten where contents were found.
+    #[cold]
+    fn replace(&mut self, replacements: &[(usize, Arc<[u8]>)]) {
+        for (condition, bytes) in replacements {
+            let end = self.ends.get(condition + 1).map_or(0, |end| *end as usize);
+            if let Some(at) = end.checked_sub(bytes.len()) {
+                self.carried.replacements.push((at, Arc::clone(bytes)));
+            }
+        }
     }
 
     fn step(&mut self, op: &Op, i: usize, retry: bool) -> Step {

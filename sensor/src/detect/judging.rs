@@ -273,6 +273,7 @@ impl<T: Tracer> Detector<T> {
             _ => rule.action,
         };
         rule.kept.apply(cx, index, flow.as_deref_mut());
+        self.rewrites.append(&mut self.carried.replacements);
         let finding = if self.carried.found_nothing() { None } else { self.take_finding(flow.as_deref_mut()) };
         self.act(rule, action, flow, in_stream);
         let passes = action == Action::Pass;

@@ -9,7 +9,9 @@ use aho_corasick::Anchored;
 use aho_corasick::automaton::{Automaton as _, StateID};
 use aho_corasick::nfa::contiguous::NFA;
 use rustc_hash::FxHashMap;
-use sekisho_signatures::model::{Action, BufferCondition, Signature};
+use sekisho_signatures::app::Protocols;
+use sekisho_signatures::buffers::{Progress as Level, Side, Source};
+use sekisho_signatures::model::{Action, BufferCondition, BufferConditions, Signature};
 
 /// Patterns beyond this many are not waited for.
 const MOST_PATTERNS: usize = 100_000;
@@ -39,8 +41,11 @@ impl Beginnings {
     /// Of the rules that drop or reject TCP by its bytes; None if there are none.
     #[must_use]
     pub fn of<'a>(signatures: impl Iterator<Item = &'a Signature>) -> Option<Self> {
-        let drops = signatures.filter(|signature| matches!(signature.action, Action::Drop | Action::Reject(_)));
-        let conditions = drops.flat_map(|signature| &signature.payload);
+        // Bodies mostly stand in the stream as rules see them.
+        let bodies = |signature: &'a Signature| signature.buffers.iter().filter(|buffer| is_body(buffer));
+        let conditions = signatures.filter(|signature| drops(signature)).flat_map(move |signature| {
+            signature.payload.iter().chain(bodies(signature).flat_map(|body| &body.conditions))
+        });
         let patterns = conditions.filter_map(|condition| match condition {
             BufferCondition::Content(content) if !content.negated && content.pattern.len() > 1 => {
                 content.pattern.get(..content.pattern.len().min(LONGEST))
@@ -119,6 +124,36 @@ impl Beginnings {
     pub fn length(&self, at: Progress) -> u32 {
         self.lengths.get(&at.0).copied().unwrap_or_default()
     }
+}
+
+fn drops(signature: &Signature) -> bool {
+    matches!(signature.action, Action::Drop | Action::Reject(_))
+}
+
+fn is_body(conditions: &BufferConditions) -> bool {
+    conditions.buffer.declaration().source == Source::Transaction(Level::Body)
+}
+
+/// Of which protocols rules drop by what stands in a message's head, to server and to client.
+#[must_use]
+pub fn messages_that_drop<'a>(signatures: impl Iterator<Item = &'a Signature>) -> [Protocols; 2] {
+    let mut found = [Protocols::NONE; 2];
+    for signature in signatures.filter(|signature| drops(signature)) {
+        for buffer in &signature.buffers {
+            let declaration = buffer.buffer.declaration();
+            if !matches!(declaration.source, Source::Transaction(_)) || is_body(buffer) {
+                continue;
+            }
+            let of = declaration.protocols;
+            let of = if signature.app.is_empty() { of } else { of.and(signature.app) };
+            for (found, other) in found.iter_mut().zip([Side::ToClient, Side::ToServer]) {
+                if buffer.side() != other {
+                    *found = found.or(of);
+                }
+            }
+        }
+    }
+    found
 }
 
 #[cfg(test)]

@@ -390,6 +390,8 @@ impl Op {
 #[derive(Debug, Default)]
 pub struct Program {
     pub(super) ops: Box<[Op]>,
+    /// What the contents of these places find is overwritten with, in line.
+    pub(super) replacements: Box<[(usize, Arc<[u8]>)]>,
 }
 
 impl Program {
@@ -401,7 +403,18 @@ impl Program {
         if signature.variables.len() > MAX_VARIABLES {
             return Err(ProgramError::TooManyVariables(signature.variables.len()));
         }
-        Self::of(&signature.payload, kept)
+        let mut program = Self::of(&signature.payload, kept)?;
+        // Those with an effect were put last.
+        let has_effect = |condition: &&BufferCondition| matches!(condition, BufferCondition::Dataset(d) if matches!(d.command, SetCommand::Set | SetCommand::Unset));
+        program.replacements = signature
+            .replacements
+            .iter()
+            .map(|r| {
+                let before = signature.payload.iter().take(r.condition).filter(|condition| !has_effect(condition));
+                (before.count(), r.bytes.as_ref().into())
+            })
+            .collect();
+        Ok(program)
     }
 
     pub(super) fn of(conditions: &[BufferCondition], kept: &Kept) -> Result<Self, ProgramError> {
@@ -442,7 +455,7 @@ impl Program {
         });
         let mut ops: Vec<Op> = ops.collect::<Result<_, _>>()?;
         ops.sort_by_key(Op::has_effect);
-        Ok(Self { ops: ops.into() })
+        Ok(Self { ops: ops.into(), replacements: Box::default() })
     }
 
     /// Some condition changes something beside the rule's own state.

@@ -117,6 +117,16 @@ impl FlowApp {
         self.first = Some(Direction::ToServer);
     }
 
+    /// What came of one direction so far ends within a part that rules see only when it is whole, or tells not yet which protocol it is.
+    #[must_use]
+    pub fn is_within(&self, direction: Direction) -> bool {
+        let i = direction.index();
+        match &self.parser {
+            Some(parser) => parser.is_within(direction),
+            None => self.view.directions[i] == Recognition::Unknown && !self.kept[i].is_empty(),
+        }
+    }
+
     /// Nothing more is to be learnt from this direction: bytes need not be shown.
     #[must_use]
     pub fn is_idle(&self, direction: Direction) -> bool {

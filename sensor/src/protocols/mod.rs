@@ -90,6 +90,12 @@ pub trait Parser: Send {
     /// `len` bytes of one direction are missing here.
     fn gap(&mut self, direction: Direction, len: u64, observer: &mut dyn Observer) -> Status;
 
+    /// What it was given of one direction ends within a part that rules see only when it is whole: a head, a hello, a short message; not a
+    /// body. In line its segments wait for the rest. A parser that does not say so has them leave as they come.
+    fn is_within(&self, _direction: Direction) -> bool {
+        false
+    }
+
     /// After [`Status::Changed`]: the bytes of one direction that it was given and that are of the next protocol.
     fn unread(&self, _direction: Direction) -> &[u8] {
         &[]

@@ -5,6 +5,7 @@ use super::{Keyword, NO_VALUE, PLAIN, QUOTED, number};
 use crate::check::{Checker, Warning};
 use crate::error::{RuleError, RuleErrorKind as Kind};
 use crate::kept::Quiet;
+use crate::model::{HeaderProto, Replacement};
 use crate::syntax::RuleOption;
 
 pub(super) const KEYWORDS: &[Keyword] = &[
@@ -28,11 +29,12 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         mark,
         "`nfq_set_mark:value/mask`: accepted, with no effect: packets do not come by netfilter.",
     ),
-    Keyword::later(
+    Keyword::new(
         "replace",
         QUOTED,
-        super::Effect::Checked(replace),
-        "`replace:\"…\"`: changes the content before it. Packets are passed on as they came, so such a rule is left out.",
+        replace,
+        "`replace:\"…\"`: in line, overwrites what the content before it found in the packet's payload with as many other bytes, and mends the \
+         checksum (TCP, UDP, ICMP). The rule is judged on single packets: what is cut over two stays. Elsewhere nothing is changed.",
     ),
 ];
 
@@ -99,18 +101,43 @@ fn mark(checker: &mut Checker<'_>, name: &'static str, option: &RuleOption<'_>) 
 }
 
 fn replace(checker: &mut Checker<'_>, name: &'static str, option: &RuleOption<'_>) -> Outcome {
-    let replacement = super::content::bytes(text(option))?;
-    let len = checker.content(name, option.name.span())?.pattern.len();
-    if replacement.len() != len {
+    let bytes = super::content::bytes(text(option))?;
+    let content = checker.content(name, option.name.span())?;
+    if bytes.len() != content.pattern.len() {
         return Err(invalid(name, text(option), "as many bytes as the content before it"));
     }
+    let conflict = |other| Err(RuleError::new(Kind::Conflict { keyword: name, other }, option.name.span()));
+    if content.negated {
+        return conflict("a negated content: there is nothing to overwrite");
+    }
+    let Some((0, condition)) = checker.last_content else {
+        return conflict("a content of a buffer: only bytes of the packet's payload can be overwritten");
+    };
+    checker.given.push((name, option.name.span()));
+    checker.signature.replacements.push(Replacement { condition, bytes });
     Ok(())
+}
+
+/// What is overwritten must be in the packet at hand, so the rule must be about it.
+pub(super) fn whole_rule(checker: &Checker<'_>) -> Result<(), RuleError> {
+    let Some(span) = checker.given_at("replace") else { return Ok(()) };
+    let signature = &checker.signature;
+    let of_stream = signature.flow.stream == Some(true) || signature.header.proto == HeaderProto::TcpStream;
+    let other = if of_stream {
+        "only_stream or tcp-stream: only packets can be changed"
+    } else if checker.buffers.iter().skip(1).any(|buffer| !buffer.conditions.is_empty()) {
+        "buffers: only bytes of the packet's payload can be overwritten"
+    } else {
+        return Ok(());
+    };
+    Err(RuleError::new(Kind::Conflict { keyword: "replace", other }, span))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{bad, good, skipped};
+    use super::super::testing::{bad, good};
     use super::*;
+    use crate::ruleset::Inspection;
 
     #[test]
     fn what_a_match_does() {
@@ -126,8 +153,19 @@ mod tests {
     }
 
     #[test]
-    fn replace_is_checked_and_leaves_the_rule_out() {
-        assert_eq!(skipped("content:\"abc\"; replace:\"x|00|z\";").as_deref(), Some("replace"));
+    fn replace_goes_with_a_content_of_the_payload() {
+        let signature = good("content:\"first\"; content:\"abc\"; replace:\"x|00|z\";");
+        assert_eq!(signature.replacements, [Replacement { condition: 1, bytes: b"x\0z"[..].into() }]);
+        assert_eq!(Inspection::of(&signature), Inspection { packet: true, stream: false });
+        for conflict in [
+            "content:!\"abc\"; replace:\"xyz\";",
+            "http.uri; content:\"abc\"; replace:\"xyz\";",
+            "content:\"abc\"; replace:\"xyz\"; http.uri; content:\"d\";",
+            "content:\"abc\"; replace:\"xyz\"; http_uri;",
+            "flow:only_stream; content:\"abc\"; replace:\"xyz\";",
+        ] {
+            assert!(matches!(bad(conflict).0, Kind::Conflict { keyword: "replace", .. }), "{conflict}");
+        }
         assert!(matches!(bad("content:\"abc\"; replace:\"x\";").0, Kind::Invalid { .. }));
         assert!(matches!(bad("replace:\"x\";").0, Kind::NoContent { .. }));
     }

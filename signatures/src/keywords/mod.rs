@@ -91,8 +91,6 @@ pub(crate) enum Effect {
     None,
     /// It looks at the current buffer.
     Looks,
-    /// Its value is held against its form.
-    Checked(Check),
 }
 
 const NO_VALUE: Value = Value { needed: false, allowed: false, quotes: Quotes::Forbidden, negatable: false };
@@ -200,6 +198,7 @@ pub(crate) fn whole_rule(checker: &mut Checker<'_>) -> Result<(), RuleError> {
     encoded::whole_rule(checker)?;
     threshold::whole_rule(checker)?;
     app::whole_rule(checker)?;
+    effect::whole_rule(checker)?;
     ip::whole_rule(checker);
     Ok(())
 }

@@ -165,6 +165,10 @@ impl Parser for DnsParser {
         }
     }
 
+    fn is_within(&self, direction: Direction) -> bool {
+        !self.unfinished[direction.index()].bytes.is_empty()
+    }
+
     fn data(&mut self, direction: Direction, bytes: &[u8], observer: &mut dyn Observer) -> Status {
         match self.transport {
             Transport::Datagram => self.message(direction, bytes, observer),

@@ -345,6 +345,17 @@ impl Parser for HttpParser {
         self.outcome.unwrap_or(Status::More)
     }
 
+    fn is_within(&self, direction: Direction) -> bool {
+        let side = direction.index();
+        let index = self.at[side].checked_sub(self.first).and_then(|index| usize::try_from(index).ok());
+        let at = index.and_then(|index| self.transactions.get(index));
+        match self.place[side] {
+            Place::Fields => true,
+            Place::Line => at.is_some_and(|transaction| transaction.has_begun(direction)),
+            _ => false,
+        }
+    }
+
     fn hand_over(&mut self) -> Option<Box<dyn Any + Send>> {
         self.upgrade.take().map(|upgrade| upgrade as Box<dyn Any + Send>)
     }

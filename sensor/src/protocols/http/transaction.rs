@@ -121,6 +121,11 @@ impl HttpTransaction {
         }
     }
 
+    /// Something of the message is there.
+    pub(super) fn has_begun(&self, direction: Direction) -> bool {
+        !self.message_ref(direction).head.bytes().is_empty()
+    }
+
     fn message_ref(&self, direction: Direction) -> &Message {
         match direction {
             Direction::ToServer => &self.request,

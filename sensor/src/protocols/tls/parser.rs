@@ -354,6 +354,12 @@ impl Parser for TlsParser {
         Protocol::Tls
     }
 
+    fn is_within(&self, direction: Direction) -> bool {
+        let side = &self.sides[direction.index()];
+        let reads = !(side.changed || side.deaf || side.lost || side.over);
+        reads && (side.records.is_within() || !side.message.is_empty())
+    }
+
     fn follows(&mut self, before: Protocol) {
         self.transaction.before = Some(before);
     }

@@ -72,6 +72,11 @@ pub(super) struct Records {
 }
 
 impl Records {
+    /// A record is not all there.
+    pub(super) fn is_within(&self) -> bool {
+        self.header_len > 0 || self.left > 0
+    }
+
     /// The next piece of `bytes`, which it leaves behind; None when more bytes are needed. `v2`: the direction speaks SSL 2.0.
     pub(super) fn next<'a>(&mut self, bytes: &mut &'a [u8], v2: bool) -> Result<Option<Piece<'a>>, Oddities> {
         let mut first = false;
