@@ -1,8 +1,8 @@
 //! Command line only: parse, call, print.
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
-use sekisho::control::{check, doctor, explain, pcap, reload, run, status};
+use clap::{CommandFactory as _, Parser, Subcommand};
+use sekisho::control::{check, doctor, documents, explain, migrate, pcap, reload, run, status, update};
 use sekisho::detect::compiler;
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -34,9 +34,13 @@ enum Command {
     Doctor(doctor::DoctorArguments),
     Status(status::StatusArguments),
     Reload(reload::ReloadArguments),
+    Rules(update::RulesArguments),
+    Migrate(migrate::MigrateArguments),
     /// Compiles literals for the sensor that started it: jobs on its standard input, sets on its standard output
     #[command(name = compiler::SUBCOMMAND, hide = true, after_help = "Example: none; only `sekisho` itself starts `sekisho compile-literals`")]
     CompileLiterals,
+    #[command(hide = true)]
+    WriteDocuments(documents::DocumentsArguments),
 }
 
 fn main() -> ExitCode {
@@ -59,6 +63,11 @@ fn main() -> ExitCode {
         Command::Doctor(arguments) => doctor::doctor(&arguments).map_err(Into::into),
         Command::Status(arguments) => status::status(&arguments).map_err(Into::into),
         Command::Reload(arguments) => reload::reload(&arguments).map_err(Into::into),
+        Command::Rules(arguments) => update::rules(&arguments).map_err(Into::into),
+        Command::Migrate(arguments) => migrate::migrate(&arguments).map_err(Into::into),
+        Command::WriteDocuments(arguments) => {
+            documents::write(Cli::command(), &arguments).map(|()| ExitCode::SUCCESS).map_err(Into::into)
+        }
         Command::CompileLiterals => compiler::serve(std::io::stdin().lock(), std::io::stdout().lock())
             .map(|()| ExitCode::SUCCESS)
             .map_err(Into::into),

@@ -8,7 +8,7 @@ mod rules;
 mod source;
 
 pub use problem::{ConfigError, ConfigProblem, nearest};
-pub use rules::{CacheFolder, OnCostly, ReputationConfig, RulesConfig};
+pub use rules::{CacheFolder, INSTALLED_CURRENT, OnCostly, ReputationConfig, RulesConfig};
 
 use crate::capture::afxdp_config::AfxdpConfig;
 use crate::capture::early_config::{self, BlocklistConfig, BypassConfig, SheddingConfig};

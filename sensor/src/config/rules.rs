@@ -4,12 +4,17 @@ use serde::Deserialize;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+/// The rules in use, in the folder of installed ones.
+pub const INSTALLED_CURRENT: &str = "current";
+
 /// `[rules]`: the signatures.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 #[serde(default, deny_unknown_fields)]
 pub struct RulesConfig {
     /// Files, directories (their `*.rules`) or globs. Relative paths are relative to the configuration file.
     pub paths: Vec<PathBuf>,
+    /// Where `sekisho rules update` installs rules, which are read beside those of `paths`. Default: nowhere.
+    pub installed: Option<PathBuf>,
     /// Class types in the form of a `classification.config`, in place of the built-in ones.
     pub classification: Option<PathBuf>,
     /// Thresholds of the operator, in the form of a `threshold.config`: they silence rules, and limit how often they speak.
@@ -30,6 +35,7 @@ impl Default for RulesConfig {
     fn default() -> Self {
         Self {
             paths: Vec::new(),
+            installed: None,
             classification: None,
             thresholds: None,
             geoip: None,
@@ -42,13 +48,25 @@ impl Default for RulesConfig {
 }
 
 impl RulesConfig {
+    /// All places to read rules from: `paths`, and what is installed, once something is.
+    #[must_use]
+    pub fn all_paths(&self) -> Vec<PathBuf> {
+        let current = self.installed.as_ref().map(|folder| folder.join(INSTALLED_CURRENT));
+        self.paths.iter().cloned().chain(current.filter(|folder| folder.is_dir())).collect()
+    }
+
     pub(super) fn resolve_paths(&mut self, folder: &Path) {
         let cache = match &mut self.cache {
             CacheFolder::Path(path) => Some(path),
             CacheFolder::Switch(_) => None,
         };
         let lists = self.reputation.lists.iter_mut().chain(&mut self.reputation.categories);
-        let single = self.classification.iter_mut().chain(&mut self.thresholds).chain(&mut self.geoip);
+        let single = self
+            .classification
+            .iter_mut()
+            .chain(&mut self.installed)
+            .chain(&mut self.thresholds)
+            .chain(&mut self.geoip);
         for path in self.paths.iter_mut().chain(single).chain(lists).chain(cache) {
             *path = folder.join(&*path);
         }

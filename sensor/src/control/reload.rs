@@ -12,6 +12,7 @@ use super::live::Interface;
 use super::live_rules::LiveRules;
 use super::privilege::{self, Task};
 use super::rules::{self, Rules};
+use super::service;
 use super::socket::{self, SocketError};
 use crate::config::{CaptureConfig, Config, ConfigError};
 use crate::detect::handover::{Equipment, Handover};
@@ -238,7 +239,9 @@ impl Reloading {
         while let Ok(answer) = requests.recv() {
             // Whoever asked while the last one ran gets this one's answer, too.
             let also: Vec<Sender<Answer>> = requests.try_iter().collect();
+            service::reloading();
             let done = self.reload();
+            service::reloaded();
             match &done {
                 Ok(report) => {
                     tracing::info!(

@@ -162,8 +162,8 @@ fn read_by(load: Load, config: &Config, paths: &[PathBuf]) -> Result<Loaded, Rul
                 .map_err(|source| RulesError::ClassificationLine { path: path.clone(), source })?
         }
     };
-    let paths = if paths.is_empty() { &config.rules.paths } else { paths };
-    Ok(load(paths, &variables(config), &classifications))
+    let paths = if paths.is_empty() { config.rules.all_paths() } else { paths.to_vec() };
+    Ok(load(&paths, &variables(config), &classifications))
 }
 
 /// Reads and compiles.

@@ -9,6 +9,7 @@ use super::arguments::{ConfigArguments, RuleArguments, YaraArguments};
 use super::blocklist::BlocklistError;
 use super::bump::{self, LinkQueue, SentCounters};
 use super::early;
+use super::heartbeat::monotonic_ns;
 use super::http::{HttpError, HttpServer, Served};
 use super::inline::{self, LinkUp, LinkUpError};
 use super::inline_config::{self, InlineConfig};
@@ -22,6 +23,7 @@ use super::privilege::{self, Task};
 use super::reload::{Reloader, Reloading, Requests};
 use super::rules::{self, Rules, RulesError};
 use super::sandbox::{self, Calls, SandboxError};
+use super::service::{self, Service, Sign};
 use super::socket::{ControlSocket, Request, SocketError, commands};
 use crate::capture::afxdp::Socket;
 use crate::capture::afxdp_config::OpenError;
@@ -178,6 +180,7 @@ pub fn run(arguments: &RunArguments) -> Result<ExitCode, RunError> {
     drop((rules, yara));
     give_memory_back();
     sensor.watch(&signals);
+    service::stopping();
     Ok(sensor.stop())
 }
 
@@ -223,6 +226,24 @@ struct Thread {
     /// One, or in line both ports'.
     queues: Vec<Arc<Queue>>,
     handle: JoinHandle<()>,
+}
+
+impl Thread {
+    /// Its time, as long as it runs. A thread whose interface has vanished has ended as it should.
+    fn sign(&self) -> Sign {
+        let queue = self.queues.first()?;
+        let (busy, idle) = queue.time.read();
+        let vanished = || {
+            let attachment = queue.interface.attachment.lock().unwrap_or_else(PoisonError::into_inner);
+            attachment.as_ref().is_none_or(|attachment| attachment.presence() == Presence::Gone)
+        };
+        // Where nobody works any more, time stands still: a stamp that moves stands for it.
+        match self.handle.is_finished() {
+            false => Some(busy.saturating_add(idle)),
+            true if vanished() => Some(Duration::from_nanos(monotonic_ns())),
+            true => None,
+        }
+    }
 }
 
 /// The running sensor.
@@ -517,6 +538,7 @@ impl Sensor {
 
     /// Until a signal ends it, or there is nothing left to capture from.
     fn watch(&mut self, signals: &Receiver<Signal>) {
+        let mut service = Service::ready(&self.status_line(), Instant::now());
         loop {
             match signals.recv_timeout(WATCH_INTERVAL) {
                 Ok(Signal::SIGHUP) => {
@@ -556,12 +578,34 @@ impl Sensor {
                     tracing::error!("the worker of {} queue {number} has ended", interface.name);
                 }
             }
+            let signs: Vec<Sign> = self.threads.iter().map(Thread::sign).collect();
+            service.watch(Instant::now(), &signs, || self.status_line());
             // Ports in line are waited for.
             if self.links.is_empty() && self.interfaces.iter().all(|interface| interface.gone.load(Ordering::Relaxed)) {
                 tracing::error!("there is no interface left to capture from");
                 return;
             }
         }
+    }
+
+    /// What is going on, in one line, for the service manager.
+    fn status_line(&self) -> String {
+        let gone = self.interfaces.iter().filter(|interface| interface.gone.load(Ordering::Relaxed));
+        let gone: Vec<&str> = gone.map(|interface| interface.name.as_str()).collect();
+        let packets: u64 = self
+            .threads
+            .iter()
+            .flat_map(|thread| &thread.queues)
+            .map(|queue| queue.ledger.read().received_packets)
+            .fold(0, u64::saturating_add);
+        let rules = self.live.status();
+        let mut text =
+            format!("{} workers, {} rules, {} packets", self.threads.len(), grouped(rules.loaded), grouped(packets));
+        if !gone.is_empty() {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "; nothing is captured from {}", gone.join(", "));
+        }
+        text
     }
 
     /// Takes everything down and tells the accounts.
