@@ -3,6 +3,7 @@
 //! Each module counts in a plain struct of `u64` that its worker owns. Once a batch the worker copies the values into a
 //! [`Published`] block of atomics, which the metrics read at scrape. Names and help texts are declared once, with the field.
 
+use crate::histogram::Histogram;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -101,15 +102,42 @@ impl Published {
     }
 }
 
+/// Packets of a batch: powers of two, so that a worker that lags behind shows as full batches.
+const BATCH_PACKETS: [u64; 10] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
+/// Time of a batch in nanoseconds, from 1 us to 100 ms.
+const BATCH_NS: [u64; 11] =
+    [1_000, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 1_000_000, 5_000_000, 25_000_000, 100_000_000];
+
 /// How a worker spends its time. One writer, relaxed stores.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 #[repr(align(128))]
 pub struct WorkerTime {
     busy_ns: AtomicU64,
     idle_ns: AtomicU64,
+    /// Packets that the worker took at once.
+    pub batch_packets: Histogram,
+    /// Nanoseconds that a batch took, from taking its packets to being done with all of them.
+    pub batch_ns: Histogram,
+}
+
+impl Default for WorkerTime {
+    fn default() -> Self {
+        Self {
+            busy_ns: AtomicU64::new(0),
+            idle_ns: AtomicU64::new(0),
+            batch_packets: Histogram::new(&BATCH_PACKETS),
+            batch_ns: Histogram::new(&BATCH_NS),
+        }
+    }
 }
 
 impl WorkerTime {
+    /// Counts a batch that was not empty. Its time is that of the clock's readings for [`add`](Self::add).
+    pub fn batch(&self, packets: u64, took: Duration) {
+        self.batch_packets.observe(packets);
+        self.batch_ns.observe(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
+    }
+
     /// Adds time with packets at hand, and time without. The worker takes both from the clock that it reads once a batch.
     pub fn add(&self, busy: Duration, idle: Duration) {
         for (counter, time) in [(&self.busy_ns, busy), (&self.idle_ns, idle)] {

@@ -85,6 +85,8 @@ crate::counters! {
         ignored => "defrag_ignored_fragments_total",
         /// Bytes that buffers take now, pooled ones included.
         memory => "defrag_memory_bytes",
+        /// Most bytes that they may take (decode.defrag.memory_bytes).
+        memory_limit => "defrag_memory_limit_bytes",
         /// Datagrams held now.
         datagrams => "defrag_datagrams",
     }
@@ -205,7 +207,7 @@ impl Defragmenter {
             oldest: NONE,
             newest: NONE,
             hosts: Arc::default(),
-            counters: DefragCounters::default(),
+            counters: DefragCounters { memory_limit: config.memory_bytes, ..DefragCounters::default() },
             config,
         }
     }

@@ -14,6 +14,7 @@ pub mod defrag;
 pub mod detect;
 pub mod event;
 pub mod flow;
+pub mod histogram;
 pub mod host_os;
 mod json;
 pub mod ledger;

@@ -18,6 +18,7 @@ use crate::detect::detector::Detector;
 use crate::detect::engine::Engine;
 use crate::detect::handover::Handover;
 use crate::detect::hyperscan::HyperscanError;
+use crate::detect::protocol_counts::ProtocolCounts;
 use crate::detect::rule::{FlowFacts, PacketContext};
 use crate::detect::settle::Held;
 use crate::detect::state::{DetectCounters, FlowDetect};
@@ -140,6 +141,7 @@ impl Worker {
     #[must_use]
     pub fn layout() -> Vec<Block> {
         let events = |name, help, values| Block::Labelled { name, help, label: "event", values };
+        let protocols = |name, help| Block::Labelled { name, help, label: "protocol", values: ProtocolCounts::names() };
         vec![
             Block::of::<DecodeCounters>(),
             Block::of::<DefragCounters>(),
@@ -156,6 +158,14 @@ impl Worker {
                 "stream_events_total",
                 "Odd segments by stream event.",
                 StreamEvent::ALL.iter().map(|e| e.name()).collect(),
+            ),
+            protocols(
+                "protocol_flows_total",
+                "Flows by the application protocol that they were recognised as; a flow that changes over counts again.",
+            ),
+            protocols(
+                "protocol_bytes_total",
+                "Payload by application protocol: TCP data in order, UDP data as it came.",
             ),
         ]
     }
@@ -321,7 +331,9 @@ impl<T: Tracer> Worker<T> {
         let at = self.published.publish(at, &self.path.detector.counters, &mut self.scratch);
         let at = self.published.publish(at, &self.path.bypass.counters, &mut self.scratch);
         let at = self.published.publish_values(at, &self.decoder.events);
-        self.published.publish_values(at, &self.path.stream_events);
+        let at = self.published.publish_values(at, &self.path.stream_events);
+        let at = self.published.publish_values(at, &self.path.detector.protocols.flows);
+        self.published.publish_values(at, &self.path.detector.protocols.bytes);
     }
 }
 
@@ -651,6 +663,7 @@ impl<T: Tracer> Inspect<'_, '_, T> {
             return self.detector.payload(self.cx, Some(self.flow), true);
         };
         let absorbed = self.recognise(AppTransport::Datagram, direction, packet.payload);
+        self.count_payload(packet.payload);
         self.detector.payload(self.cx, Some(self.flow), true);
         self.parse(|app, judge| app.parse(direction, packet.payload, absorbed, judge));
     }
@@ -665,9 +678,18 @@ impl<T: Tracer> Inspect<'_, '_, T> {
             self.ask_expected(transport, along);
         }
         let ports = if along { [packet.src_port, packet.dst_port] } else { [packet.dst_port, packet.src_port] };
+        let before = self.flow.app.view().protocol;
         let absorbed = self.flow.app.recognise(transport, direction, ports, bytes);
         self.cx.app = self.flow.app.view();
+        if self.cx.app.protocol != before {
+            self.detector.protocols.flow(self.cx.app.protocol);
+        }
         absorbed
+    }
+
+    #[inline]
+    fn count_payload(&mut self, bytes: &[u8]) {
+        self.detector.protocols.payload(self.flow.app.view().protocol, bytes.len());
     }
 
     /// Was this flow announced by another one?
@@ -708,10 +730,11 @@ impl<T: Tracer> StreamSink for Inspect<'_, '_, T> {
     #[inline]
     fn data(&mut self, direction: Direction, position: u64, bytes: &[u8], from_segment: bool) {
         if self.flow.app.encrypted {
-            return;
+            return self.count_payload(bytes);
         }
         let whole = from_segment && bytes.len() == self.cx.packet.payload.len();
         let absorbed = self.recognise(AppTransport::Stream, direction, bytes);
+        self.count_payload(bytes);
         self.facing(direction, |detector, cx, flow| detector.stream(cx, flow, position, bytes, whole));
         self.parse(|app, judge| app.parse(direction, bytes, absorbed, judge));
     }

@@ -236,7 +236,7 @@ impl Bump<'_> {
         });
         loop {
             beat(&self.heartbeats, self.link.number());
-            let now = Timestamp::now();
+            let (now, first) = (Timestamp::now(), self.number);
             let some = Side::BOTH.into_iter().fold(false, |some, side| self.batch(side, now, before) | some);
             self.let_go_of_old(before);
             Side::BOTH.into_iter().for_each(|side| self.pair.flush(side));
@@ -247,6 +247,7 @@ impl Bump<'_> {
             }
             if some {
                 time.add(worked - before, Duration::ZERO);
+                time.batch(self.number - first, worked - before);
                 before = worked;
                 continue;
             }

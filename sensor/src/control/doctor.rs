@@ -4,7 +4,7 @@
 //! NIC is tested against recorded answers of NICs that are not here. No interface is touched that was not named, on the command line
 //! or in the configuration.
 
-mod calls;
+pub(super) mod calls;
 pub mod drivers;
 pub mod ethtool;
 pub mod facts;

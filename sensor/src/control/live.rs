@@ -214,6 +214,7 @@ pub fn serve(queue: &Queue, mut socket: Socket, mut worker: Worker, stop: &Atomi
             continue;
         }
         let now = Timestamp::now();
+        let first = number;
         while let Some(data) = batch.next_frame() {
             number += 1;
             let wire_len = u32::try_from(data.len()).unwrap_or(u32::MAX);
@@ -225,6 +226,7 @@ pub fn serve(queue: &Queue, mut socket: Socket, mut worker: Worker, stop: &Atomi
         worker.batch_end(now);
         let after = Instant::now();
         queue.time.add(after - before, Duration::ZERO);
+        queue.time.batch(number - first, after - before);
         before = after;
         if let Some(shedder) = &mut shedder {
             shedder.watch(socket.backlog(), after);

@@ -13,6 +13,7 @@ pub mod documents;
 pub mod early;
 pub mod explain;
 pub mod heartbeat;
+pub mod host_samples;
 pub mod http;
 pub mod inline;
 pub mod inline_config;

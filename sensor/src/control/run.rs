@@ -10,6 +10,7 @@ use super::blocklist::BlocklistError;
 use super::bump::{self, LinkQueue, SentCounters};
 use super::early;
 use super::heartbeat::monotonic_ns;
+use super::host_samples;
 use super::http::{HttpError, HttpServer, Served};
 use super::inline::{self, LinkUp, LinkUpError};
 use super::inline_config::{self, InlineConfig};
@@ -356,9 +357,10 @@ impl Sensor {
         let costs =
             CostWatch::new(Arc::clone(&live), ready.iter().map(|ready| Arc::clone(&ready.queues()[0].time)).collect());
         let [status, series, asked, placed] = std::array::from_fn(|_| Arc::clone(&live));
-        let watched = interfaces.clone();
         let (opened, asked_for) = (Arc::new(OnceLock::<Weak<Page>>::new()), access.clone());
         let shows = Arc::clone(&opened);
+        let [watched, ports_up] = std::array::from_fn(|_| interfaces.clone());
+        let folders = host_samples::folders(config);
         let sources = Arc::new(Sources {
             sensor_name: config.sensor.name.clone(),
             started: Instant::now(),
@@ -369,6 +371,7 @@ impl Sensor {
             extra: vec![
                 Box::new(move || this_sides_samples(&queues)),
                 Box::new(move || early::samples(&watched)),
+                Box::new(move || host_samples::samples(&folders, &ports_up)),
                 Box::new(move || bump::samples(&sent)),
                 Box::new(move || if ports.is_empty() { Vec::new() } else { bump::policy_samples(&ports) }),
                 Box::new(move || cost_samples(&series.costs(COST_SERIES))),

@@ -22,6 +22,7 @@ use super::handover::Equipment;
 use super::history::HistoryPool;
 use super::hyperscan::HyperscanError;
 use super::pending::{NO_PENDING, PendingPool};
+use super::protocol_counts::ProtocolCounts;
 use super::rule::{FlowFacts, PacketContext};
 use super::scans::Scans;
 use super::state::{Alert, DetectCounters, FlowDetect, NO_STREAM, Ruling, StreamState};
@@ -43,6 +44,8 @@ pub struct Detector<T = ()> {
     pub(super) thresholds: Arc<Thresholds>,
     /// What was counted so far.
     pub counters: DetectCounters,
+    /// What was counted by application protocol.
+    pub protocols: ProtocolCounts,
     /// What matched on the packet at hand.
     pub alerts: Vec<Alert>,
     pub(super) ruling: Ruling,
@@ -92,6 +95,7 @@ impl<T: Tracer> Detector<T> {
             tracer,
             thresholds,
             counters: DetectCounters::default(),
+            protocols: ProtocolCounts::default(),
             alerts: Vec::with_capacity(64),
             ruling: Ruling::default(),
             headers_judged: false,

@@ -44,6 +44,7 @@ pub mod lasting;
 pub mod partial;
 pub mod pending;
 pub mod program;
+pub mod protocol_counts;
 pub mod reputation;
 pub mod rule;
 pub mod scans;

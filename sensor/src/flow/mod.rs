@@ -139,6 +139,8 @@ crate::counters! {
         capacity => "flow_capacity",
         /// Bytes of memory that flows and the hash table take now.
         memory_bytes => "flow_memory_bytes",
+        /// Most bytes that they may take (flow.memcap_bytes).
+        memory_limit_bytes => "flow_memory_limit_bytes",
         /// Flows made.
         created => "flow_created_total",
         /// TCP flows made.

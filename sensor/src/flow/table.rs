@@ -87,7 +87,11 @@ impl<U: Default> FlowTable<U> {
         let _ = flows.try_reserve_exact(capacity);
         let timeouts = Timeouts::new(config);
         let mut id_seed = seed ^ 0x5e81_5c0f_10d5_0000;
-        let counters = FlowCounters { capacity: capacity as u64, ..FlowCounters::default() };
+        let counters = FlowCounters {
+            capacity: capacity as u64,
+            memory_limit_bytes: config.memcap_bytes,
+            ..FlowCounters::default()
+        };
         let mut table = Self {
             counters,
             buckets: vec![EMPTY; capacity.div_ceil(4).max(1)],

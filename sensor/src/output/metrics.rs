@@ -5,8 +5,9 @@
 //! always valid. [`Sources`] says what there is.
 
 use super::sources::{Sample, SampleKind, Sources};
+use crate::histogram::HistogramReading;
 use prometheus::core::{Collector, Desc};
-use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
+use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType};
 use prometheus::{Registry, TextEncoder};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -67,7 +68,14 @@ impl Collector for SourceCollector {
 struct Family {
     help: String,
     kind: SampleKind,
-    values: BTreeMap<Vec<(&'static str, String)>, f64>,
+    values: BTreeMap<Vec<(&'static str, String)>, Value>,
+}
+
+/// One number, or a histogram.
+#[derive(Default)]
+struct Value {
+    number: f64,
+    histogram: HistogramReading,
 }
 
 /// Samples by name; equal labels are added up.
@@ -81,7 +89,11 @@ fn families(samples: Vec<Sample>) -> Vec<MetricFamily> {
                 entry.insert(Family { help: sample.help.into_owned(), kind: sample.kind, values: BTreeMap::new() })
             }
         };
-        *family.values.entry(sample.labels).or_default() += sample.value;
+        let value = family.values.entry(sample.labels).or_default();
+        value.number += sample.value;
+        if let Some(histogram) = &sample.histogram {
+            value.histogram.add(histogram);
+        }
     }
     by_name.into_iter().map(|(name, family)| family.into_proto(name)).collect()
 }
@@ -94,6 +106,7 @@ impl Family {
         proto.set_field_type(match self.kind {
             SampleKind::Counter => MetricType::COUNTER,
             SampleKind::Gauge => MetricType::GAUGE,
+            SampleKind::Histogram => MetricType::HISTOGRAM,
         });
         let kind = self.kind;
         proto.set_metric(self.values.into_iter().map(|(labels, value)| metric(kind, labels, value)).collect());
@@ -101,7 +114,7 @@ impl Family {
     }
 }
 
-fn metric(kind: SampleKind, labels: Vec<(&'static str, String)>, value: f64) -> Metric {
+fn metric(kind: SampleKind, labels: Vec<(&'static str, String)>, value: Value) -> Metric {
     let labels = labels.into_iter().map(|(name, value)| {
         let mut pair = LabelPair::default();
         pair.set_name(name.to_owned());
@@ -112,13 +125,26 @@ fn metric(kind: SampleKind, labels: Vec<(&'static str, String)>, value: f64) -> 
     match kind {
         SampleKind::Counter => {
             let mut counter = Counter::default();
-            counter.set_value(value);
+            counter.set_value(value.number);
             metric.set_counter(counter);
         }
         SampleKind::Gauge => {
             let mut gauge = Gauge::default();
-            gauge.set_value(value);
+            gauge.set_value(value.number);
             metric.set_gauge(gauge);
+        }
+        SampleKind::Histogram => {
+            let bucket = |(bound, count): &(f64, u64)| {
+                let mut bucket = Bucket::default();
+                bucket.set_upper_bound(*bound);
+                bucket.set_cumulative_count(*count);
+                bucket
+            };
+            let mut histogram = Histogram::default();
+            histogram.set_bucket(value.histogram.buckets.iter().map(bucket).collect());
+            histogram.set_sample_count(value.histogram.count);
+            histogram.set_sample_sum(value.histogram.sum);
+            metric.set_histogram(histogram);
         }
     }
     metric

@@ -175,10 +175,12 @@ impl OutputsHandle {
     /// Alerts by signature and severity.
     #[must_use]
     pub fn alerts(&self) -> AlertReading {
-        let mut reading = AlertReading::zero(&self.0.catalog());
+        let catalog = self.0.catalog();
+        let mut reading = AlertReading::zero(&catalog);
         for lane in self.0.lanes().iter() {
             lane.alert_counts.add_to(&mut reading);
         }
+        reading.find_fired(&catalog);
         reading
     }
 

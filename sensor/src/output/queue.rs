@@ -364,8 +364,7 @@ impl EventSender {
         let kind = type_of(event);
         if let Event::Alert(alert) = event {
             let signature = alert.ruleset.signatures.get(alert.signature as usize);
-            let (sid, severity) = signature.map_or((0, 0), |signature| (signature.sid, signature.priority));
-            self.lane.alert_counts.count(&self.catalog, sid, severity);
+            self.lane.alert_counts.count(&self.catalog, signature.map(|signature| &**signature), alert.action);
             if let Some(tap) = &self.alerts {
                 tap.take(alert, event, &mut self.desk.borrow_mut().encoder);
             }

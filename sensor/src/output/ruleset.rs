@@ -144,6 +144,9 @@ pub(super) fn samples(status: RulesetStatus, out: &mut Vec<Sample>) {
         let help = "Reloads of the rules; after one that failed the ruleset before is still judged.";
         out.push(Sample::counter("reloads_total", help, count).label("result", result));
     }
+    let help = "1 if the last reload of the rules worked, or there was none; 0 while the ruleset before goes on since it failed.";
+    let worked = f64::from(u8::from(status.last_failure.is_none()));
+    out.push(Sample::gauge("reload_last_successful", help, worked));
     let paused = status.costly.iter().filter(|rule| rule.paused).count();
     out.push(Sample::gauge("rules_paused", "Rules that are not judged, since they took too much time.", paused as f64));
 }

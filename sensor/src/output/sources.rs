@@ -7,6 +7,7 @@ use super::eve::stats::StatsReading;
 pub use super::ruleset::RulesetStatus;
 use super::{EVE_OUTPUT, EventType, OutputsHandle};
 use crate::counters::{CounterInfo, CounterSet, Published, WorkerTime};
+use crate::histogram::HistogramReading;
 use crate::ledger::{Ledger, LedgerReading, Outcome};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -26,6 +27,8 @@ pub struct Sample {
     pub labels: Vec<(&'static str, String)>,
     /// In base units.
     pub value: f64,
+    /// In place of the value.
+    pub histogram: Option<HistogramReading>,
 }
 
 /// Type of a time series.
@@ -34,6 +37,7 @@ pub struct Sample {
 pub enum SampleKind {
     Counter,
     Gauge,
+    Histogram,
 }
 
 impl Sample {
@@ -47,13 +51,20 @@ impl Sample {
             kind: SampleKind::Counter,
             labels: Vec::new(),
             value: value as f64,
+            histogram: None,
         }
+    }
+
+    /// A histogram with no labels.
+    #[must_use]
+    pub fn histogram(name: &'static str, help: &'static str, reading: HistogramReading) -> Self {
+        Self { kind: SampleKind::Histogram, histogram: Some(reading), ..Self::counter(name, help, 0) }
     }
 
     /// A gauge with no labels.
     #[must_use]
     pub fn gauge(name: impl Into<Cow<'static, str>>, help: impl Into<Cow<'static, str>>, value: f64) -> Self {
-        Self { name: name.into(), help: help.into(), kind: SampleKind::Gauge, labels: Vec::new(), value }
+        Self { kind: SampleKind::Gauge, value, ..Self::counter(name, help, 0) }
     }
 
     /// With one more label.
@@ -335,6 +346,16 @@ impl Sources {
             ] {
                 put(Sample { value: time.as_secs_f64(), ..Sample::counter(name, help, 0) });
             }
+            put(Sample::histogram(
+                "worker_batch_packets",
+                "Packets that the worker took from its ring at once; full batches all the time mean that it lags behind.",
+                time.batch_packets.read(1.0),
+            ));
+            put(Sample::histogram(
+                "worker_batch_seconds",
+                "Time from taking a batch of packets to being done with all of them; in line, the delay that the sensor adds.",
+                time.batch_ns.read(1e-9),
+            ));
         }
         let values = worker.counters.read();
         let mut rest = values.as_slice();
@@ -377,6 +398,26 @@ impl Sources {
             let help = "Alerts by severity, 1 being the highest.";
             out.push(Sample::counter("alerts_by_severity_total", help, count).label("severity", severity));
         }
+        for (action, count) in alerts.by_action {
+            let help = "Alerts by what became of the packet: allowed, or blocked by the rule in line.";
+            out.push(Sample::counter("alerts_by_action_total", help, count).label("action", action));
+        }
+        for (category, count) in alerts.by_category {
+            let help =
+                "Alerts by the rule's classtype; those beyond the bound, and rules without one, count under \"other\".";
+            out.push(Sample::counter("alerts_by_category_total", help, count).label("category", &*category));
+        }
+        for (sid, facts) in alerts.fired {
+            let help = "What the signature that alerted says of itself; always 1. For the 200 that alerted most often.";
+            out.push(
+                Sample::gauge("signature_info", help, 1.0)
+                    .label("sid", sid.to_string())
+                    .label("msg", &*facts.msg)
+                    .label("category", &*facts.category)
+                    .label("severity", facts.severity.to_string())
+                    .label("action", facts.action),
+            );
+        }
         let reading = self.outputs.reading();
         for (name, help, counts) in [
             ("events_sent_total", "Events handed to an output.", reading.sent),
@@ -407,6 +448,10 @@ impl Sources {
     }
 
     fn info_samples(&self, out: &mut Vec<Sample>) {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let help =
+            "The sensor's own clock, seconds since 1970; held against the scraper's, it shows a clock that is wrong.";
+        out.push(Sample::gauge("clock_seconds", help, now.as_secs_f64()));
         let help = "The sensor that is running; always 1.";
         out.push(Sample::gauge("build_info", help, 1.0).label("version", env!("CARGO_PKG_VERSION")));
         super::ruleset::samples((self.ruleset)(), out);

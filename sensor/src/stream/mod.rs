@@ -142,6 +142,8 @@ crate::counters! {
         memcap_hits => "stream_memcap_hits_total",
         /// Bytes of memory that hold out-of-order payload now.
         memory_bytes => "stream_memory_bytes",
+        /// Most bytes that they may take (stream.memcap_bytes).
+        memory_limit_bytes => "stream_memory_limit_bytes",
     }
 }
 
@@ -200,7 +202,7 @@ impl StreamEngine {
         let mut config = config.clone();
         config.max_out_of_order_blocks = config.max_out_of_order_blocks.max(1);
         Self {
-            counters: StreamCounters::default(),
+            counters: StreamCounters { memory_limit_bytes: config.memcap_bytes, ..StreamCounters::default() },
             depth: if config.depth_bytes == 0 { u64::MAX } else { config.depth_bytes },
             pool: Pool::new(config.memcap_bytes),
             hosts: Arc::default(),

@@ -180,6 +180,8 @@ pub fn sources(outputs: OutputsHandle) -> Sources {
         counters.publish_values(next, &[u64::from(queue), 5]);
         let time = WorkerTime::default();
         time.add(Duration::from_millis(250), Duration::from_millis(750));
+        time.batch(3, Duration::from_micros(3));
+        time.batch(60, Duration::from_millis(2));
         WorkerSource {
             interface: "eth0".to_owned(),
             queue,
