@@ -132,7 +132,7 @@ def table(title, description, columns, by, width=24, height=9, sort=None, keep=(
     names.update(labels)
     order = {label: i for i, label in enumerate([*labels, *[v for v in names if v not in labels]])}
     made = panel("table", title, description, targets, "short", width, height, thresholds(GREY),
-                 {"showHeader": True, "cellHeight": "sm", "footer": {"show": False, "reducer": ["sum"], "countRows": False, "fields": ""}},
+                 {"showHeader": True, "cellHeight": "sm"},
                  {"align": "auto", "cellOptions": {"type": "auto"}, "inspect": False, "filterable": False}, **field)
     made["transformations"] = ([{"id": "merge", "options": {}}] if len(columns) > 1 else []) + [
         {"id": "organize", "options": {"excludeByName": {"Time": True, **{h: True for h in hide}}, "indexByName": order, "renameByName": names}},
@@ -173,7 +173,7 @@ def variable(name, label, expr, multi=False, every=False):
     made = {
         "type": "query", "name": name, "label": label, "datasource": SOURCE, "hide": 0, "refresh": 2, "sort": 1,
         "multi": multi, "includeAll": every, "skipUrlSync": False, "options": [], "regex": "",
-        "definition": expr, "query": {"query": expr, "refId": "StandardVariableQuery"}, "current": {},
+        "query": {"query": expr, "refId": "StandardVariableQuery"},
     }
     if every:
         made["allValue"] = ".*"
@@ -196,7 +196,7 @@ def board(uid, title, description, variables, panels):
         made["id"] = number
         x, tallest = x + place["w"], max(tallest, place["h"])
     source = {"type": "datasource", "name": "datasource", "label": "Prometheus", "query": "prometheus", "hide": 0, "refresh": 1, "multi": False,
-              "includeAll": False, "regex": "", "options": [], "current": {}, "skipUrlSync": False}
+              "includeAll": False, "regex": "", "options": [], "skipUrlSync": False}
     return {
         "uid": uid, "title": title, "description": description, "tags": ["sekisho"], "editable": False, "graphTooltip": 1,
         "schemaVersion": 41, "version": 1, "refresh": "30s", "timezone": "browser", "fiscalYearStartMonth": 0, "liveNow": False,
