@@ -293,6 +293,38 @@ fn time_may_jump_either_way() {
 }
 
 #[test]
+fn a_silence_however_long_makes_no_flow_end_late() {
+    for silence in [90, 159, 160, 161, 200, 224, 255, 256, 257, 300, 1000, 100_000] {
+        let mut table = table();
+        for i in 0..16 {
+            find(&mut table, &udp(1000 + u64::from(i), (A, i), (B, 2)));
+        }
+        let mut ended = 0;
+        table.expire(Timestamp::from_parts(1020, 0), 100, &mut |_, _| panic!("none is over"));
+        table.expire(Timestamp::from_parts(1020 + silence, 0), 1000, &mut |_, _| ended += 1);
+        assert_eq!(ended, 16, "after {silence} s");
+    }
+}
+
+#[test]
+fn time_that_goes_back_a_little_makes_no_flow_end_late() {
+    for back in [1, 30, 100, 160, 161, 1000] {
+        let mut table = table();
+        find(&mut table, &udp(5000, (A, 1), (B, 2)));
+        table.expire(Timestamp::from_parts(5000, 0), 100, &mut |_, _| panic!("none is over"));
+        let now = 5000 - back;
+        find(&mut table, &udp(now, (A, 3), (B, 2)));
+        let mut ended = vec![];
+        for second in now..now + 200 {
+            table.expire(Timestamp::from_parts(second, 0), 100, &mut |flow, _| ended.push((flow.client().1, second)));
+        }
+        // Its own 30 s, or as soon as time is where it was.
+        let (_, at) = ended.iter().find(|(port, _)| *port == 3).unwrap_or_else(|| panic!("back {back} s: {ended:?}"));
+        assert!(*at <= (now + 31).max(5000), "back {back} s: {ended:?}");
+    }
+}
+
+#[test]
 fn when_full_the_idlest_makes_room() {
     let mut table = small(3);
     assert_eq!(table.counters.capacity, 3);

@@ -13,8 +13,9 @@ use crate::event::FlowState;
 pub(super) const SLOTS: u64 = 256;
 /// How far ahead a flow is put at most.
 pub(super) const LOOK_AHEAD_S: u64 = 64;
-/// How far the cursor may lie behind packet time; more is skipped, since it passes every slot that can be filled.
+/// How far the cursor may lie behind packet time. With what is put ahead, less than the wheel spans.
 const LAG: u64 = 160;
+const _: () = assert!(LAG + LOOK_AHEAD_S < SLOTS);
 
 /// Classes in the order in which they make room.
 const CLASSES: usize = 3;
@@ -24,6 +25,8 @@ const CLASSES: usize = 3;
 pub(super) struct Wheel {
     heads: Box<[u32]>,
     filled: [[u64; (SLOTS / 64) as usize]; CLASSES],
+    /// What is added to a second to find its slot.
+    shift: u64,
     /// Second up to which every slot was looked at.
     pub(super) cursor: u64,
     started: bool,
@@ -43,31 +46,46 @@ impl Wheel {
         Self {
             heads: vec![NONE; CLASSES * SLOTS as usize].into_boxed_slice(),
             filled: [[0; (SLOTS / 64) as usize]; CLASSES],
+            shift: 0,
             cursor: 0,
             started: false,
         }
     }
 
-    /// Moves with packet time: follows a jump, forwards or backwards, that is more than the wheel spans.
+    /// Moves with packet time. After a jump of more than the wheel spans, forwards or backwards, the slots go along: what they hold
+    /// is looked at next, and none of them is skipped.
     pub(super) fn follow(&mut self, now_s: u64) {
         if !self.started {
             self.started = true;
             self.cursor = now_s;
         }
         if now_s.saturating_sub(self.cursor) > LAG {
-            self.cursor = now_s - LAG;
+            self.turn_to(now_s - LAG);
         } else if self.cursor.saturating_sub(now_s) > LAG {
-            self.cursor = now_s;
+            self.turn_to(now_s);
         }
+    }
+
+    /// Another second for the slot at the cursor.
+    fn turn_to(&mut self, second: u64) {
+        self.shift = self.shift.wrapping_add(self.cursor).wrapping_sub(second) % SLOTS;
+        self.cursor = second;
+    }
+
+    /// The slot of a second.
+    const fn slot_of(&self, second: u64) -> u64 {
+        second.wrapping_add(self.shift) % SLOTS
     }
 
     /// Puts a flow in, to be looked at in second `at_s`, at the latest in `LOOK_AHEAD_S` from `now_s`.
     pub(super) fn insert<U>(&mut self, flows: &mut [Flow<U>], index: u32, class: usize, now_s: u64, at_s: u64) {
         let at = at_s.clamp(now_s.saturating_add(1), now_s.saturating_add(LOOK_AHEAD_S));
-        let slot = class * SLOTS as usize + (at % SLOTS) as usize;
+        // Time may have gone back a little: what lies behind the cursor is not come to soon.
+        let at = self.slot_of(at.max(self.cursor));
+        let slot = class * SLOTS as usize + at as usize;
         let head = self.heads[slot];
         if head == NONE {
-            self.filled[class][(at % SLOTS / 64) as usize] |= 1 << (at % 64);
+            self.filled[class][(at / 64) as usize] |= 1 << (at % 64);
         } else {
             flows[head as usize].newer = index;
         }
@@ -96,14 +114,14 @@ impl Wheel {
 
     /// A flow in the slot of second `at_s`, of whatever class.
     pub(super) fn any_at(&self, at_s: u64) -> Option<u32> {
-        let at = (at_s % SLOTS) as usize;
+        let at = self.slot_of(at_s) as usize;
         (0..CLASSES).map(|class| self.heads[class * SLOTS as usize + at]).find(|&head| head != NONE)
     }
 
     /// A flow of `class` that is due soonest, by the wheel's reckoning.
     pub(super) fn soonest(&self, class: usize) -> Option<u32> {
         let filled = &self.filled[class];
-        let start = (self.cursor % SLOTS) as usize;
+        let start = self.slot_of(self.cursor) as usize;
         // The word that holds the cursor is looked at twice: from the cursor on, and at the end whole.
         for step in 0..=filled.len() {
             let word = (start / 64 + step) % filled.len();
