@@ -94,6 +94,9 @@ mod tests {
             names::QUEUES,
             names::PEER_RULE,
             names::STALE_NS,
+            names::MIRROR,
+            names::MIRROR_PORT,
+            names::MIRROR_TO,
             "xdp.frags",
         ]
         .into_iter()

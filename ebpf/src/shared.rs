@@ -28,11 +28,13 @@ pub enum Verdict {
     DroppedLoadShed = 9,
     /// In line: sent to the other port for the same reason.
     BypassedLoadShed = 10,
+    /// Where a mirror is sent to by address: left to the host's network stack, since it is not the mirror's.
+    PassedNotMirror = 11,
 }
 
 impl Verdict {
     /// How many there are.
-    pub const COUNT: usize = 11;
+    pub const COUNT: usize = 12;
 
     /// Every verdict, in the order of its number.
     pub const ALL: [Self; Self::COUNT] = [
@@ -47,6 +49,7 @@ impl Verdict {
         Self::DroppedBlockList,
         Self::DroppedLoadShed,
         Self::BypassedLoadShed,
+        Self::PassedNotMirror,
     ];
 
     /// `redirected`, `passed`, `forwarded`, `bypassed`, `dropped` or `aborted`.
@@ -54,7 +57,7 @@ impl Verdict {
     pub const fn kind(self) -> &'static str {
         match self {
             Self::Redirected => "redirected",
-            Self::PassedNoSocket => "passed",
+            Self::PassedNoSocket | Self::PassedNotMirror => "passed",
             Self::DroppedNoSocket | Self::DroppedStale | Self::DroppedBlockList | Self::DroppedLoadShed => "dropped",
             Self::AbortedRedirectRefused => "aborted",
             Self::BypassedFlow | Self::BypassedLoadShed => "bypassed",
@@ -71,6 +74,7 @@ impl Verdict {
             Self::ForwardedStale | Self::DroppedStale => "stale",
             Self::AbortedRedirectRefused => "redirect_refused",
             Self::BypassedFlow => "flow",
+            Self::PassedNotMirror => "not_mirror",
             Self::DroppedBlockList => "block_list",
             Self::DroppedLoadShed | Self::BypassedLoadShed => "load_shed",
         }
@@ -99,6 +103,18 @@ pub enum PeerRule {
     Forward = 1,
     /// Fail closed: it is dropped.
     Drop = 2,
+}
+
+/// Mirrors that are sent to an interface's address: bits of the global [`names::MIRROR`].
+pub mod mirror {
+    /// ERSPAN, types I to III (draft-foschiano-erspan).
+    pub const ERSPAN: u32 = 1;
+    /// Ethernet frames in GRE (RFC 2784, EtherType 0x6558).
+    pub const GRE: u32 = 2;
+    /// VXLAN (RFC 7348).
+    pub const VXLAN: u32 = 4;
+    /// Addresses that an interface may have.
+    pub const ADDRESSES_MAX: u32 = 64;
 }
 
 /// Machine words in one queue's entry of the counter map.
@@ -169,6 +185,12 @@ pub mod names {
     pub const STALE_NS: &str = "STALE_NS";
     /// `u32` in `.rodata`: a [`super::NoSocket`].
     pub const NO_SOCKET: &str = "NO_SOCKET";
+    /// `u32` in `.rodata`: bits of [`super::mirror`].
+    pub const MIRROR: &str = "MIRROR";
+    /// `u32` in `.rodata`: the UDP port of VXLAN.
+    pub const MIRROR_PORT: &str = "MIRROR_PORT";
+    /// Hash map of the interface's addresses, as 16 bytes.
+    pub const MIRROR_TO: &str = "MIRROR_TO";
     /// `u32` in `.rodata`: how many queues the maps were made for.
     pub const QUEUES: &str = "QUEUES";
 }

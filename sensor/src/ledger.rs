@@ -55,6 +55,10 @@ pub enum DropReason {
     Midstream,
     /// In line: a segment that was held back for too long, or with too many others.
     HoldLimit,
+    /// A mirror's second copy of a frame that was inspected a moment before.
+    Duplicate,
+    /// Cut on its way here, by the mirror or the capture: less is there than its IP header says.
+    Truncated,
 }
 
 /// How many reasons there are to let a frame by.
@@ -73,7 +77,7 @@ pub enum Outcome {
 
 impl Outcome {
     /// Every outcome, in the order of the ledger's lines.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 24] = [
         Self::Inspected,
         Self::Bypassed(BypassReason::NonIp),
         Self::Bypassed(BypassReason::Flow),
@@ -96,6 +100,8 @@ impl Outcome {
         Self::Dropped(DropReason::StreamMemory),
         Self::Dropped(DropReason::Midstream),
         Self::Dropped(DropReason::HoldLimit),
+        Self::Dropped(DropReason::Duplicate),
+        Self::Dropped(DropReason::Truncated),
     ];
 
     /// Its place in [`Outcome::ALL`].
@@ -136,6 +142,8 @@ impl Outcome {
             Self::Dropped(DropReason::Rule) => "rule",
             Self::Dropped(DropReason::Shutdown) => "shutdown",
             Self::Dropped(DropReason::TxRingFull) => "tx_ring_full",
+            Self::Dropped(DropReason::Duplicate) => "duplicate",
+            Self::Dropped(DropReason::Truncated) => "truncated",
         }
     }
 }

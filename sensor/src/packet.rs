@@ -3,7 +3,7 @@
 //! A frame can hold several packets (a tunnel: the outer one and the one inside). Each is a [`Packet`] of its own.
 //! A `Packet` borrows; nothing in it is allocated, and every slice in it was bounds-checked by the decoder.
 
-use crate::decode::EventSet;
+use crate::decode::{DecodeEvent, EventSet};
 use crate::time::Timestamp;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -244,6 +244,12 @@ impl<'a> Packet<'a> {
     pub fn reversed(&self) -> Self {
         let ip = self.ip.map(|ip| Ip { src: ip.dst, dst: ip.src, payload: &[], ..ip });
         Self { ip, src_port: self.dst_port, dst_port: self.src_port, payload: &[], ..*self }
+    }
+
+    /// It says to be longer than what is there.
+    #[must_use]
+    pub const fn is_truncated(&self) -> bool {
+        self.events.contains(DecodeEvent::Ipv4TruncPkt) || self.events.contains(DecodeEvent::Ipv6TruncPkt)
     }
 
     /// The TCP header, if this is TCP.

@@ -10,7 +10,9 @@
 use crate::capture::early_config::BypassConfig;
 use crate::capture::kernel_flows::KernelFlows;
 use crate::counters::Published;
-use crate::decode::{DecodeConfig, DecodeCounters, DecodeEvent, Decoder, EventSet, Frame};
+use crate::decode::{
+    DecodeConfig, DecodeCounters, DecodeEvent, Decoder, DuplicatesConfig, DuplicatesMode, EventSet, Frame, Truncated,
+};
 use crate::defrag::{DefragCounters, Key};
 use crate::detect::DetectConfig;
 use crate::detect::cost::RuleCosts;
@@ -62,6 +64,8 @@ const EXPIRE_BUDGET: usize = 64;
 pub struct WorkerConfig {
     /// Decoding and defragmentation.
     pub decode: DecodeConfig,
+    /// Frames that a mirror sends twice; not in line.
+    pub duplicates: DuplicatesConfig,
     /// The flow table.
     pub flow: FlowConfig,
     /// Flows that need no more inspection.
@@ -193,12 +197,25 @@ impl<T: Tracer> Worker<T> {
         detector.logs_anomalies = sender.wants(EventType::Anomaly);
         detector.handle_files(&engine, FileHandling::new(&config.files, config.store.clone(), config.yara.clone()));
         let hosts = Arc::new(HostOsTable::new(&config.hosts));
-        let mut decoder = Decoder::new(config.decode.clone());
+        let mut decode = config.decode.clone();
+        if config.inline && decode.truncated == Truncated::Always {
+            decode.truncated = Truncated::Known;
+        }
+        if config.inline {
+            decode.mirror = None;
+        }
+        let mut decoder = Decoder::new(decode);
         decoder.defrag.set_hosts(Arc::clone(&hosts));
+        let mut flow = config.flow.clone();
+        if !config.inline {
+            decoder.recognise_duplicates(&config.duplicates, config.seed);
+            // The copies that are left of a connection's two directions may be those of two VLANs.
+            flow.separate_vlans &= config.duplicates.mode != DuplicatesMode::Routed;
+        }
         Ok(Self {
             decoder,
             path: Path {
-                flows: FlowTable::new(&config.flow, config.seed, config.number),
+                flows: FlowTable::new(&flow, config.seed, config.number),
                 streams: StreamEngine::new(&config.stream).with_hosts(hosts),
                 stream_events: [0; StreamEvent::COUNT],
                 detector,
@@ -659,7 +676,8 @@ impl<T: Tracer> Inspect<'_, '_, T> {
     /// The payload of a packet that is part of no stream.
     fn datagram(&mut self) {
         let (packet, direction) = (self.cx.packet, self.cx.direction);
-        let Some(direction) = direction.filter(|_| matches!(packet.transport, Transport::Udp)) else {
+        let whole = packet.events.is_empty() || !packet.is_truncated();
+        let Some(direction) = direction.filter(|_| matches!(packet.transport, Transport::Udp) && whole) else {
             return self.detector.payload(self.cx, Some(self.flow), true);
         };
         let absorbed = self.recognise(AppTransport::Datagram, direction, packet.payload);

@@ -184,7 +184,7 @@ struct Packet {
     transport: Option<([u16; 2], bool)>,
 }
 
-const ETHERNET: usize = 14;
+pub(crate) const ETHERNET: usize = 14;
 const IPV4: u16 = 0x0800;
 const IPV6: u16 = 0x86dd;
 /// FIN, SYN and RST (RFC 9293 §3.1).
@@ -289,7 +289,7 @@ fn transport(ctx: &XdpContext, at: usize, proto: u8) -> Option<([u16; 2], bool)>
 
 /// Bytes from `at` on, if the packet's first buffer has them.
 #[inline(always)]
-fn read<const N: usize>(ctx: &XdpContext, at: usize) -> Option<[u8; N]> {
+pub(crate) fn read<const N: usize>(ctx: &XdpContext, at: usize) -> Option<[u8; N]> {
     let start = ctx.data();
     if start + at + size_of::<[u8; N]>() > ctx.data_end() {
         return None;

@@ -8,6 +8,8 @@
 //! the packet goes straight to the other port (`PEER`), or is dropped where the link is to close. The program, its maps and the
 //! rule stay after the process, since the attachment is pinned.
 //!
+//! **Where a mirror is sent to** by address (`MIRROR` is not 0) it takes that mirror's packets, and leaves all others to the host.
+//!
 //! Attached as `xdp.frags`, so that it also runs where a packet spans several buffers (jumbo frames). It reads nothing of
 //! the packet. Needs Linux 5.18: `xdp.frags` and the helper that tells a fragmented packet's length came with it.
 
@@ -30,6 +32,7 @@ use shared::{NoSocket, PeerRule, QueueCounters, Verdict};
 mod shared;
 
 mod early;
+mod mirror;
 #[path = "../../src/early.rs"]
 #[allow(dead_code, reason = "the sensor uses the rest")]
 mod early_data;
@@ -83,10 +86,15 @@ pub fn sekisho_xdp(ctx: XdpContext) -> u32 {
     let peer_rule = global(&PEER_RULE);
     // SAFETY: the helper reads the context that the kernel gave to this very call.
     let len_bytes = unsafe { bpf_xdp_get_buff_len(ctx.as_ptr().cast()) };
-    let (verdict, action) = match early::look(&ctx, queue, len_bytes) {
-        Some(early) => settle(early, peer_rule),
-        None if peer_rule == PeerRule::None as u32 => capture(queue),
-        None => in_line(queue, peer_rule),
+    let mirrors = global(&mirror::MIRROR);
+    let (verdict, action) = if mirrors != 0 {
+        addressed(&ctx, queue, mirrors)
+    } else {
+        match early::look(&ctx, queue, len_bytes) {
+            Some(early) => settle(early, peer_rule),
+            None if peer_rule == PeerRule::None as u32 => capture(queue),
+            None => in_line(queue, peer_rule),
+        }
     };
     count(queue, verdict, len_bytes);
     action
@@ -108,6 +116,12 @@ fn settle(early: Early, peer_rule: u32) -> (Verdict, u32) {
         Ok(XDP_REDIRECT) => (verdict, XDP_REDIRECT),
         _ => (Verdict::AbortedRedirectRefused, XDP_ABORTED),
     }
+}
+
+/// On an interface with addresses: what a mirror sends to them is captured, all else is the host's.
+#[inline(always)]
+fn addressed(ctx: &XdpContext, queue: u32, mirrors: u32) -> (Verdict, u32) {
+    if mirror::takes(ctx, mirrors) { capture(queue) } else { (Verdict::PassedNotMirror, XDP_PASS) }
 }
 
 /// On a monitoring port: to the queue's socket.

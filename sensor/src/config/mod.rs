@@ -16,7 +16,7 @@ use crate::control::inline_config::{self, ExceptionConfig, InlineConfig};
 use crate::control::interface::AttachConfig;
 use crate::control::page::PageConfig;
 use crate::control::sandbox::Seccomp;
-use crate::decode::DecodeConfig;
+use crate::decode::{DecodeConfig, DuplicatesConfig, MirrorKind};
 use crate::detect::DetectConfig;
 use crate::detect::yara::{self, YaraConfig};
 use crate::flow::FlowConfig;
@@ -76,6 +76,17 @@ pub struct InterfaceConfig {
     /// The receive queues to serve, in place of `capture.afxdp.queues`.
     #[serde(default)]
     pub queues: Option<Vec<u32>>,
+    /// A mirror is sent to the interface's own address in this kind of tunnel. Its packets alone are captured; all others are the host's.
+    #[serde(default)]
+    pub mirror: Option<MirrorKind>,
+}
+
+impl InterfaceConfig {
+    /// One of this name, and nothing else said of it.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        Self { name: name.to_owned(), queues: None, mirror: None }
+    }
 }
 
 /// `[capture]`: how packets are taken from interfaces.
@@ -88,6 +99,8 @@ pub struct CaptureConfig {
     pub xdp: AttachConfig,
     /// `[capture.afxdp]`: the sockets.
     pub afxdp: AfxdpConfig,
+    /// `[capture.duplicates]`: frames that a mirror sends twice.
+    pub duplicates: DuplicatesConfig,
     /// `[capture.bypass]`: flows that need no more inspection.
     pub bypass: BypassConfig,
     /// `[capture.blocklist]`: addresses whose packets are dropped.
@@ -191,6 +204,9 @@ impl Config {
         if let Err(error) = self.capture.afxdp.validate() {
             refuse(&["capture", "afxdp"], error.to_string());
         }
+        if let Some((key, message)) = self.capture.duplicates.problem() {
+            refuse(&["capture", "duplicates", key], message.into());
+        }
         for (section, key, message) in early_config::check(&self.capture.bypass, &self.capture.shedding) {
             refuse(&["capture", section, key], message.into());
         }
@@ -278,6 +294,7 @@ mod tests {
             "capture",
             "capture.xdp",
             "capture.afxdp",
+            "capture.duplicates",
             "capture.bypass",
             "capture.blocklist",
             "capture.shedding",

@@ -1,6 +1,7 @@
 //! How the XDP program is attached: the keys of the configuration's `[capture.xdp]`.
 
 use super::early::EarlySetup;
+use super::mirror::MirrorSetup;
 use sekisho_ebpf::NoSocket;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -21,6 +22,9 @@ pub struct AttachConfig {
     /// What `[capture.bypass]`, `[capture.blocklist]` and `[capture.shedding]` ask of the program.
     #[serde(skip)]
     pub early: EarlySetup,
+    /// A mirror is sent to the interface's address: its packets alone are captured.
+    #[serde(skip)]
+    pub mirror: Option<MirrorSetup>,
 }
 
 /// Where the XDP program is to run.

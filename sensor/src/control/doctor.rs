@@ -146,8 +146,7 @@ pub fn examine(arguments: &DoctorArguments) -> Result<Looked, DoctorError> {
     let mut config = arguments.config.load_installed()?;
     if !arguments.interfaces.is_empty() {
         let named = |name: &String| config.interface.iter().find(|i| i.name == *name).cloned();
-        let interface =
-            |name: &String| named(name).unwrap_or_else(|| InterfaceConfig { name: name.clone(), queues: None });
+        let interface = |name: &String| named(name).unwrap_or_else(|| InterfaceConfig::named(name));
         config.interface = arguments.interfaces.iter().map(interface).collect();
     }
     let (plan, outputs) = (plan(&config), outputs(&config));

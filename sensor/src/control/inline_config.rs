@@ -245,13 +245,13 @@ impl Exception {
         match reason {
             DropReason::FlowTableFull => Some(Self::FlowTableFull),
             DropReason::DefragLimit => Some(Self::DefragLimit),
-            DropReason::Malformed => Some(Self::Malformed),
+            DropReason::Malformed | DropReason::Truncated => Some(Self::Malformed),
             DropReason::Checksum => Some(Self::Checksum),
             DropReason::InternalError => Some(Self::InternalError),
             DropReason::StreamMemory => Some(Self::StreamMemory),
             DropReason::Midstream => Some(Self::Midstream),
             DropReason::HoldLimit => Some(Self::HoldLimit),
-            DropReason::Rule | DropReason::Shutdown | DropReason::TxRingFull => None,
+            DropReason::Rule | DropReason::Shutdown | DropReason::TxRingFull | DropReason::Duplicate => None,
         }
     }
 

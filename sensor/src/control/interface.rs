@@ -13,6 +13,7 @@ pub use super::attach_config::{AttachConfig, AttachMode, NoSocketAction, Pin};
 use crate::capture::link::{Link, LinkError};
 use crate::control::early::EarlyMaps;
 use crate::control::heartbeat::Heartbeats;
+use crate::control::mirror::{self, MirrorAddresses, MirrorSetup};
 use crate::control::privilege;
 use aya::maps::{DevMap, Map, MapData, MapError, PerCpuArray, XskMap};
 use aya::programs::links::{FdLink, PinnedLink};
@@ -178,6 +179,8 @@ pub struct Attachment {
     link: Link,
     counters: CounterReader,
     early: Arc<Mutex<EarlyMaps>>,
+    /// Where a mirror is sent to the interface's address: those that the program knows.
+    addresses: Option<MirrorAddresses>,
     place: XdpPlace,
     native_refusal: Option<String>,
     /// Holds the pinned link; the file in bpffs is what keeps it attached.
@@ -267,6 +270,10 @@ impl Attachment {
         }
 
         let mut ebpf = load(&link, queues, config, peer)?;
+        let mut addresses = config.mirror.map(|_| MirrorAddresses::default());
+        if let Some(addresses) = &mut addresses {
+            addresses.follow(&mut ebpf, &link).map_err(|e| mirror::explain(&link, &e))?;
+        }
         let (mut counters, counter_map) = take_counters(&mut ebpf, &link, queues)?;
         let early =
             EarlyMaps::take(&mut ebpf, &config.early).map_err(|e| explain("fill the XDP program's maps", &link, &e))?;
@@ -303,6 +310,7 @@ impl Attachment {
             link,
             counters,
             early: Arc::new(Mutex::new(early)),
+            addresses,
             place: XdpPlace::Native,
             native_refusal,
             pinned,
@@ -394,6 +402,17 @@ impl Attachment {
     #[must_use]
     pub fn early(&self) -> &Arc<Mutex<EarlyMaps>> {
         &self.early
+    }
+
+    /// Where a mirror is sent to the interface's address: tells the program the addresses of now.
+    ///
+    /// # Errors
+    /// The map could not be changed; it is tried again at the next call.
+    pub fn follow_addresses(&mut self) -> Result<(), MapError> {
+        match &mut self.addresses {
+            Some(addresses) => addresses.follow(&mut self.ebpf, &self.link),
+            None => Ok(()),
+        }
     }
 
     /// Whether the interface is still there, under whatever name.
@@ -572,6 +591,7 @@ fn load(link: &Link, queues: u32, config: &AttachConfig, peer: Option<Peer>) -> 
     let stale_ns = peer.map_or(0, |peer| u64::try_from(peer.stale.as_nanos()).unwrap_or(u64::MAX));
     let mut loader = EbpfLoader::new();
     config.early.apply(&mut loader, queues);
+    MirrorSetup::apply(config.mirror.as_ref(), &mut loader);
     let mut ebpf = loader
         .override_global(names::NO_SOCKET, &no_socket, true)
         .override_global(names::QUEUES, &queues, true)
@@ -636,7 +656,7 @@ fn attach_error(link: &Link, mode: AttachMode, error: &ProgramError) -> AttachEr
 }
 
 /// Any other error, by the operating system's code under it.
-fn explain(step: &'static str, link: &Link, error: &(dyn Error + 'static)) -> AttachError {
+pub(super) fn explain(step: &'static str, link: &Link, error: &(dyn Error + 'static)) -> AttachError {
     let interface = link.name.clone();
     match errno(error) {
         Some(Errno::EPERM) => {

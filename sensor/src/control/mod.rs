@@ -22,6 +22,7 @@ pub mod lists;
 pub mod live;
 pub mod live_rules;
 pub mod migrate;
+pub mod mirror;
 pub mod page;
 pub mod pcap;
 pub mod privilege;

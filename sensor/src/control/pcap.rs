@@ -173,6 +173,7 @@ pub fn read_files(arguments: &PcapArguments) -> Result<PcapReport, PcapError> {
         workers: workers.iter().zip(0..).map(|(worker, queue)| worker_source(worker, queue)).collect(),
         ruleset: Box::new(move || status.clone()),
         outputs: outputs.handle(),
+        loss: Default::default(),
         extra: Vec::new(),
     });
     let weak = Arc::downgrade(&sources);
@@ -264,6 +265,7 @@ fn effective_config(arguments: &PcapArguments) -> Result<Config, PcapError> {
 pub fn worker_config(config: &Config, inline: bool, seed: u64, number: u16) -> WorkerConfig {
     WorkerConfig {
         decode: config.decode.clone(),
+        duplicates: config.capture.duplicates,
         flow: config.flow.clone(),
         bypass: config.capture.bypass.clone(),
         stream: config.stream.clone(),

@@ -18,6 +18,7 @@ use super::interface::{AttachError, Attachment, Presence};
 use super::lists::Saver;
 use super::live::{Interface, Queue, serve};
 use super::live_rules::{CostWatch, LiveRules};
+use super::mirror::MirrorSetup;
 use super::page::{Page, PageParts, PageThread};
 use super::pcap::{random_seed, worker_config};
 use super::privilege::{self, Task};
@@ -30,6 +31,7 @@ use crate::capture::afxdp::Socket;
 use crate::capture::afxdp_config::OpenError;
 use crate::capture::afxdp_pair::Pair;
 use crate::config::{Config, ConfigError, InterfaceConfig};
+use crate::decode::MirrorKind;
 use crate::detect::hyperscan::{HyperscanError, give_memory_back};
 use crate::detect::lasting::Lasting;
 use crate::detect::threshold::Thresholds;
@@ -148,8 +150,13 @@ pub fn run(arguments: &RunArguments) -> Result<ExitCode, RunError> {
     arguments.yara.apply(&mut as_read);
     let mut config = as_read.clone();
     if !arguments.interfaces.is_empty() {
-        config.interface =
-            arguments.interfaces.iter().map(|name| InterfaceConfig { name: name.clone(), queues: None }).collect();
+        let listed = std::mem::take(&mut config.interface);
+        let named = |name: &String| {
+            // What the configuration says of its mirror is a fact about the wire.
+            let mirror = listed.iter().find(|interface| interface.name == *name).and_then(|interface| interface.mirror);
+            InterfaceConfig { mirror, ..InterfaceConfig::named(name) }
+        };
+        config.interface = arguments.interfaces.iter().map(named).collect();
     }
     if !arguments.inline.is_empty() {
         config.inline.clone_from(&arguments.inline);
@@ -368,6 +375,7 @@ impl Sensor {
             workers: queues.iter().map(Queue::source).collect(),
             ruleset: Box::new(move || status.status()),
             outputs: outputs.handle(),
+            loss: Default::default(),
             extra: vec![
                 Box::new(move || this_sides_samples(&queues)),
                 Box::new(move || early::samples(&watched)),
@@ -575,6 +583,7 @@ impl Sensor {
                 }
             }
             self.costs.tick();
+            self.sources.tick();
             for thread in &self.threads {
                 let Queue { interface, number, .. } = &*thread.queues[0];
                 if thread.handle.is_finished() && !interface.gone.swap(true, Ordering::Relaxed) {
@@ -705,8 +714,9 @@ fn set_up_queues(config: &Config, rules: &Rules, outputs: &Outputs, files: FileE
     let seed = random_seed();
     let cpus = cpus(config);
     let mut all = SetUp::default();
-    let worker = |at: usize, inline: bool| {
+    let worker = |at: usize, inline: bool, mirror: Option<MirrorKind>| {
         let mut settings = worker_config(config, inline, seed, u16::try_from(at).unwrap_or(u16::MAX));
+        settings.decode.mirror = mirror.or(settings.decode.mirror);
         settings.store = files.store.cloned();
         settings.yara = files.yara.cloned();
         settings.expectations = Arc::clone(&expectations);
@@ -717,7 +727,9 @@ fn set_up_queues(config: &Config, rules: &Rules, outputs: &Outputs, files: FileE
     };
     let cpu = |at: usize| if cpus.is_empty() { None } else { cpus.get(at % cpus.len()).copied() };
     for (interface_index, wanted) in (0u16..).zip(&config.interface) {
-        let attachment = Attachment::attach(&wanted.name, &early::attach_config(config, false))?;
+        let mut attach = early::attach_config(config, false);
+        attach.mirror = wanted.mirror.map(|kind| MirrorSetup::new(kind, &config.decode));
+        let attachment = Attachment::attach(&wanted.name, &attach)?;
         if let Some(refusal) = attachment.native_refusal() {
             tracing::warn!(
                 "{}: the driver does not take the XDP program, it runs in the network stack, which is slower: {refusal}",
@@ -726,12 +738,19 @@ fn set_up_queues(config: &Config, rules: &Rules, outputs: &Outputs, files: FileE
         }
         let queues = wanted.queues.clone().or_else(|| config.capture.afxdp.queues.clone());
         let queues = queues.unwrap_or_else(|| (0..attachment.queues()).collect());
-        let interface = Arc::new(Interface::monitoring(&wanted.name, attachment));
+        let interface = Arc::new(match wanted.mirror {
+            // What is sent to its address comes without.
+            Some(_) => Interface::new(&wanted.name, attachment),
+            None => Interface::monitoring(&wanted.name, attachment),
+        });
         for number in queues {
             let socket = Box::new(Socket::open(&wanted.name, number, &config.capture.afxdp)?);
             let at = all.ready.len();
-            let mut worker = worker(at, false)?;
-            early::give_flows(&mut worker, config, &[&interface]).map_err(RunError::Maps)?;
+            let mut worker = worker(at, false, wanted.mirror)?;
+            // The program sees the tunnel, and not the flows in it.
+            if wanted.mirror.or(config.decode.mirror).is_none() {
+                early::give_flows(&mut worker, config, &[&interface]).map_err(RunError::Maps)?;
+            }
             let queue = Arc::new(Queue {
                 interface: Arc::clone(&interface),
                 interface_index,
@@ -754,7 +773,7 @@ fn set_up_queues(config: &Config, rules: &Rules, outputs: &Outputs, files: FileE
         for number in link.numbers(config) {
             let pair = Box::new(link.open(number, config)?);
             let at = all.ready.len();
-            let mut worker = worker(at, true)?;
+            let mut worker = worker(at, true, None)?;
             early::give_flows(&mut worker, config, &link.interfaces.each_ref().map(|port| &**port))
                 .map_err(RunError::Maps)?;
             let queue = Box::new(link.queue(number, &pair, &worker, port, cpu(at), config));
@@ -788,7 +807,12 @@ fn watch_interface(interface: &Interface, in_line: bool) {
     if interface.gone.load(Ordering::Relaxed) {
         return;
     }
-    let attachment = interface.attachment.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut attachment = interface.attachment.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(attachment) = attachment.as_mut()
+        && let Err(error) = attachment.follow_addresses()
+    {
+        tracing::warn!("{}: its addresses are not known to the XDP program: {error}", interface.name);
+    }
     if attachment.as_ref().is_some_and(|attachment| attachment.presence() == Presence::Gone) {
         interface.gone.store(true, Ordering::Relaxed);
         tracing::error!(

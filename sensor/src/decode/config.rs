@@ -1,5 +1,6 @@
 //! The decoder's settings.
 
+use super::mirror::{MirrorKind, Truncated};
 use crate::defrag::DefragConfig;
 use serde::Deserialize;
 
@@ -18,6 +19,10 @@ pub struct DecodeConfig {
     /// Compute IP and transport checksums. Where one is wrong no stream takes the segment, as its receiver does not; it is looked
     /// at by itself, and so are datagrams. Off for captures taken on a host that leaves them to its NIC.
     pub verify_checksums: bool,
+    /// The outermost tunnel of this kind is a mirror's: the frame inside is taken as if it came from the port itself.
+    pub mirror: Option<MirrorKind>,
+    /// Of which packets that are cut the rest is inspected.
+    pub truncated: Truncated,
     /// Limits of defragmentation (section `[decode.defrag]`).
     pub defrag: DefragConfig,
 }
@@ -41,6 +46,8 @@ impl Default for DecodeConfig {
             geneve_ports: vec![6081],
             teredo_ports: vec![3544],
             verify_checksums: true,
+            mirror: None,
+            truncated: Truncated::Known,
             defrag: DefragConfig::default(),
         }
     }

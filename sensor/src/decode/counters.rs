@@ -9,6 +9,8 @@ crate::counters! {
         bytes => "decode_bytes_total",
         /// Frames of which the capture holds less than was on the wire.
         truncated => "decode_truncated_frames_total",
+        /// IP packets of which less is there than their header says.
+        cut => "decode_truncated_packets_total",
         /// Packets with an event that makes them invalid.
         invalid => "decode_invalid_packets_total",
         /// Frames of a link type that is not known.

@@ -1,6 +1,7 @@
 //! GRE (RFC 2784, RFC 2890, and RFC 1701 with its source routes), PPTP's version 1 (RFC 2637), and ERSPAN inside it.
 
 use super::ethernet::ethertype;
+use super::mirror::MirrorKind;
 use super::tunnel::{self, Inner};
 use super::{DecodeEvent, Decoder, PacketSink};
 use crate::packet::{Ip, Packet};
@@ -130,6 +131,7 @@ impl Decoder {
         };
         packet.payload = header.payload;
         let (mut key, data) = (u64::from(header.key) | 4 << 32, header.payload);
+        let mut mirror = (header.protocol == ethertype::TRANSPARENT_BRIDGING).then_some((MirrorKind::Gre, false));
         let inner = match header.protocol {
             // A pure acknowledgement of PPTP carries nothing.
             ethertype::PPP if data.is_empty() => return,
@@ -138,6 +140,7 @@ impl Decoder {
                 Ok(mirrored) => {
                     self.counters.erspan = self.counters.erspan.wrapping_add(1);
                     key = u64::from(mirrored.session) | 5 << 32;
+                    mirror = Some((MirrorKind::Erspan, mirrored.cut));
                     Inner::Mirrored { vlan: mirrored.vlan, header: data.len().saturating_sub(mirrored.frame.len()) }
                 }
                 Err(event) => {
@@ -154,6 +157,12 @@ impl Decoder {
             | ethertype::ARP => Inner::EtherType(header.protocol),
             _ => return,
         };
+        if let Some((kind, cut)) = mirror {
+            if self.is_mirrors(kind, packet) {
+                return self.mirrored_frame(packet, inner, data, cut, sink);
+            }
+            self.cut |= cut;
+        }
         let id = tunnel::id(packet, ip, key);
         self.enter_tunnel(packet, id, inner, data, sink);
     }
@@ -165,6 +174,8 @@ struct Mirrored<'a> {
     session: u16,
     /// The VLAN on which the switch saw it, 0 if none.
     vlan: u16,
+    /// The switch cut the frame.
+    cut: bool,
     frame: &'a [u8],
 }
 
@@ -175,24 +186,27 @@ fn erspan<'a>(gre: &Header<'a>) -> Result<Mirrored<'a>, DecodeEvent> {
     /// Of type III: the platform-specific subheader follows.
     const HAS_SUBHEADER: u8 = 0x01;
     const SUBHEADER_LEN: usize = 8;
+    /// The T bit, of both types.
+    const TRUNCATED: u8 = 0x04;
     const TOO_SMALL: DecodeEvent = DecodeEvent::ErspanHeaderTooSmall;
 
     let data = gre.payload;
     if gre.protocol == ethertype::ERSPAN && !gre.has_sequence {
-        return Ok(Mirrored { session: 0, vlan: 0, frame: data });
+        return Ok(Mirrored { session: 0, vlan: 0, cut: false, frame: data });
     }
     let [v, v1, s0, s1, ..] = *data else {
         return Err(TOO_SMALL);
     };
     let (session, vlan) = (u16::from_be_bytes([s0, s1]) & 0x03ff, u16::from_be_bytes([v, v1]) & 0x0fff);
+    let cut = s0 & TRUNCATED != 0;
     match (v >> 4, gre.protocol) {
-        (1, ethertype::ERSPAN) => Ok(Mirrored { session, vlan, frame: skip(data, TYPE_II_LEN).ok_or(TOO_SMALL)? }),
+        (1, ethertype::ERSPAN) => Ok(Mirrored { session, vlan, cut, frame: skip(data, TYPE_II_LEN).ok_or(TOO_SMALL)? }),
         (2, ethertype::ERSPAN_III) => {
             let (h, mut frame) = data.split_first_chunk::<TYPE_III_LEN>().ok_or(TOO_SMALL)?;
             if h[11] & HAS_SUBHEADER != 0 {
                 frame = skip(frame, SUBHEADER_LEN).ok_or(TOO_SMALL)?;
             }
-            Ok(Mirrored { session, vlan, frame })
+            Ok(Mirrored { session, vlan, cut, frame })
         }
         _ => Err(DecodeEvent::ErspanUnsupportedVersion),
     }

@@ -1,8 +1,9 @@
 //! What IPv4 and IPv6 share: the step from the IP header to the transport, and fragments.
 
+use super::duplicates::Duplicates;
 use super::{DecodeEvent, Decoded, Decoder, PacketSink, checksum};
 use crate::defrag::{Fragment, Inserted, Key};
-use crate::packet::{Ip, IpProto, Packet, Transport};
+use crate::packet::{Ip, IpProto, Packet, Transport, Vlans};
 
 impl Decoder {
     /// Decodes what the IP header of `packet` carries.
@@ -71,7 +72,7 @@ impl Decoder {
     /// Verifies a transport checksum under the pseudo header, if the configuration asks for it.
     #[inline]
     pub(super) fn verify_transport<'a>(&self, packet: &mut Packet<'a>, ip: &Ip<'a>, segment: &[u8]) {
-        if self.config.verify_checksums && !checksum::is_transport_valid(ip, segment) {
+        if self.config.verify_checksums && !checksum::is_transport_valid(ip, segment) && !packet.is_truncated() {
             packet.checksum_ok = false;
         }
     }
@@ -94,7 +95,11 @@ impl Decoder {
             src: ip.src,
             dst: ip.dst,
             id: ip.id,
-            vlans: packet.vlans,
+            vlans: if self.duplicates.as_ref().is_some_and(Duplicates::spans_vlans) {
+                Vlans::default()
+            } else {
+                packet.vlans
+            },
             tunnel_id: packet.tunnel_id,
         };
         let (inserted, events) = self.defrag.insert(&Fragment {
@@ -127,12 +132,16 @@ impl Decoder {
                     ..*packet
                 };
                 let layers = self.layers;
+                let unwrapped = self.mirrored.is_some();
                 let decoded = match ip.version {
                     4 => self.ipv4(&mut whole, bytes, sink),
                     _ => self.ipv6(&mut whole, bytes, sink),
                 };
                 self.layers = layers;
-                self.deliver(&whole, sink);
+                // What carried a mirror's frame is not looked at.
+                if unwrapped || self.mirrored.is_none() {
+                    self.deliver(&whole, sink);
+                }
                 self.defrag.recycle(datagram);
                 decoded
             }

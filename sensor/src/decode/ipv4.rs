@@ -31,9 +31,21 @@ pub(super) fn parse(data: &[u8]) -> Result<Ip<'_>, DecodeEvent> {
     let Some((header, payload)) = data.get(..total_len).and_then(|d| d.split_at_checked(header_len)) else {
         return Err(DecodeEvent::Ipv4TruncPkt);
     };
+    Ok(fields(h, header, payload))
+}
+
+/// The same of a packet that is cut behind its header: the payload is what there is.
+fn parse_cut(data: &[u8]) -> Option<Ip<'_>> {
+    let (h, _) = data.split_first_chunk::<HEADER_LEN>()?;
+    let (header, payload) = data.split_at_checked(usize::from(h[0] & 0x0f) * 4)?;
+    Some(fields(h, header, payload))
+}
+
+#[inline(always)]
+fn fields<'a>(h: &[u8; HEADER_LEN], header: &'a [u8], payload: &'a [u8]) -> Ip<'a> {
     let flags = h[6] >> 5;
     let fragment_offset = u32::from(u16::from_be_bytes([h[6], h[7]]) & 0x1fff) * 8;
-    Ok(Ip {
+    Ip {
         version: 4,
         src: Addr::v4([h[12], h[13], h[14], h[15]]),
         dst: Addr::v4([h[16], h[17], h[18], h[19]]),
@@ -46,7 +58,7 @@ pub(super) fn parse(data: &[u8]) -> Result<Ip<'_>, DecodeEvent> {
         is_fragment: fragment_offset != 0 || flags & MORE_FRAGMENTS != 0,
         header,
         payload,
-    })
+    }
 }
 
 impl Decoder {
@@ -59,6 +71,7 @@ impl Decoder {
         }
         let ip = match parse(data) {
             Ok(ip) => ip,
+            Err(event @ DecodeEvent::Ipv4TruncPkt) => return self.ipv4_cut(packet, event, data, sink),
             Err(event) => return self.malformed(packet, event),
         };
         if ip.header.len() > HEADER_LEN {
@@ -70,6 +83,28 @@ impl Decoder {
         }
         packet.ip = Some(ip);
         if ip.is_fragment { self.ipv4_fragment(packet, &ip, sink) } else { self.transport(packet, &ip, sink) }
+    }
+
+    #[cold]
+    fn ipv4_cut<'a, S: PacketSink>(
+        &mut self,
+        packet: &mut Packet<'a>,
+        event: DecodeEvent,
+        data: &'a [u8],
+        sink: &mut S,
+    ) -> Decoded {
+        let Some(ip) = self.is_cut(packet, event).then(|| parse_cut(data)).flatten() else {
+            return Self::left_cut(packet);
+        };
+        packet.ip = Some(ip);
+        if self.config.verify_checksums && !checksum::is_valid(ip.header) {
+            packet.checksum_ok = false;
+        }
+        if ip.is_fragment {
+            packet.payload = ip.payload;
+            return Decoded::Ip;
+        }
+        self.transport(packet, &ip, sink)
     }
 
     #[cold]

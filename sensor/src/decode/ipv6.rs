@@ -43,8 +43,18 @@ pub(super) fn parse(data: &[u8]) -> Result<Ip<'_>, DecodeEvent> {
     let Some(payload) = rest.get(..usize::from(u16::from_be_bytes([h[4], h[5]]))) else {
         return Err(DecodeEvent::Ipv6TruncPkt);
     };
+    Ok(fields(h, payload))
+}
+
+/// The same of a packet that is cut behind its header: the payload is what there is.
+fn parse_cut(data: &[u8]) -> Option<Ip<'_>> {
+    data.split_first_chunk::<HEADER_LEN>().map(|(h, rest)| fields(h, rest))
+}
+
+#[inline(always)]
+fn fields<'a>(h: &'a [u8; HEADER_LEN], payload: &'a [u8]) -> Ip<'a> {
     let (src, dst) = addresses(h);
-    Ok(Ip {
+    Ip {
         version: 6,
         src: Addr::v6(src),
         dst: Addr::v6(dst),
@@ -57,7 +67,7 @@ pub(super) fn parse(data: &[u8]) -> Result<Ip<'_>, DecodeEvent> {
         is_fragment: false,
         header: h,
         payload,
-    })
+    }
 }
 
 /// Whether a next header value names a header that `extension_headers` reads.
@@ -87,6 +97,7 @@ impl Decoder {
         }
         let mut ip = match parse(data) {
             Ok(ip) => ip,
+            Err(event @ DecodeEvent::Ipv6TruncPkt) => return self.ipv6_cut(packet, event, data, sink),
             Err(event) => return self.malformed(packet, event),
         };
         let mut end = End::Transport;
@@ -102,6 +113,26 @@ impl Decoder {
                 Decoded::Ip
             }
         }
+    }
+
+    #[cold]
+    fn ipv6_cut<'a, S: PacketSink>(
+        &mut self,
+        packet: &mut Packet<'a>,
+        event: DecodeEvent,
+        data: &'a [u8],
+        sink: &mut S,
+    ) -> Decoded {
+        let Some(ip) = self.is_cut(packet, event).then(|| parse_cut(data)).flatten() else {
+            return Self::left_cut(packet);
+        };
+        packet.ip = Some(ip);
+        // Extension headers may be cut themselves: such a packet is told of, and not followed.
+        if is_extension(ip.proto.0) {
+            packet.payload = ip.payload;
+            return Decoded::Ip;
+        }
+        self.transport(packet, &ip, sink)
     }
 
     #[cold]

@@ -14,6 +14,7 @@ mod arp;
 pub(crate) mod checksum;
 mod config;
 mod counters;
+mod duplicates;
 mod ethernet;
 mod event;
 mod gre;
@@ -23,6 +24,7 @@ mod ip;
 mod ipv4;
 mod ipv6;
 mod link;
+mod mirror;
 mod mpls;
 mod nsh;
 mod ppp;
@@ -34,13 +36,16 @@ mod udp;
 
 pub use config::DecodeConfig;
 pub use counters::DecodeCounters;
+pub use duplicates::{DuplicatesConfig, DuplicatesMode};
 pub use event::{DecodeEvent, EventSet};
 pub use link::LinkType;
+pub use mirror::{MirrorKind, Truncated};
 
 use crate::defrag::{Defragmenter, Key};
 use crate::ledger::{BypassReason, DropReason, Outcome};
 use crate::packet::{Packet, Transport, Vlans};
 use crate::time::Timestamp;
+use duplicates::Duplicates;
 use tunnel::TunnelPorts;
 
 /// A frame as captured.
@@ -88,6 +93,10 @@ pub enum Decoded {
     FragmentHeld,
     /// A fragment that the defragmenter's limits refused.
     FragmentLimit,
+    /// A mirror's second copy of a frame: not looked at.
+    Duplicate,
+    /// Shorter than its IP header says, and not known to have been cut.
+    Truncated,
 }
 
 impl Decoded {
@@ -100,6 +109,8 @@ impl Decoded {
             Self::Malformed => Outcome::Dropped(DropReason::Malformed),
             Self::Checksum => Outcome::Dropped(DropReason::Checksum),
             Self::FragmentLimit => Outcome::Dropped(DropReason::DefragLimit),
+            Self::Duplicate => Outcome::Dropped(DropReason::Duplicate),
+            Self::Truncated => Outcome::Dropped(DropReason::Truncated),
         }
     }
 }
@@ -109,6 +120,12 @@ impl Decoded {
 pub struct Decoder {
     config: DecodeConfig,
     tunnel_ports: TunnelPorts,
+    /// Where a mirror's second copies are recognised.
+    duplicates: Option<Duplicates>,
+    /// What became of the frame that a mirror sent in this one.
+    mirrored: Option<Decoded>,
+    /// The frame is known to be cut.
+    cut: bool,
     /// Headers so far within the packet that is being decoded.
     layers: u8,
     /// Packets by protocol, and what was odd.
@@ -133,11 +150,19 @@ impl Decoder {
             tunnel_ports: TunnelPorts::new(&config),
             defrag: Defragmenter::new(config.defrag),
             config,
+            duplicates: None,
+            mirrored: None,
+            cut: false,
             layers: 0,
             fragment: None,
             counters: DecodeCounters::default(),
             events: [0; DecodeEvent::COUNT],
         }
+    }
+
+    /// From now on a mirror's second copies of frames are recognised, as `config` says. `seed` must be unguessable.
+    pub fn recognise_duplicates(&mut self, config: &DuplicatesConfig, seed: u64) {
+        self.duplicates = Duplicates::new(config, seed);
     }
 
     /// The configuration that it was made with.
@@ -151,10 +176,19 @@ impl Decoder {
     pub fn decode<S: PacketSink>(&mut self, frame: &Frame<'_>, sink: &mut S) -> Decoded {
         self.counters.frames = self.counters.frames.wrapping_add(1);
         self.counters.bytes = self.counters.bytes.wrapping_add(frame.data.len() as u64);
-        if (frame.data.len() as u64) < u64::from(frame.wire_len) {
+        self.cut = (frame.data.len() as u64) < u64::from(frame.wire_len);
+        if self.cut {
             self.counters.truncated = self.counters.truncated.wrapping_add(1);
         }
+        // Of a mirror that comes in a tunnel every packet is another one; what is in them is looked at further on.
+        if let Some(duplicates) = &mut self.duplicates
+            && self.config.mirror.is_none()
+            && duplicates.repeats(frame.ts, frame.link, frame.data)
+        {
+            return Decoded::Duplicate;
+        }
         self.layers = 0;
+        self.mirrored = None;
         let mut packet = Packet {
             ts: frame.ts,
             frame_number: frame.number,
@@ -175,6 +209,9 @@ impl Decoder {
             events: EventSet::default(),
         };
         let decoded = self.link(frame.link, &mut packet, frame.data, sink);
+        if self.config.mirror.is_some() {
+            return self.behind_mirror(&packet, decoded, sink);
+        }
         self.deliver(&packet, sink);
         decoded
     }

@@ -2,6 +2,7 @@
 
 use super::config::TUNNEL_LIMIT_MAX;
 use super::ethernet::ethertype;
+use super::mirror::MirrorKind;
 use super::{DecodeConfig, DecodeEvent, Decoder, EventSet, PacketSink};
 use crate::packet::{Ip, IpProto, Packet, Transport, Vlans};
 
@@ -18,7 +19,7 @@ pub(super) enum Inner {
 
 impl Inner {
     /// The tags that the tunnel itself tells of: those outside are the carrying network's own.
-    fn vlans(self) -> Vlans {
+    pub(super) fn vlans(self) -> Vlans {
         let mut vlans = Vlans::default();
         if let (Self::Mirrored { vlan: vlan @ 1.., .. }, [first, ..]) = (self, &mut vlans.ids) {
             *first = vlan;
@@ -173,6 +174,9 @@ impl Decoder {
         }
         let key = u64::from(u32::from_be_bytes([0, *v0, *v1, *v2]));
         let inner = Inner::EtherType(ethertype::TRANSPARENT_BRIDGING);
+        if self.is_mirrors(MirrorKind::Vxlan, packet) {
+            return self.mirrored_frame(packet, inner, frame, false, sink);
+        }
         self.enter_tunnel(packet, id(packet, ip, key | 1 << 32), inner, frame, sink);
     }
 

@@ -38,12 +38,23 @@ pub(super) fn parse(data: &[u8]) -> Result<Datagram<'_>, DecodeEvent> {
 }
 
 impl Decoder {
+    /// A datagram that is cut behind its header.
+    #[cold]
+    fn udp_cut<'a>(packet: &mut Packet<'a>, ip: &Ip<'a>) {
+        let Some((h, rest)) = ip.payload.split_first_chunk::<HEADER_LEN>() else { return };
+        packet.src_port = u16::from_be_bytes([h[0], h[1]]);
+        packet.dst_port = u16::from_be_bytes([h[2], h[3]]);
+        packet.transport = Transport::Udp;
+        packet.payload = rest;
+    }
+
     /// A UDP datagram, and the packet in it when its ports say that it is a tunnel's.
     #[inline]
     pub(super) fn udp<'a, S: PacketSink>(&mut self, packet: &mut Packet<'a>, ip: &Ip<'a>, sink: &mut S) {
         self.counters.udp = self.counters.udp.wrapping_add(1);
         let datagram = match parse(ip.payload) {
             Ok(datagram) => datagram,
+            Err(DecodeEvent::UdpPktTooSmall) if packet.is_truncated() => return Self::udp_cut(packet, ip),
             Err(event) => {
                 packet.events.insert(event);
                 return;

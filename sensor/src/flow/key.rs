@@ -168,6 +168,10 @@ impl Keyed {
 }
 
 impl Key {
+    /// The same on every VLAN.
+    pub(super) const fn without_vlans(&mut self) {
+        self.rest &= !0xf_ffff_ffff;
+    }
     /// Transport protocol.
     pub(super) const fn proto(&self) -> IpProto {
         IpProto((self.rest >> 40) as u8)

@@ -63,6 +63,8 @@ pub struct FlowConfig {
     pub memcap_bytes: u64,
     /// Packets of different capture interfaces are different flows. Default false.
     pub separate_interfaces: bool,
+    /// Packets of different VLANs are different flows. Default true.
+    pub separate_vlans: bool,
     pub tcp_new_s: u32,
     pub tcp_established_s: u32,
     pub tcp_closed_s: u32,
@@ -79,6 +81,7 @@ impl Default for FlowConfig {
         Self {
             memcap_bytes: 128 << 20,
             separate_interfaces: false,
+            separate_vlans: true,
             tcp_new_s: 60,
             tcp_established_s: 600,
             tcp_closed_s: 60,
@@ -157,6 +160,8 @@ crate::counters! {
         ended_reused => "flow_ended_reused_total",
         /// Flows that ended with the sensor or the capture file.
         ended_shutdown => "flow_ended_shutdown_total",
+        /// TCP connections that ended, and of which the packets of one side were never seen.
+        one_sided => "flows_one_sided_total",
         /// Packets that belong to no flow.
         no_flow => "flow_none_packets_total",
         /// Packets for which no flow could be made: the table was full.

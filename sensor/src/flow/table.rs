@@ -68,6 +68,7 @@ pub struct FlowTable<U> {
     /// The shortest of them.
     shortest: u64,
     separate_interfaces: bool,
+    separate_vlans: bool,
     next_id: u64,
     worker: u16,
     id_key: u64,
@@ -103,6 +104,7 @@ impl<U: Default> FlowTable<U> {
             timeouts,
             shortest: timeouts.shortest(),
             separate_interfaces: config.separate_interfaces,
+            separate_vlans: config.separate_vlans,
             next_id: 0,
             worker,
             id_key: splitmix(&mut id_seed),
@@ -119,10 +121,13 @@ impl<U: Default> FlowTable<U> {
 
     /// The same, for who also knows of packets that the kernel counted.
     pub fn lookup_with(&mut self, packet: &Packet<'_>, on_end: &mut impl FlowEnds<U>) -> Lookup {
-        let Some(keyed) = Keyed::of(packet, self.separate_interfaces) else {
+        let Some(mut keyed) = Keyed::of(packet, self.separate_interfaces) else {
             self.counters.no_flow += 1;
             return Lookup::NoFlow;
         };
+        if !self.separate_vlans {
+            keyed.key.without_vlans();
+        }
         let place = self.place(&keyed.key);
         let (index, new) = match self.find(place, &keyed.key) {
             Some(index) => match self.ends_now(index, packet, &keyed, on_end) {
@@ -419,6 +424,8 @@ impl<U: Default> FlowTable<U> {
     /// Ends a flow and keeps its entry for the next one.
     fn end(&mut self, index: u32, place: Place, reason: FlowEndReason, on_end: &mut impl FlowEnds<U>) {
         on_end.end(&mut self.flows[index as usize], reason);
+        let flow = &self.flows[index as usize];
+        self.counters.one_sided += u64::from(flow.tcp.one_sided(flow.counts.map(|count| count.packets)));
         self.unlink(place, index);
         self.wheel.remove(&mut self.flows, index);
         let flow = &mut self.flows[index as usize];

@@ -28,7 +28,7 @@ pub struct Drops {
 }
 
 /// What the XDP program counts, and what it means.
-const XDP: [(&str, &str); 10] = [
+const XDP: [(&str, &str); 11] = [
     (
         "dropped:no_socket",
         "no worker serves the queue, and the configuration says drop (capture.xdp.no_socket, or fail = \"closed\")",
@@ -39,6 +39,10 @@ const XDP: [(&str, &str); 10] = [
     ),
     ("aborted:redirect_refused", "the kernel refused to redirect the packet: a defect, please report it"),
     ("passed:no_socket", "no worker serves the queue: the host's own network stack got the packet"),
+    (
+        "passed:not_mirror",
+        "it is not the mirror's that is sent to this interface's address: the host's own network stack got it",
+    ),
     (
         "forwarded:no_socket",
         "no worker served the queue (the sensor was starting, stopped or dead): the kernel forwarded the packet uninspected",
@@ -121,6 +125,10 @@ const fn meaning(outcome: Outcome) -> Option<&'static str> {
             DropReason::Midstream => "its connection began before the sensor did, and exceptions.midstream says drop",
             DropReason::HoldLimit => {
                 "it waited for its turn for hold_ms, or among hold_packets, and exceptions.hold_limit says drop"
+            }
+            DropReason::Duplicate => "the mirror sent it twice; its first copy was inspected (capture.duplicates)",
+            DropReason::Truncated => {
+                "less of it is there than its IP header says: have the mirror send whole frames, or see decode.truncated"
             }
         },
     })

@@ -18,6 +18,7 @@ pub mod drops;
 pub mod eve;
 pub mod files_config;
 pub mod filestore;
+pub mod loss;
 pub mod metrics;
 pub mod queue;
 pub mod ruleset;

@@ -4,6 +4,7 @@
 //! scrape. What needs types of the capture is a closure, so that this module knows none of them.
 
 use super::eve::stats::StatsReading;
+use super::loss::LossWatch;
 pub use super::ruleset::RulesetStatus;
 use super::{EVE_OUTPUT, EventType, OutputsHandle};
 use crate::counters::{CounterInfo, CounterSet, Published, WorkerTime};
@@ -227,6 +228,8 @@ pub struct Sources {
     pub ruleset: Box<dyn Fn() -> RulesetStatus + Send + Sync>,
     /// Events and alerts.
     pub outputs: OutputsHandle,
+    /// What is lost on the way here.
+    pub loss: LossWatch,
     /// Whatever else is to be on `/metrics`.
     pub extra: Vec<Box<dyn Fn() -> Vec<Sample> + Send + Sync>>,
 }
@@ -257,6 +260,11 @@ impl Sources {
             }
         }
         totals
+    }
+
+    /// To be called every second or so, for what is told of the last minute.
+    pub fn tick(&self) {
+        self.loss.tick(&self.layout, &self.workers, Instant::now());
     }
 
     /// All workers' ledgers together.
@@ -306,6 +314,7 @@ impl Sources {
         for worker in &self.workers {
             self.worker_samples(worker, &mut samples);
         }
+        samples.extend(self.loss.samples(&self.layout, &self.workers));
         self.labelled_samples(&mut samples);
         self.output_samples(&mut samples);
         self.info_samples(&mut samples);

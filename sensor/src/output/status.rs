@@ -1,6 +1,7 @@
 //! The sensor's state as a person asks for it: `sekisho status`, and `/status` over HTTP.
 
 use super::EventType;
+use super::loss::MirrorStatus;
 use super::sources::{RulesetStatus, Sources};
 use crate::ledger::{LedgerReading, Outcome};
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,9 @@ pub struct Status {
     pub queues: Vec<QueueStatus>,
     /// The ledgers of all queues together.
     pub total: LedgerStatus,
+    /// What the mirror delivers, as far as it can be told.
+    #[serde(default)]
+    pub mirror: MirrorStatus,
     /// All modules' counters, summed over the workers, by metric name without its prefix.
     pub counters: BTreeMap<String, u64>,
     /// Alerts.
@@ -144,6 +148,7 @@ impl Sources {
             ruleset: (self.ruleset)(),
             total: LedgerStatus::of(&total),
             queues: queues.into_iter().map(|(queue, _)| queue).collect(),
+            mirror: self.loss.status(&self.layout, &self.workers),
             counters: self.status_counters(),
             alerts: self.alert_status(),
             events: EventType::ALL.iter().copied().map(|kind| (kind.name().to_owned(), count(kind))).collect(),
@@ -225,6 +230,7 @@ impl fmt::Display for Status {
         writeln!(f, "{} with errors; ruleset {hash}", grouped(rules.failed))?;
         self.write_ruleset(f)?;
         self.write_ledger(f)?;
+        self.write_mirror(f)?;
         self.write_capture(f)?;
         self.write_events(f)?;
         self.write_counters(f)
@@ -271,6 +277,33 @@ impl Status {
         } else {
             writeln!(f, "  THE LEDGER DOES NOT BALANCE: more packets were settled than received. This is a defect.")
         }
+    }
+
+    /// What is wrong with what comes to the sensor, and what to do about it.
+    fn write_mirror(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        /// Fewer say nothing.
+        const SEGMENTS: u64 = 1000;
+        write!(f, "{}", self.mirror)?;
+        let count = |name: &str| self.counters.get(name).copied().unwrap_or_default();
+        let (segments, again) = (count("stream_segments_total"), count("stream_duplicate_segments_total"));
+        if segments >= SEGMENTS && again >= segments / 8 {
+            writeln!(
+                f,
+                "  MANY SEGMENTS COME TWICE ({} of {}): where the mirror sends frames twice, set capture.duplicates.mode.",
+                grouped(again),
+                grouped(segments)
+            )?;
+        }
+        let cut = count("decode_truncated_packets_total");
+        if cut > 0 {
+            writeln!(
+                f,
+                "  {} PACKETS WERE CUT on their way here, by the mirror or the capture: have it send whole frames, else nothing behind the \
+                 cut is inspected (decode.truncated).",
+                grouped(cut)
+            )?;
+        }
+        Ok(())
     }
 
     fn write_capture(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -43,6 +43,13 @@ impl StreamEngine {
             session.state = TcpState::SynSent;
             return false;
         }
+        if !segment.payload.is_empty() {
+            // Its SYN/ACK was seen, and nothing of the client.
+            let [half, other] = pair(session, segment.direction);
+            if half.flags & TcpFlags::SYN != 0 && other.flags == 0 {
+                self.note_sides(session, true);
+            }
+        }
         // One that carries data may be all that there is of a connection.
         if flags.any(TcpFlags::FIN) && (!self.config.midstream || segment.payload.is_empty()) {
             segment.event(StreamEvent::FinButNoSession);
@@ -60,7 +67,7 @@ impl StreamEngine {
     fn first_syn_ack(&mut self, session: &mut TcpSession, segment: &mut Segment<'_, '_>) -> bool {
         if segment.is_clients() {
             segment.event(StreamEvent::ThreeWhsSynackInWrongDirection);
-        } else if self.config.midstream || self.config.one_sided {
+        } else if self.config.midstream || self.follows_one_side() {
             self.counters.sessions += 1;
             pick_up(session, segment);
             let [_, server] = &mut session.halves;
@@ -139,7 +146,15 @@ impl StreamEngine {
             }
             return false;
         }
-        if !segment.has(TcpFlags::ACK) || !(self.config.midstream || self.config.one_sided) {
+        if !segment.has(TcpFlags::ACK) {
+            return false;
+        }
+        // The client sends data, so it has the SYN/ACK; the server's packets do not come here.
+        if segment.is_clients() && !segment.payload.is_empty() && session.halves[1].flags == 0 {
+            self.note_sides(session, true);
+        }
+        let client = &session.halves[0];
+        if !(self.config.midstream || self.follows_one_side()) {
             return false;
         }
         // The SYN/ACK was not seen: this capture shows one side only, or lost it.
@@ -149,6 +164,10 @@ impl StreamEngine {
             segment.event(StreamEvent::ThreeWhsAsyncWrongSeq);
             return false;
         }
+        if segment.is_clients() && session.halves[1].flags == 0 {
+            self.note_sides(session, true);
+        }
+        let client = &session.halves[0];
         let next = client.isn.wrapping_add(1);
         let accepted = if segment.is_clients() { tcp.seq != next } else { seq_gt(tcp.ack, next) };
         let mut events = segment.report.events;
@@ -210,6 +229,7 @@ impl StreamEngine {
             session.marks |= TcpSession::TIMESTAMPS;
         }
         session.state = TcpState::SynRecv;
+        self.note_sides(session, false);
         segment.report.payload = PayloadFate::Empty;
         let mut events = segment.report.events;
         self.lane(session, Direction::ToServer, sink, &mut events).settle_syn_data(data_taken);
@@ -241,6 +261,9 @@ impl StreamEngine {
         }
         if !self.last_ack_fits(session, segment) {
             return false;
+        }
+        if !segment.is_clients() && !segment.payload.is_empty() && session.halves[0].flags == 0 {
+            self.note_sides(session, true);
         }
         session.state = TcpState::Established;
         segment.report.payload = PayloadFate::Empty;

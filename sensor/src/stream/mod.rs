@@ -19,6 +19,7 @@ mod overlap;
 pub mod pool;
 mod reassembly;
 pub mod session;
+mod sides;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -29,11 +30,13 @@ pub use event::{StreamEvent, StreamEventSet};
 pub(crate) use handshake::has_fast_open;
 pub use overlap::OverlapPolicy;
 pub use session::TcpSession;
+pub use sides::OneSided;
 
 use crate::host_os::HostOsTable;
 use crate::packet::Direction;
 use pool::Pool;
 use serde::Deserialize;
+use sides::Sides;
 use std::sync::Arc;
 
 /// Takes a stream's bytes. For each direction the positions of successive calls are without overlap and without a
@@ -72,8 +75,8 @@ pub struct StreamConfig {
     pub depth_bytes: u64,
     /// Follow connections whose handshake was not seen. Default false.
     pub midstream: bool,
-    /// Follow connections of which only the client's side is seen, from its SYN on (asymmetric routing). Default false.
-    pub one_sided: bool,
+    /// Whether connections of which only one side is seen are followed, from their SYN or SYN/ACK on. Default never.
+    pub one_sided: OneSided,
     /// The sensor stands in line: a server's data before the handshake is complete is refused. Default false.
     pub inline: bool,
     /// Most blocks (of 1,536 bytes) of out-of-order payload for one direction of a stream; at the limit the
@@ -96,7 +99,7 @@ impl Default for StreamConfig {
             memcap_bytes: 64 << 20,
             depth_bytes: 1 << 20,
             midstream: false,
-            one_sided: false,
+            one_sided: OneSided::Never,
             inline: false,
             max_out_of_order_blocks: 1024,
             overlap: OverlapPolicy::First,
@@ -134,6 +137,16 @@ crate::counters! {
         gaps => "stream_gaps_total",
         /// Bytes in those holes.
         gap_bytes => "stream_gap_bytes_total",
+        /// Bytes delivered in order, of connections both of whose sides are seen.
+        two_sided_bytes => "stream_two_sided_bytes_total",
+        /// Holes that the receiver acknowledged, of connections both of whose sides are seen: packets that were lost before the sensor.
+        losses => "stream_losses_total",
+        /// Bytes in those holes. With the bytes delivered of such connections they are all that should have come.
+        lost_bytes => "stream_lost_bytes_total",
+        /// Connections of which both sides of the handshake were seen.
+        two_sided => "stream_two_sided_handshakes_total",
+        /// Connections that went on although one side of the handshake was never seen.
+        one_sided => "stream_one_sided_handshakes_total",
         /// Stream directions whose depth limit was reached.
         depth_reached => "stream_depth_reached_total",
         /// Holes given up because the stream had too much out of order.
@@ -191,6 +204,7 @@ pub struct StreamEngine {
     pub counters: StreamCounters,
     config: StreamConfig,
     depth: u64,
+    sides: Sides,
     pool: Pool,
     hosts: Arc<HostOsTable>,
 }
@@ -204,6 +218,7 @@ impl StreamEngine {
         Self {
             counters: StreamCounters { memory_limit_bytes: config.memcap_bytes, ..StreamCounters::default() },
             depth: if config.depth_bytes == 0 { u64::MAX } else { config.depth_bytes },
+            sides: Sides::default(),
             pool: Pool::new(config.memcap_bytes),
             hosts: Arc::default(),
             config,

@@ -28,6 +28,8 @@ pub(super) struct Lane<'a, S> {
     pub half: &'a mut Half,
     /// The receiver's segments are seen, so that holes will be acknowledged or filled.
     pub acknowledged: bool,
+    /// So are the sender's, so that a hole which the receiver acknowledged is a loss.
+    pub two_sided: bool,
     /// What is in order is delivered, acknowledged or not.
     pub at_once: bool,
     pub direction: Direction,
@@ -242,6 +244,10 @@ impl<S: StreamSink> Lane<'_, S> {
                 self.half.marks |= Half::GAP;
                 self.counters.gaps += 1;
                 self.counters.gap_bytes += len;
+                if self.two_sided && behind <= self.half.acked_position() {
+                    self.counters.losses += 1;
+                    self.counters.lost_bytes += len;
+                }
                 self.events.insert(StreamEvent::ReassemblySeqGap);
                 self.sink.gap(self.direction, self.half.next, len);
                 self.half.next = behind;
@@ -300,6 +306,7 @@ impl<S: StreamSink> Lane<'_, S> {
         let now = &held[skip..end.min(skip.saturating_add(room))];
         if !now.is_empty() {
             self.counters.delivered_bytes += now.len() as u64;
+            self.counters.two_sided_bytes += now.len() as u64 * u64::from(self.two_sided);
             self.sink.data(self.direction, self.half.next, now, false);
             self.half.next += now.len() as u64;
         }
@@ -320,6 +327,7 @@ impl<S: StreamSink> Lane<'_, S> {
         let room = usize::try_from(self.depth.saturating_sub(self.half.next)).unwrap_or(usize::MAX);
         let now = &bytes[..bytes.len().min(room)];
         self.counters.delivered_bytes += now.len() as u64;
+        self.counters.two_sided_bytes += now.len() as u64 * u64::from(self.two_sided);
         self.sink.data(self.direction, self.half.next, now, from_segment);
         self.half.next += now.len() as u64;
         self.check_depth();

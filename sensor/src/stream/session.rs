@@ -193,6 +193,8 @@ impl TcpSession {
     pub(super) const TIMESTAMPS: u8 = 1 << 3;
     /// The client's FIN came first.
     pub(super) const CLIENT_CLOSES: u8 = 1 << 4;
+    /// It was counted as one-sided or two-sided.
+    pub(super) const SIDES_NOTED: u8 = 1 << 5;
 
     pub(super) const fn is(&self, mark: u8) -> bool {
         self.marks & mark != 0
@@ -315,6 +317,19 @@ impl TcpSession {
     #[must_use]
     pub const fn depth_reached(&self) -> [bool; 2] {
         [self.halves[0].is(Half::DEPTH), self.halves[1].is(Half::DEPTH)]
+    }
+
+    /// Whether it is alive, and of one of its sides no packet was seen, or only SYNs. Of `packets`, to server and to client, one side sent
+    /// enough for the other one to have answered.
+    #[must_use]
+    pub const fn one_sided(&self, packets: [u64; 2]) -> bool {
+        let [client, server] = &self.halves;
+        let seen = match packets {
+            [packets, 0] if packets >= 3 => client,
+            [0, packets] if packets >= 3 => server,
+            _ => return false,
+        };
+        seen.flags & TcpFlags::ACK != 0
     }
 
     /// What the flow record tells.

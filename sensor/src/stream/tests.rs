@@ -1,7 +1,7 @@
 //! The engine by example, and by simulation: whatever happens to the segments, the bytes are the sender's.
 
 use super::testing::{ACK, FIN, RST, SYN, Talk, tcp};
-use super::{Delivery, OverlapPolicy, PayloadFate, StreamConfig, StreamEvent, TcpSession};
+use super::{Delivery, OneSided, OverlapPolicy, PayloadFate, StreamConfig, StreamEvent, TcpSession};
 use crate::event::TcpState;
 use crate::packet::{Direction, TcpFlags};
 
@@ -9,6 +9,7 @@ mod acknowledged;
 mod handshake;
 mod order;
 mod overlap;
+mod sides;
 mod simulation;
 mod teardown;
 

@@ -124,6 +124,7 @@ impl StreamEngine {
         events: &'a mut StreamEventSet,
     ) -> Lane<'a, S> {
         let acknowledged = session.halves[direction.reverse().index()].flags != 0;
+        let two_sided = acknowledged && session.halves[direction.index()].flags != 0;
         Lane {
             pool: &mut self.pool,
             counters: &mut self.counters,
@@ -131,6 +132,7 @@ impl StreamEngine {
             depth: self.depth,
             half: &mut session.halves[direction.index()],
             acknowledged,
+            two_sided,
             at_once: false,
             direction,
             sink,

@@ -209,6 +209,7 @@ pub fn sources(outputs: OutputsHandle) -> Sources {
             ..RulesetStatus::default()
         }),
         outputs,
+        loss: Default::default(),
         extra: Vec::new(),
     }
 }

@@ -2,6 +2,7 @@
 
 mod events;
 pub(crate) mod frames;
+mod mirror;
 mod properties;
 mod protocols;
 mod tunnels;

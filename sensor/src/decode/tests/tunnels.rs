@@ -4,11 +4,11 @@ use super::frames::*;
 use super::*;
 
 /// GRE version 0 without optional fields.
-fn gre(protocol: u16, payload: &[u8]) -> Vec<u8> {
+pub(super) fn gre(protocol: u16, payload: &[u8]) -> Vec<u8> {
     join(&[&[0, 0], &protocol.to_be_bytes(), payload])
 }
 
-fn vxlan(vni: u8, frame: &[u8]) -> Vec<u8> {
+pub(super) fn vxlan(vni: u8, frame: &[u8]) -> Vec<u8> {
     ipv4(17, &udp(4, 55_555, 4789, &join(&[&[8, 0, 0, 0, 0, 0, vni, 0], frame])))
 }
 

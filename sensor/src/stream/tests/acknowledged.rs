@@ -89,7 +89,8 @@ fn in_line_and_for_one_side_alone_nothing_waits() {
     let mut t = open_with(StreamConfig { inline: true, ..StreamConfig::default() });
     assert_eq!(t.client(ACK, 1, 1001, b"abc").payload, PayloadFate::InOrder);
     t.close();
-    let config = StreamConfig { deliver: Delivery::Acknowledged, one_sided: true, ..StreamConfig::default() };
+    let config =
+        StreamConfig { deliver: Delivery::Acknowledged, one_sided: OneSided::Always, ..StreamConfig::default() };
     let mut t = Talk::new(config);
     t.client(SYN, 0, 0, b"");
     t.client(ACK, 1, 500, b"");

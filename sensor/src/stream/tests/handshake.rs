@@ -192,7 +192,7 @@ fn midstream_from_a_syn_ack() {
 
 #[test]
 fn one_side_alone() {
-    let mut t = Talk::new(StreamConfig { one_sided: true, ..StreamConfig::default() });
+    let mut t = Talk::new(StreamConfig { one_sided: OneSided::Always, ..StreamConfig::default() });
     t.client(SYN, 0, 0, b"");
     assert!(t.client(ACK, 1, 1001, b"GET ").established_now);
     t.client(ACK, 5, 1400, b"/ HTTP");

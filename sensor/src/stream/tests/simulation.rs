@@ -136,7 +136,7 @@ proptest! {
         isn in any::<u32>(),
     ) {
         let config = StreamConfig {
-            memcap_bytes: memcap, depth_bytes: depth, midstream, one_sided, inline, max_out_of_order_blocks: blocks, deliver,
+            memcap_bytes: memcap, depth_bytes: depth, midstream, one_sided: if one_sided { OneSided::Always } else { OneSided::Auto }, inline, max_out_of_order_blocks: blocks, deliver,
             overlap: if last { OverlapPolicy::Last } else { OverlapPolicy::First }, ..StreamConfig::default()
         };
         let mut t = Talk::new(config);
@@ -160,7 +160,7 @@ proptest! {
     #[test]
     fn one_side_is_enough(cuts in cuts(false), total in 1usize..30_000) {
         let sent = stream_bytes(total, 3);
-        let mut t = Talk::new(StreamConfig { one_sided: true, depth_bytes: 0, ..StreamConfig::default() });
+        let mut t = Talk::new(StreamConfig { one_sided: OneSided::Always, depth_bytes: 0, ..StreamConfig::default() });
         t.client(SYN, 0, 0, b"");
         t.client(ACK, 1, 500, b"");
         for (start, end) in schedule(&cuts, total).0 {
