@@ -4,6 +4,7 @@
 use crate::netns::{Namespace, command};
 use serde_json::Value;
 use std::fs::File;
+use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -65,6 +66,18 @@ fn lay((port, end): (&str, &str), namespace: &Namespace, address: &str, mtu: u32
     command(&format!("ip link set dev {port} up")).unwrap();
 }
 
+/// The sensor as this build has it. Built with all else, as tests/run does.
+#[must_use]
+pub fn binary() -> PathBuf {
+    if let Some(given) = std::env::var_os("SEKISHO_BINARY") {
+        return given.into();
+    }
+    let built = Command::new(env!("CARGO")).args(["build", "--quiet", "--workspace", "--bins", "--tests"]).status();
+    assert!(built.unwrap().success(), "the sensor does not build");
+    let own = std::env::current_exe().unwrap();
+    own.ancestors().nth(2).unwrap().join("sekisho")
+}
+
 /// The sensor between `a0` and `b0`: all its commands must be run in one visit to the wire's bump namespace, since its pins lie in the BPF
 /// file system of that visit.
 #[derive(Debug)]
@@ -72,7 +85,12 @@ pub struct Sensor {
     folder: tempfile::TempDir,
     child: Option<Child>,
     binary: PathBuf,
+    /// Words of the command that starts the sensor, before its own.
+    launcher: Vec<String>,
 }
+
+/// An ordinary user without a name of its own: nobody.
+const ORDINARY: u32 = 65534;
 
 impl Sensor {
     /// Writes its configuration, with `more` at the end.
@@ -87,15 +105,33 @@ impl Sensor {
             folder.path().display()
         );
         std::fs::write(folder.path().join("sekisho.toml"), config).unwrap();
-        Self { folder, child: None, binary }
+        Self { folder, child: None, binary, launcher: Vec::new() }
+    }
+
+    /// From now on it is started as an ordinary user with these capabilities.
+    pub fn run_as_ordinary_user(&mut self, capabilities: &[&str]) {
+        let names: Vec<String> = capabilities.iter().map(|name| format!("+{name}")).collect();
+        let names = names.join(",");
+        let launcher = format!(
+            "setpriv --reuid={ORDINARY} --regid={ORDINARY} --clear-groups --inh-caps=-all,{names} --ambient-caps=-all,{names}"
+        );
+        self.launcher = launcher.split(' ').map(str::to_owned).collect();
+        for path in [self.folder.path().to_owned(), self.path("sekisho.toml"), self.path("x.rules")] {
+            std::os::unix::fs::chown(path, Some(ORDINARY), Some(ORDINARY)).unwrap();
+        }
     }
 
     /// Starts it, and waits until it answers.
     pub fn start(&mut self) {
         let log = File::options().create(true).append(true).open(self.path("log")).unwrap();
         let out = File::options().create(true).append(true).open(self.path("out")).unwrap();
-        let mut command = Command::new(&self.binary);
+        // By a descriptor: the user may have no way to where it was built.
+        let binary = nix::fcntl::open(&self.binary, nix::fcntl::OFlag::O_PATH, nix::sys::stat::Mode::empty()).unwrap();
+        let mut words = self.launcher.clone();
+        words.push(format!("/proc/self/fd/{}", binary.as_raw_fd()));
+        let mut command = Command::new(&words[0]);
         command
+            .args(&words[1..])
             .arg("run")
             .arg("--config")
             .arg(self.path("sekisho.toml"))

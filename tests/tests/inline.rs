@@ -10,7 +10,7 @@ use sekisho::capture::link::Link;
 use sekisho::control::heartbeat::monotonic_ns;
 use sekisho::control::interface::{AttachConfig, Attachment, Peer};
 use sekisho_ebpf::PeerRule;
-use sekisho_tests::bump::{CLIENT, SERVER, Sensor, Wire, files_under};
+use sekisho_tests::bump::{CLIENT, SERVER, Sensor, Wire, binary, files_under};
 use sekisho_tests::frames::{Sender, frame, identify};
 use sekisho_tests::live::small;
 use sekisho_tests::netns::{can_run, command};
@@ -18,24 +18,13 @@ use serde_json::Value;
 use std::collections::HashSet;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 fn is_long() -> bool {
     std::env::var_os("SEKISHO_LONG").is_some()
-}
-
-/// The sensor as this build has it. Built with all else, as tests/run does.
-fn binary() -> PathBuf {
-    if let Some(given) = std::env::var_os("SEKISHO_BINARY") {
-        return given.into();
-    }
-    let built = Command::new(env!("CARGO")).args(["build", "--quiet", "--workspace", "--bins", "--tests"]).status();
-    assert!(built.unwrap().success(), "the sensor does not build");
-    let own = std::env::current_exe().unwrap();
-    own.ancestors().nth(2).unwrap().join("sekisho")
 }
 
 /// Runs `test` in the bump's namespace with a sensor that is set up but not started.
@@ -274,8 +263,315 @@ fn a_pattern_cut_over_segments_that_come_out_of_order_does_not_come_through() {
     });
 }
 
+const REPLACE: &str = "alert tcp any any -> any 5001 (msg:\"changed\"; flow:established; content:\"secret\"; replace:\"XXXXXX\"; sid:20;)\n\
+                       alert udp any any -> any 5004 (msg:\"changed\"; content:\"secret\"; replace:\"XXXXXX\"; sid:21;)\n\
+                       drop udp any any -> any 5004 (msg:\"dropped\"; content:\"forbidden\"; sid:22;)\n";
+
+#[test]
+fn bytes_are_overwritten_and_their_receiver_takes_the_packet() {
+    with_sensor(9000, REPLACE, "", |wire, sensor| {
+        sensor.start();
+        // The receiver's kernel verifies the checksums: what is wrong would not come.
+        for text in ["a secret word", "an secret word", "secret"] {
+            let (got, ..) = talk(wire, 5001, &[b"before, ", text.as_bytes()]);
+            assert_eq!(String::from_utf8_lossy(&got), format!("before, {}", text.replace("secret", "XXXXXX")));
+        }
+        // Cut over two segments, it stays.
+        let (got, ..) = talk(wire, 5001, &[b"a sec", b"ret word"]);
+        assert_eq!(String::from_utf8_lossy(&got), "a secret word");
+        // Also where the word lies over the end of one frame of packet memory.
+        let server = wire.server.run(|| UdpSocket::bind((SERVER, 5004)).unwrap());
+        server.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        let client = wire.client.run(|| UdpSocket::bind((CLIENT, 0)).unwrap());
+        client.connect((SERVER, 5004)).unwrap();
+        client.send(b"forbidden, secret").unwrap();
+        let (mut buffer, mut sent) = (vec![0; 9000], 0);
+        for at in (0..8000).step_by(397).chain(1700..1800).chain(2000..2050) {
+            let mut datagram = pattern(8200, 3);
+            datagram[at..at + 6].copy_from_slice(b"secret");
+            client.send(&datagram).unwrap();
+            sent += 1;
+            datagram[at..at + 6].copy_from_slice(b"XXXXXX");
+            let n = server.recv(&mut buffer).unwrap();
+            assert!(buffer[..n] == datagram, "at {at}");
+        }
+        sensor.until("all are told", |s| s.alerts(20) == 3 && s.alerts(21) == sent + 1 && s.alerts(22) == 1);
+        let said = sensor.stop();
+        assert!(said.contains("The ledger balances"), "{said}");
+    });
+}
+
+const HEADS: &str = "drop http any any -> any any (msg:\"uri\"; http.uri; content:\"/forbidden/place\"; sid:30;)\n\
+                     drop http any any -> any any (msg:\"host\"; http.host; content:\"forbidden.example\"; sid:31;)\n\
+                     drop tls any any -> any any (msg:\"sni\"; tls.sni; content:\"forbidden.example\"; sid:32;)\n\
+                     drop dns any any -> any any (msg:\"name\"; dns.query; content:\"forbidden.example\"; sid:33;)\n\
+                     drop http any any -> any any (msg:\"body\"; http.request_body; content:\"forbidden-part\"; sid:34;)\n";
+
+/// A TLS hello (RFC 8446 §4.1.2) that names a server.
+fn hello(name: &[u8]) -> Vec<u8> {
+    let long = |len: usize| (len as u16).to_be_bytes();
+    let list = [&[0][..], &long(name.len()), name].concat();
+    let extension = [&[0, 0][..], &long(list.len() + 2), &long(list.len()), &list].concat();
+    let body = [&[3, 3][..], &[7; 32], &[0, 0, 2, 0x13, 1, 1, 0], &long(extension.len()), &extension].concat();
+    let message = [&[1, 0][..], &long(body.len()), &body].concat();
+    [&[22, 3, 1][..], &long(message.len()), &message].concat()
+}
+
+/// A query over TCP (RFC 1035 §4.2.2).
+fn query(name: &[u8]) -> Vec<u8> {
+    let mut message = vec![0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+    for label in name.split(|byte| *byte == b'.') {
+        message.push(label.len() as u8);
+        message.extend(label);
+    }
+    message.extend([0, 0, 1, 0, 1]);
+    [&(message.len() as u16).to_be_bytes()[..], &message].concat()
+}
+
+/// What is sent to a port in each flow, and the first byte from which on it may be cut so that nothing of it comes; None if all of it is to come.
+fn heads() -> Vec<(u16, Vec<u8>, Option<usize>)> {
+    let request =
+        |path: &str, host: &str| format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nAccept: */*\r\n\r\n").into_bytes();
+    let post =
+        |body: &str| format!("POST /place HTTP/1.1\r\nHost: a.example\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let bad = post("some forbidden-part");
+    let body_at = bad.len() - "forbidden-part".len() + 1;
+    vec![
+        (5001, request("/forbidden/place", "a.example"), Some(1)),
+        (5001, request("/place", "www.forbidden.example"), Some(1)),
+        (5001, hello(b"www.forbidden.example"), Some(1)),
+        (53, query(b"www.forbidden.example"), Some(1)),
+        (5001, bad.into_bytes(), Some(body_at)),
+        (5001, request("/allowed/place", "a.example"), None),
+        (5001, hello(b"www.allowed.example"), None),
+        (53, query(b"www.allowed.example"), None),
+    ]
+}
+
+#[test]
+fn heads_that_a_rule_forbids_do_not_come_through_however_they_are_cut() {
+    with_sensor(1500, HEADS, "hold_ms = 500", |wire, sensor| {
+        sensor.start();
+        let receiver = wire.server.run(|| raw("s0"));
+        let client = wire.client.run(|| Sender::new("c0").unwrap());
+        let server = wire.server.run(|| Sender::new("s0").unwrap());
+        let mut flows = Vec::new();
+        for (port, bytes, from) in heads() {
+            flows.extend((from.unwrap_or(1)..bytes.len()).map(|cut| (port, bytes.clone(), from.is_some(), cut)));
+        }
+        let (mut came, mut buffer) = (std::collections::BTreeMap::<u16, Vec<u8>>::new(), vec![0; 2000]);
+        let mut take = || {
+            use nix::sys::socket::{MsgFlags, recv};
+            use std::os::fd::AsRawFd as _;
+            while let Ok(n) = recv(receiver.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT) {
+                let ours = n > 54 && buffer[23] == 6 && buffer[26..30] == [10, 9, 0, 1];
+                if ours {
+                    let flow = u16::from_be_bytes([buffer[34], buffer[35]]);
+                    let end = 14 + usize::from(u16::from_be_bytes([buffer[16], buffer[17]]));
+                    came.entry(flow).or_default().extend(&buffer[54..end]);
+                }
+            }
+        };
+        // Some at a time, so that no ring overflows.
+        for (batch, some) in flows.chunks(40).enumerate() {
+            let of = |nth: usize| 10_000 + (batch * 40 + nth) as u16;
+            let each = |send: &dyn Fn(u16, &(u16, Vec<u8>, bool, usize))| {
+                some.iter().enumerate().for_each(|(nth, what)| send(of(nth), what));
+                std::thread::sleep(Duration::from_millis(15));
+            };
+            let put = |to_server: bool, port, flow, seq, ack, flags, payload: &[u8]| {
+                let sender = if to_server { &client } else { &server };
+                sender.send(&segment_to(port, to_server, flow, seq, ack, flags, payload)).unwrap();
+            };
+            each(&|flow, (port, ..)| put(true, *port, flow, 999, 0, 0x02, b""));
+            each(&|flow, (port, ..)| put(false, *port, flow, 4999, 1000, 0x12, b""));
+            each(&|flow, (port, ..)| put(true, *port, flow, 1000, 5000, 0x10, b""));
+            each(&|flow, (port, bytes, _, cut)| put(true, *port, flow, 1000, 5000, 0x18, &bytes[..*cut]));
+            each(&|flow, (port, bytes, _, cut)| {
+                put(true, *port, flow, 1000 + *cut as u32, 5000, 0x18, &bytes[*cut..]);
+            });
+            take();
+        }
+        // Longer than anything waits.
+        std::thread::sleep(Duration::from_millis(700));
+        take();
+        for (nth, (_, bytes, forbidden, cut)) in flows.iter().enumerate() {
+            let got = came.remove(&(10_000 + nth as u16)).unwrap_or_default();
+            let wanted: &[u8] = if *forbidden { b"" } else { bytes };
+            assert_eq!(
+                got.escape_ascii().to_string(),
+                wanted.escape_ascii().to_string(),
+                "cut at {cut} of {}",
+                bytes.escape_ascii()
+            );
+        }
+        println!("{} ways of cutting, {} alerts", flows.len(), (30..35).map(|sid| sensor.alerts(sid)).sum::<usize>());
+        let dropped = flows.iter().filter(|(_, _, forbidden, _)| *forbidden).count();
+        sensor.until("each is told", |s| (30..35).map(|sid| s.alerts(sid)).sum::<usize>() == dropped);
+        let said = sensor.stop();
+        assert!(said.contains("The ledger balances"), "{said}");
+    });
+}
+
+#[test]
+fn fragments_leave_only_once_their_datagram_was_judged() {
+    let rules = "drop udp any any -> any 5004 (msg:\"dropped\"; content:\"forbidden\"; sid:40;)\n";
+    with_sensor(1500, rules, "hold_ms = 150", |wire, sensor| {
+        sensor.start();
+        let receiver = wire.server.run(|| raw("s0"));
+        let server = wire.server.run(|| UdpSocket::bind((SERVER, 5004)).unwrap());
+        server.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        let client = wire.client.run(|| UdpSocket::bind((CLIENT, 0)).unwrap());
+        client.connect((SERVER, 5004)).unwrap();
+        // In the last fragment, and over the edge of the first.
+        for at in [3900, 1470, 2955] {
+            let mut datagram = vec![b'x'; 4000];
+            datagram[at..at + 9].copy_from_slice(b"forbidden");
+            client.send(&datagram).unwrap();
+        }
+        client.send(&pattern(5000, 1)).unwrap();
+        let mut buffer = vec![0; 9000];
+        let n = server.recv(&mut buffer).unwrap();
+        assert!(buffer[..n] == pattern(5000, 1), "what is allowed comes, and first");
+        sensor.until("all are told", |s| s.alerts(40) == 3);
+        let mut fragments = |took: &mut dyn FnMut(&[u8])| {
+            use nix::sys::socket::{MsgFlags, recv};
+            use std::os::fd::AsRawFd as _;
+            while let Ok(n) = recv(receiver.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT) {
+                if n > 34 && buffer[12..14] == [8, 0] && buffer[23] == 17 {
+                    took(&buffer[34..n]);
+                }
+            }
+        };
+        let mut count = 0;
+        fragments(&mut |bytes| {
+            count += 1;
+            assert!(!bytes.starts_with(b"xxxx") && !bytes.ends_with(b"xxxx"), "a part of what was dropped came");
+        });
+        assert_eq!(count, 4);
+        // One whose rest never comes goes when its time is over, as the policy says, and is counted.
+        let mut lone = segment_to(5004, true, 77, 1, 2, 0, &[b'x'; 100]);
+        lone[20..22].copy_from_slice(&0x2000_u16.to_be_bytes());
+        lone[24..26].fill(0);
+        let sum = !lone[14..34].chunks(2).fold(0_u32, |sum, pair| {
+            let sum = sum + u32::from(u16::from_be_bytes([pair[0], pair[1]]));
+            (sum & 0xffff) + (sum >> 16)
+        }) as u16;
+        lone[24..26].copy_from_slice(&sum.to_be_bytes());
+        wire.client.run(|| Sender::new("c0").unwrap()).send(&lone).unwrap();
+        let limit = |sensor: &Sensor| sensor.status()["total"]["bypassed"]["hold_limit"].as_u64().unwrap();
+        sensor.until("it is let go", |s| limit(s) == 1);
+        let said = sensor.stop();
+        assert!(said.contains("The ledger balances"), "{said}");
+    });
+}
+
+/// A web server that tells the digest of what it gets, and gives bytes that follow from the path's number.
+const WEB_SERVER: &str = r#"
+import hashlib, http.server, random, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def answer(self, body):
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def do_GET(self):
+        number = int(self.path.split("/")[-1])
+        self.answer(random.Random(number).randbytes(number % 300_000))
+    def do_PUT(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.answer(hashlib.sha256(body).hexdigest().encode())
+    def log_message(self, *_):
+        pass
+server = http.server.ThreadingHTTPServer((sys.argv[1], 8080), Handler)
+print("ready", flush=True)
+server.serve_forever()
+"#;
+
+/// Asks and sends for so many seconds; tells how many answers came, all of them right, and how long the longest took.
+const WEB_CLIENT: &str = r#"
+import hashlib, http.client, random, sys, time
+end, number, longest = time.monotonic() + float(sys.argv[2]), int(sys.argv[3]), 0
+connection = http.client.HTTPConnection(sys.argv[1], 8080, timeout=20)
+count = 0
+while time.monotonic() < end:
+    number, began = (number * 48271) % 2147483647, time.monotonic()
+    body = random.Random(number).randbytes(number % 300_000)
+    digest = hashlib.sha256(body).hexdigest()
+    connection.request("GET", f"/folder/{number}", headers={"User-Agent": "test"})
+    answer = connection.getresponse()
+    got = answer.read()
+    assert hashlib.sha256(got).hexdigest() == digest, f"{number}: {len(got)} bytes of {len(body)}"
+    connection.request("PUT", "/upload", body=body)
+    assert connection.getresponse().read().decode() == digest, f"{number} came otherwise"
+    count, longest = count + 2, max(longest, time.monotonic() - began)
+    if count % 20 == 0:
+        connection.close()
+print(count, longest)
+"#;
+
+struct Killed(std::process::Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn web_traffic_crosses_whole_and_does_not_stall() {
+    // A ruleset of the caller's, or a few rules that look into what comes.
+    let rules = std::env::var_os("SEKISHO_RULES").map_or_else(
+        || {
+            "alert http any any -> any any (msg:\"upload\"; http.method; content:\"PUT\"; threshold:type limit, track by_src, count 1, seconds 3600; sid:1;)\n\
+             drop http any any -> any any (msg:\"never\"; http.uri; content:\"/forbidden\"; sid:2;)\n\
+             drop tcp any any -> any any (msg:\"never\"; content:\"forbidden-secret\"; sid:3;)\n"
+                .to_owned()
+        },
+        |path| String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned(),
+    );
+    with_sensor(1500, &rules, "", |wire, sensor| {
+        sensor.start();
+        let seconds = if is_long() { "60" } else { "3" };
+        let mut server = wire.server.run(|| {
+            let mut python = Command::new("python3");
+            Killed(python.args(["-c", WEB_SERVER, SERVER]).stdout(std::process::Stdio::piped()).spawn().unwrap())
+        });
+        let mut ready = [0; 6];
+        server.0.stdout.as_mut().unwrap().read_exact(&mut ready).unwrap();
+        let client = |seed: u32| {
+            let output = wire.client.run(|| {
+                Command::new("python3").args(["-c", WEB_CLIENT, SERVER, seconds, &seed.to_string()]).output().unwrap()
+            });
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            let said = String::from_utf8(output.stdout).unwrap();
+            let (count, longest) = said.trim().split_once(' ').unwrap();
+            (count.parse::<u64>().unwrap(), longest.parse::<f64>().unwrap())
+        };
+        let done: Vec<(u64, f64)> = std::thread::scope(|scope| {
+            let clients: Vec<_> = (1..=3_u32).map(|seed| scope.spawn(move || client(seed * 7919))).collect();
+            clients.into_iter().map(|client| client.join().unwrap()).collect()
+        });
+        drop(server);
+        println!("requests, and the longest two in seconds, of each client: {done:?}");
+        assert!(done.iter().all(|(count, longest)| *count >= 4 && *longest < 10.0), "{done:?}");
+        let status = sensor.status();
+        assert_eq!(status_sum(&status, "dropped"), 0, "{status}");
+        let said = sensor.stop();
+        assert!(said.contains("The ledger balances"), "{said}");
+    });
+}
+
 /// A TCP segment of flow `flow` (the client's port) between the client and the server's port 5001, with right checksums.
 fn segment(to_server: bool, flow: u16, seq: u32, ack: u32, flags: u8, payload: &[u8]) -> Vec<u8> {
+    segment_to(5001, to_server, flow, seq, ack, flags, payload)
+}
+
+/// The same, to another port of the server.
+fn segment_to(port: u16, to_server: bool, flow: u16, seq: u32, ack: u32, flags: u8, payload: &[u8]) -> Vec<u8> {
     let sum = |parts: &[&[u8]]| {
         let mut total = 0_u32;
         for part in parts {
@@ -289,7 +585,7 @@ fn segment(to_server: bool, flow: u16, seq: u32, ack: u32, flags: u8, payload: &
         (!(total as u16)).to_be_bytes()
     };
     let (mut macs, mut addresses) = ([[2, 0, 0, 0, 0, 2], [2, 0, 0, 0, 0, 1]], [[10, 9, 0, 1], [10, 9, 0, 2]]);
-    let mut ports = [flow, 5001];
+    let mut ports = [flow, port];
     if !to_server {
         macs.reverse();
         addresses.reverse();
