@@ -884,6 +884,45 @@ fn a_port_that_vanishes_is_waited_for_and_put_in_line_again() {
 }
 
 #[test]
+fn a_cut_on_one_side_is_seen_on_the_other_until_it_is_mended() {
+    with_sensor(1500, "", "mirror_link = true", |wire, sensor| {
+        let carrier = |of: &Wire, end: &str| {
+            let file = format!("/sys/class/net/{end}/carrier");
+            let namespace = if end == "c0" { &of.client } else { &of.server };
+            // Of an end that is down there is none to be read.
+            namespace.run(|| std::fs::read_to_string(file).is_ok_and(|text| text.trim() == "1"))
+        };
+        let set = |end: &str, state: &str| {
+            let namespace = if end == "c0" { &wire.client } else { &wire.server };
+            namespace.run(|| command(&format!("ip link set dev {end} {state}")).unwrap());
+        };
+        // What was cut before the start is nobody's doing now.
+        set("c0", "down");
+        sensor.start();
+        std::thread::sleep(Duration::from_millis(1200));
+        assert!(carrier(wire, "s0"));
+        set("c0", "up");
+        sensor.until("both are there", |_| carrier(wire, "c0"));
+        std::thread::sleep(Duration::from_millis(1200));
+        let crosses = || wire.client.run(|| command(&format!("ping -c 1 -W 1 {SERVER}")).is_ok());
+        assert!(crosses());
+        for (cut, other) in [("c0", "s0"), ("s0", "c0")] {
+            set(cut, "down");
+            sensor.until("the other end sees it", |_| !carrier(wire, other));
+            set(cut, "up");
+            sensor.until("the other end is back", |_| carrier(wire, other));
+            sensor.until("it crosses again", |_| crosses());
+            std::thread::sleep(Duration::from_millis(600));
+        }
+        // A stop leaves no port down.
+        set("c0", "down");
+        sensor.until("the other end sees it", |_| !carrier(wire, "s0"));
+        sensor.stop();
+        assert!(carrier(wire, "s0"));
+    });
+}
+
+#[test]
 fn no_frame_of_packet_memory_gets_lost_on_any_way() {
     if !can_run() {
         return;

@@ -85,10 +85,19 @@ impl Link {
 
     /// Has the NIC take frames to any address, or no longer. It stays so when the process ends. Needs CAP_NET_ADMIN.
     pub fn set_promiscuous(&self, on: bool) -> Result<(), LinkError> {
+        self.set(LinkFlags::Promisc, on)
+    }
+
+    /// Takes the interface up, or down: then the other end of its cable has no carrier. Needs CAP_NET_ADMIN.
+    pub fn set_up(&self, up: bool) -> Result<(), LinkError> {
+        self.set(LinkFlags::Up, up)
+    }
+
+    fn set(&self, flag: LinkFlags, on: bool) -> Result<(), LinkError> {
         let mut request = LinkMessage::default();
         request.header.index = self.index;
-        request.header.change_mask = LinkFlags::Promisc;
-        request.header.flags = if on { LinkFlags::Promisc } else { LinkFlags::empty() };
+        request.header.change_mask = flag;
+        request.header.flags = if on { flag } else { LinkFlags::empty() };
         let netlink = |source| LinkError::Netlink { wanted: self.name.clone(), source };
         let payload = NetlinkPayload::from(RouteNetlinkMessage::SetLink(request));
         match exchange(payload, NLM_F_REQUEST | NLM_F_ACK, &netlink)? {

@@ -8,6 +8,7 @@ use super::early;
 use super::heartbeat::Heartbeats;
 use super::inline_config::{Fail, InlineConfig, OnStop};
 use super::interface::{AttachConfig, AttachError, Attachment, Peer, Pin, XdpPlace, take_off_pinned};
+use super::link_state::{Change, Mirror};
 use super::live::{Interface, Queue};
 use crate::capture::afxdp_config::OpenError;
 use crate::capture::afxdp_pair::{Pair, Side};
@@ -122,6 +123,7 @@ pub struct LinkUp {
     pub queues: u32,
     /// The queues, for when the ports have to be opened anew.
     renewals: Mutex<Vec<LinkQueue>>,
+    mirror: Mutex<Mirror>,
     /// Held as long as the sensor has the ports.
     locks: Mutex<[UnixDatagram; 2]>,
 }
@@ -146,6 +148,10 @@ pub fn set_up(pair: &InlineConfig, config: &Config) -> Result<LinkUp, LinkUpErro
     let ports = pair.ports.each_ref().map(String::as_str);
     let links = [Link::by_name(ports[0])?, Link::by_name(ports[1])?];
     let locks = [lock(&links[0])?, lock(&links[1])?];
+    if pair.mirror_link {
+        // A sensor that was killed may have left one down.
+        links.iter().filter(|link| !link.up).try_for_each(|link| link.set_up(true))?;
+    }
     let Attached { ports: [a, b], heartbeats, queues } = LinkUp::attach(pair, config, &links)?;
     let interfaces = [Interface::new(&pair.ports[0], a), Interface::new(&pair.ports[1], b)].map(Arc::new);
     Ok(LinkUp {
@@ -154,6 +160,7 @@ pub fn set_up(pair: &InlineConfig, config: &Config) -> Result<LinkUp, LinkUpErro
         heartbeats,
         queues,
         renewals: Mutex::default(),
+        mirror: Mutex::default(),
         locks: Mutex::new(locks),
     })
 }
@@ -267,6 +274,38 @@ impl LinkUp {
         Ok(true)
     }
 
+    /// If link state is mirrored: takes a port down whose other one has lost its carrier, or puts it up again.
+    pub fn mirror(&self) {
+        if !self.config.mirror_link {
+            return;
+        }
+        let links = self.config.ports.each_ref().map(|port| Link::by_name(port).ok());
+        let carriers = links.each_ref().map(|link| link.as_ref().is_some_and(|link| link.running));
+        let change = self.mirror.lock().unwrap_or_else(PoisonError::into_inner).look(carriers);
+        let Some((side, up)) = change.map(|change| match change {
+            Change::Down(side) => (side, false),
+            Change::Up(side) => (side, true),
+        }) else {
+            return;
+        };
+        let (port, other) = (&self.config.ports[side as usize], &self.config.ports[side.other() as usize]);
+        if up {
+            tracing::info!("{other} has a carrier again: {port} is put up");
+        } else {
+            tracing::warn!("{other} has lost its carrier: {port} is taken down until it is back (mirror_link)");
+        }
+        self.set_port(side, up);
+    }
+
+    fn set_port(&self, side: Side, up: bool) {
+        // One that has vanished comes back as whoever makes it wants it.
+        if let Ok(link) = Link::by_name(&self.config.ports[side as usize])
+            && let Err(error) = link.set_up(up)
+        {
+            tracing::warn!("{error}");
+        }
+    }
+
     /// Whether a port has vanished.
     #[must_use]
     pub fn is_broken(&self) -> bool {
@@ -356,6 +395,10 @@ impl LinkUp {
     /// The sensor ends: what is pinned stays, or is taken off where the configuration says so.
     pub fn leave(&self) {
         let [a, b] = &self.config.ports;
+        let down = self.mirror.lock().unwrap_or_else(PoisonError::into_inner).end();
+        if let Some(side) = down {
+            self.set_port(side, true);
+        }
         let rest = match self.config.fail {
             Fail::Open => "the kernel goes on forwarding, uninspected",
             Fail::Closed => "the kernel drops all, as the link fails closed",

@@ -24,7 +24,10 @@ pub struct InlineConfig {
     /// Run although the ports' MTUs differ: packets that are longer than the other port's are then lost there.
     #[serde(default)]
     pub allow_mtu_mismatch: bool,
-    /// How long a TCP segment that came before its turn is held back, in milliseconds; 0 holds none. Only where rules can drop.
+    /// A port that loses its carrier takes the other one down, until it is back.
+    #[serde(default)]
+    pub mirror_link: bool,
+    /// How long a packet that cannot be judged yet is held back, in milliseconds; 0 holds none. Only where rules can drop.
     #[serde(default = "hold_ms")]
     pub hold_ms: u32,
     /// Most packets that a worker holds back, 1 to 2,048.
@@ -79,6 +82,7 @@ impl InlineConfig {
                 stale_ms: stale_ms(),
                 on_stop: OnStop::default(),
                 allow_mtu_mismatch: false,
+                mirror_link: false,
                 hold_ms: hold_ms(),
                 hold_packets: hold_packets(),
             }),

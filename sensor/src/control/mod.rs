@@ -18,6 +18,7 @@ pub mod http;
 pub mod inline;
 pub mod inline_config;
 pub mod interface;
+pub mod link_state;
 pub mod lists;
 pub mod live;
 pub mod live_rules;

@@ -574,6 +574,7 @@ impl Sensor {
                     self.links.iter().any(|link| link.interfaces.iter().any(|port| Arc::ptr_eq(port, interface)));
                 watch_interface(interface, in_line);
             }
+            self.links.iter().for_each(|link| link.mirror());
             for link in self.links.iter().filter(|link| link.is_broken()) {
                 let [a, b] = &link.config.ports;
                 match link.renew(&self.config) {
