@@ -31,13 +31,14 @@ use crate::config::{Config, ConfigError, InterfaceConfig};
 use crate::control::interface::AttachMode;
 use clap::Args;
 use facts::Facts;
-use finding::{Finding, Plan, Wanted};
+use finding::{Finding, PairPlan, Plan, Wanted};
 use fix::{Done, Fixer, Known, Outcome, StateError};
 use setting::{Setting, ThisHost};
 use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 /// Look at the host and its interfaces: what keeps the sensor from working well, why, and the command that mends it.
 ///
@@ -148,6 +149,9 @@ pub fn examine(arguments: &DoctorArguments) -> Result<Looked, DoctorError> {
         let named = |name: &String| config.interface.iter().find(|i| i.name == *name).cloned();
         let interface = |name: &String| named(name).unwrap_or_else(|| InterfaceConfig::named(name));
         config.interface = arguments.interfaces.iter().map(interface).collect();
+        // A link is looked at as such where both its ports are named.
+        config.inline.retain(|pair| pair.ports.iter().all(|port| arguments.interfaces.contains(port)));
+        config.interface.retain(|named| !config.inline.iter().any(|pair| pair.ports.contains(&named.name)));
     }
     let (plan, outputs) = (plan(&config), outputs(&config));
     let mut looked = look(&plan, &outputs);
@@ -165,6 +169,7 @@ pub fn examine(arguments: &DoctorArguments) -> Result<Looked, DoctorError> {
         let interfaces = known.collect();
         let mut fixer = Fixer { settings: ThisHost, file: &arguments.state, boot: boot(), interfaces };
         changes.extend(fixer.apply(&wanted)?);
+        wait_for_carriers(&looked.facts);
         looked = look(&plan, &outputs);
     }
     // What is refused is tried twice, and told once.
@@ -176,6 +181,21 @@ pub fn examine(arguments: &DoctorArguments) -> Result<Looked, DoctorError> {
         }
     });
     Ok(Looked { changes, ..looked })
+}
+
+/// How long a NIC may take to find its speed again. Some (those of igb, for one) start anew for each setting.
+const RESET: Duration = Duration::from_secs(5);
+
+/// Waits until every interface has a carrier that had one before.
+fn wait_for_carriers(before: &Facts) {
+    let end = Instant::now() + RESET;
+    let had = before.interfaces.iter().filter(|nic| nic.carrier);
+    let is_back = |name: &str| Link::by_name(name).map_or(true, |link| link.running);
+    for nic in had {
+        while !is_back(&nic.name) && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
 }
 
 impl Looked {
@@ -307,8 +327,15 @@ fn boot() -> String {
 fn plan(config: &Config) -> Plan {
     let afxdp = &config.capture.afxdp;
     let queues = |i: &InterfaceConfig| (i.name.clone(), i.queues.clone().or_else(|| afxdp.queues.clone()));
+    let port = |port: &String| (port.clone(), afxdp.queues.clone());
+    let ports = config.inline.iter().flat_map(|pair| &pair.ports).map(port);
     Plan {
-        interfaces: config.interface.iter().map(queues).collect(),
+        interfaces: config.interface.iter().map(queues).chain(ports).collect(),
+        pairs: config
+            .inline
+            .iter()
+            .map(|pair| PairPlan { ports: pair.ports.clone(), mtus_may_differ: pair.allow_mtu_mismatch })
+            .collect(),
         cpus: config.capture.cpus.clone(),
         frame_size: afxdp.frame_size,
         frames: afxdp.frames,
@@ -329,7 +356,7 @@ fn plan(config: &Config) -> Plan {
             AttachMode::Native => Wanted::Require,
             AttachMode::Generic => Wanted::Never,
         },
-        pin: config.capture.xdp.pin != super::attach_config::Pin::Switch(false),
+        pin: config.capture.xdp.pin != super::attach_config::Pin::Switch(false) || !config.inline.is_empty(),
     }
 }
 

@@ -122,11 +122,22 @@ impl Finding {
 /// No NIC has more; facts that say otherwise must not fill the memory.
 const MOST_QUEUES: u32 = 1 << 16;
 
+/// A link that the sensor is to stand in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PairPlan {
+    /// Its two ports.
+    pub ports: [String; 2],
+    /// Their MTUs may differ.
+    pub mtus_may_differ: bool,
+}
+
 /// What is to run, as far as the host must be fit for it: from the configuration.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
-    /// The interfaces with the queues to serve (none: all), in the order in which workers are numbered.
+    /// The interfaces with the queues to serve (none: all), in the order in which workers are numbered; ports in line last.
     pub interfaces: Vec<(String, Option<Vec<u32>>)>,
+    /// The links that the sensor stands in: one worker serves a queue of both ports.
+    pub pairs: Vec<PairPlan>,
     /// The CPUs that workers are pinned to; none: all that the process may use.
     pub cpus: Option<Vec<usize>>,
     /// Bytes of one frame of packet memory.
@@ -174,6 +185,7 @@ impl Default for Plan {
     fn default() -> Self {
         Self {
             interfaces: Vec::new(),
+            pairs: Vec::new(),
             cpus: None,
             frame_size: 2048,
             frames: 8192,
@@ -194,6 +206,19 @@ impl Plan {
         self.cpus.as_deref().unwrap_or(&host.cpus)
     }
 
+    /// The port that has the same workers and comes before this one, if it is the second of a pair.
+    #[must_use]
+    pub fn first_of_pair(&self, interface: &str) -> Option<&str> {
+        self.pairs.iter().find(|pair| pair.ports[1] == interface).map(|pair| pair.ports[0].as_str())
+    }
+
+    /// How many workers there will be.
+    #[must_use]
+    pub fn workers(&self, facts: &super::facts::Facts) -> usize {
+        let own = facts.interfaces.iter().filter(|nic| self.first_of_pair(&nic.name).is_none());
+        own.map(|nic| self.queues(&nic.name, nic.rx_queues).len()).sum()
+    }
+
     /// The queues of an interface that workers serve.
     #[must_use]
     pub fn queues(&self, interface: &str, present: u32) -> Vec<u32> {
@@ -205,8 +230,9 @@ impl Plan {
     #[must_use]
     pub fn cpu_of_queues(&self, facts: &super::facts::Facts, interface: &str) -> Vec<(u32, usize)> {
         let cpus = self.worker_cpus(&facts.host);
+        let interface = self.first_of_pair(interface).unwrap_or(interface);
         let mut worker = 0usize;
-        for (name, _) in &self.interfaces {
+        for (name, _) in self.interfaces.iter().filter(|(name, _)| self.first_of_pair(name).is_none()) {
             let present = facts.interfaces.iter().find(|f| f.name == *name).map_or(0, |f| f.rx_queues);
             let queues = self.queues(name, present);
             if name == interface {
@@ -236,6 +262,16 @@ mod tests {
         assert_eq!(plan.cpu_of_queues(&facts, "eth1"), [(0, 4), (1, 5), (2, 4)]);
         assert_eq!(plan.cpu_of_queues(&facts, "eth2"), [(1, 5), (3, 4)]);
         assert_eq!(plan.cpu_of_queues(&facts, "eth3"), []);
+        assert_eq!(plan.workers(&facts), 5);
+        // Two ports in line have one worker for a queue of both.
+        let pair = Plan {
+            interfaces: ["eth1", "eth2"].map(|name| (name.to_owned(), Some(vec![0, 1]))).into(),
+            pairs: vec![PairPlan { ports: ["eth1", "eth2"].map(str::to_owned), mtus_may_differ: false }],
+            ..plan.clone()
+        };
+        assert_eq!(pair.workers(&facts), 2);
+        assert_eq!(pair.cpu_of_queues(&facts, "eth2"), [(0, 4), (1, 5)]);
+        assert_eq!(pair.cpu_of_queues(&facts, "eth2"), pair.cpu_of_queues(&facts, "eth1"));
         assert_eq!(Plan { cpus: Some(Vec::new()), ..plan }.cpu_of_queues(&facts, "eth1"), []);
     }
 }

@@ -14,9 +14,9 @@ const LITTLE_ROOM: u64 = 1 << 30;
 /// An idle CPU that needs longer than this to wake up misses a tenth of a ring of 2,048 frames at a million frames a second.
 const SLOW_WAKEUP_US: u32 = 200;
 
-/// All findings about the host. `queues` is how many workers there will be.
+/// All findings about the host. `queues` have packet memory each, and `workers` serve them.
 #[must_use]
-pub fn judge(host: &HostFacts, plan: &Plan, queues: usize) -> Vec<Finding> {
+pub fn judge(host: &HostFacts, plan: &Plan, queues: usize, workers: usize) -> Vec<Finding> {
     let mut findings = vec![
         kernel(host, plan),
         capabilities(host),
@@ -27,7 +27,7 @@ pub fn judge(host: &HostFacts, plan: &Plan, queues: usize) -> Vec<Finding> {
         bpffs(host, plan),
         bpf_jit(host),
         huge_pages(host, plan, queues),
-        cpus(host, plan, queues),
+        cpus(host, plan, workers),
         isolation(host, plan),
         governor(host, plan),
         idle(host),
@@ -83,7 +83,7 @@ fn memlock(host: &HostFacts, plan: &Plan, queues: usize) -> Finding {
             Finding::ok("memlock", format!("{} bytes, which CAP_IPC_LOCK goes over", limit))
         }
         Some(limit) if limit >= needed => Finding::ok("memlock", format!("{limit} bytes")),
-        Some(limit) => Finding::fail("memlock", format!("{limit} bytes, of the {needed} that {queues} workers lock"))
+        Some(limit) => Finding::fail("memlock", format!("{limit} bytes, of the {needed} that {queues} queues lock"))
             .because("packet memory is locked: the sockets cannot be opened")
             .by_hand("LimitMEMLOCK=infinity in the unit, or `ulimit -l unlimited` in the shell that starts it"),
     }
@@ -163,7 +163,7 @@ fn huge_pages(host: &HostFacts, plan: &Plan, queues: usize) -> Finding {
         return Finding::ok("huge-pages", found);
     }
     let value = pool.total.saturating_add(needed - pool.free).to_string();
-    Finding::new("huge-pages", plan.huge_pages.lacking(), format!("{found}; {queues} workers take {needed}"))
+    Finding::new("huge-pages", plan.huge_pages.lacking(), format!("{found}; {queues} queues take {needed}"))
         .because("packet memory lies in normal pages: a little more work for each packet (once the sensor runs, it has its pages, and this is in order)")
         .fixed_by([Setting::Sysctl { name: "vm.nr_hugepages".to_owned(), value }])
 }
@@ -173,9 +173,9 @@ fn named(cpus: &[usize]) -> String {
     format!("{} {}", if cpus.len() == 1 { "CPU" } else { "CPUs" }, cpu_list_text(cpus))
 }
 
-fn cpus(host: &HostFacts, plan: &Plan, queues: usize) -> Finding {
+fn cpus(host: &HostFacts, plan: &Plan, workers: usize) -> Finding {
     let cpus = plan.worker_cpus(host);
-    let found = format!("{queues} workers on {}", named(cpus));
+    let found = format!("{workers} workers on {}", named(cpus));
     let gone: Vec<usize> = cpus.iter().copied().filter(|cpu| !host.pinnable.contains(cpu)).collect();
     if !gone.is_empty() {
         let (gone, there) = (cpu_list_text(&gone), cpu_list_text(&host.pinnable));
@@ -185,7 +185,7 @@ fn cpus(host: &HostFacts, plan: &Plan, queues: usize) -> Finding {
                 "name some of {there} in capture.cpus, or widen the unit's AllowedCPUs= or CPUAffinity="
             ));
     }
-    if queues > cpus.len() {
+    if workers > cpus.len() {
         return Finding::warn("cpus", found)
             .because("workers share a CPU: while one works, the other's ring fills")
             .by_hand("name more CPUs in capture.cpus, or set fewer queues");

@@ -198,8 +198,21 @@ fn offloads(nic: &NicFacts) -> Vec<Finding> {
             "the other end decides: `ethtool -K OTHER-END txvlan off` keeps tags in packets",
         ));
     }
+    findings.push(checksums(nic));
     findings.push(filters(nic));
     findings
+}
+
+/// What the NIC says of checksums does not come along with a packet that XDP takes.
+fn checksums(nic: &NicFacts) -> Finding {
+    if nic.driver == "veth" {
+        return Finding::skip(
+            "rx-checksum",
+            "the other end decides: `ethtool -K OTHER-END tx off` fills in the checksums of packets that the host itself makes",
+        );
+    }
+    let state = if nic.is_on("rx-checksum") { "on" } else { "off" };
+    Finding::ok("rx-checksum", format!("{state}, which makes no difference: the sensor verifies checksums itself"))
 }
 
 /// Rules that steer packets to queues, which go before the hash.

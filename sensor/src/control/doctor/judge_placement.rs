@@ -1,13 +1,15 @@
 //! What is said about queues, and about where their interrupts and memory are.
 
 use super::facts::{Facts, NicFacts, cpu_list_text};
-use super::finding::{Finding, Plan};
+use super::finding::{Finding, PairPlan, Plan};
 use super::judge_rss;
 use super::setting::Setting;
 
 /// How many queues an interface should have: its share of the workers' CPUs.
 fn share(facts: &Facts, plan: &Plan) -> u32 {
-    let cpus = plan.worker_cpus(&facts.host).len() / plan.interfaces.len().max(1);
+    // Both ports of a pair have the same workers.
+    let sharers = plan.interfaces.len().saturating_sub(plan.pairs.len());
+    let cpus = plan.worker_cpus(&facts.host).len() / sharers.max(1);
     u32::try_from(cpus).unwrap_or(u32::MAX).max(1)
 }
 
@@ -60,6 +62,32 @@ pub fn queues(facts: &Facts, plan: &Plan, nic: &NicFacts) -> Finding {
         return Finding::ok("queues", format!("{found}; {} could serve more", count(cpus, "CPU")));
     }
     Finding::ok("queues", found)
+}
+
+/// Whether the two ports of a link fit together; None if one of them is not there.
+#[must_use]
+pub fn pair(facts: &Facts, plan: &PairPlan) -> Option<Finding> {
+    let [a, b] = plan.ports.each_ref().map(|port| facts.interfaces.iter().find(|nic| nic.name == *port));
+    let (a, b) = (a?, b?);
+    let found = format!("{} and {} queues, MTU {} and {}", a.rx_queues, b.rx_queues, a.mtu, b.mtu);
+    let finding = if a.mtu != b.mtu && !plan.mtus_may_differ {
+        let (shorter, longer) = if a.mtu < b.mtu { (a, b) } else { (b, a) };
+        Finding::fail("pair", found)
+            .because("the sensor does not start: longer packets would be lost at the other port")
+            .by_hand(format!("ip link set dev {} mtu {}, or allow_mtu_mismatch = true", shorter.name, longer.mtu))
+    } else if a.rx_queues != b.rx_queues {
+        let (fewer, more) = if a.rx_queues < b.rx_queues { (a, b) } else { (b, a) };
+        let finding = Finding::warn("pair", found).because(
+            "what comes in on a queue that only one of them has crosses uninspected, or not at all where the link fails closed",
+        );
+        match with_queues(more, fewer.rx_queues).filter(|_| fewer.rx_queues > 0) {
+            Some(setting) => finding.fixed_by([setting]),
+            None => finding.by_hand(format!("ethtool -L {} combined {}", more.name, fewer.rx_queues)),
+        }
+    } else {
+        Finding::ok("pair", found)
+    };
+    Some(finding.of(&format!("{}:{}", a.name, b.name)))
 }
 
 /// The queue counts with `n` for receiving; as many for sending, as a reply goes out where the packet came in.
@@ -123,4 +151,33 @@ pub fn numa(facts: &Facts, plan: &Plan, nic: &NicFacts) -> Finding {
     Finding::warn("numa", format!("node {node}; the workers on CPUs {} are not", cpu_list_text(&far)))
         .because("every packet crosses between the sockets, which costs rate and latency")
         .by_hand(format!("name CPUs of {} in capture.cpus", cpu_list_text(&near)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::facts::Channels;
+    use super::super::finding::Status;
+    use super::*;
+
+    #[test]
+    fn two_ports_of_a_link_want_the_same_queues_and_mtus() {
+        let nic = |name: &str, rx_queues, mtu| NicFacts {
+            name: name.to_owned(),
+            rx_queues,
+            mtu,
+            channels: Some(Channels { max_rx: 0, max_tx: 0, max_combined: 8, rx: 0, tx: 0, combined: rx_queues }),
+            ..NicFacts::default()
+        };
+        let judge = |a: (u32, u32), b: (u32, u32), mtus_may_differ| {
+            let facts = Facts { interfaces: vec![nic("a0", a.0, a.1), nic("b0", b.0, b.1)], ..Facts::default() };
+            let finding = pair(&facts, &PairPlan { ports: ["a0", "b0"].map(str::to_owned), mtus_may_differ }).unwrap();
+            (finding.status, finding.commands)
+        };
+        assert_eq!(judge((4, 1500), (4, 1500), false), (Status::Ok, vec![]));
+        assert_eq!(judge((4, 1500), (2, 1500), false), (Status::Warn, vec!["ethtool -L a0 combined 2".to_owned()]));
+        assert_eq!(judge((4, 1500), (4, 9000), false).0, Status::Fail);
+        assert_eq!(judge((4, 1500), (4, 9000), true).0, Status::Ok);
+        let missing = PairPlan { ports: ["a0", "b0"].map(str::to_owned), mtus_may_differ: false };
+        assert!(pair(&Facts::default(), &missing).is_none());
+    }
 }
