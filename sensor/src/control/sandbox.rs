@@ -168,7 +168,7 @@ const ALLOWED: &[i64] = &[
     SYS_sigaltstack, SYS_kill, SYS_tkill, SYS_tgkill, SYS_signalfd4, SYS_pause,
     // Time.
     SYS_clock_gettime, SYS_clock_getres, SYS_clock_nanosleep, SYS_nanosleep, SYS_gettimeofday, SYS_time, SYS_timerfd_create,
-    SYS_timerfd_settime, SYS_timerfd_gettime, SYS_setitimer, SYS_getitimer, SYS_alarm, SYS_getrandom,
+    SYS_timerfd_settime, SYS_timerfd_gettime, SYS_adjtimex, SYS_clock_adjtime, SYS_setitimer, SYS_getitimer, SYS_alarm, SYS_getrandom,
     // Files.
     SYS_open, SYS_openat, SYS_openat2, SYS_creat, SYS_close, SYS_close_range, SYS_read, SYS_readv, SYS_pread64, SYS_preadv,
     SYS_preadv2, SYS_write, SYS_writev, SYS_pwrite64, SYS_pwritev, SYS_pwritev2, SYS_lseek, SYS_stat, SYS_fstat, SYS_lstat,

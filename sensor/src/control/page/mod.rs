@@ -23,6 +23,7 @@ mod history;
 mod live;
 mod rule_text;
 
+use crate::control::privilege::{self, Task};
 use crate::output::sources::{Sample, Sources};
 use crate::output::talkers::Talkers;
 use crate::output::tap::AlertTaps;
@@ -207,6 +208,7 @@ impl PageThread {
         let (stop, stopped) = channel::<()>();
         let own = Arc::clone(&page);
         let run = move || {
+            privilege::keep(Task::Plain);
             let mut next = Instant::now();
             while stopped.recv_timeout(COLLECT_EVERY) == Err(RecvTimeoutError::Timeout) {
                 own.collect();
