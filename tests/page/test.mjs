@@ -87,7 +87,7 @@ async function main() {
     assert.match(await page.locator("h1").innerText(), /office-17/);
 
     await alertsArrive(page);
-    await hostileTexts(page);
+    await hostileTexts(page, wrong);
     await filtersWork(page);
     await keyboardWorks(page);
     await panelsTell(page);
@@ -138,7 +138,8 @@ async function evidenceOpens(page) {
     said("a flow's packets were downloaded, and tshark reads them");
 }
 
-async function hostileTexts(page) {
+async function hostileTexts(page, wrong) {
+    assert.deepEqual(wrong, []);
     traffic("http", "/<img/src=x/onerror=hacked=1>?q=%3Cscript%3E");
     await row(page, "<img src=x onerror=hacked=1>").waitFor();
     await row(page, "<img src=x onerror=hacked=1>").click();
@@ -151,12 +152,17 @@ async function hostileTexts(page) {
     const { headers } = await ask("/");
     assert.match(headers["content-security-policy"], /^default-src 'none'; script-src 'sha256-[^']+'; style-src 'sha256-/);
     // Were it markup after all, the policy would not let it run.
-    await page.evaluate(() => document.body.insertAdjacentHTML("beforeend", "<p id=probe onclick='window.hacked=2'>x</p>"));
-    const refused = page.waitForEvent("console", (message) => message.text().includes("Content Security Policy"));
-    await page.evaluate(() => document.querySelector("#probe").click());
-    await refused.catch(() => {});
+    const refused = await page.evaluate(async () => {
+        const violation = new Promise((then) => addEventListener("securitypolicyviolation", (event) => then(event.violatedDirective), { once: true }));
+        document.body.insertAdjacentHTML("beforeend", "<p id=probe onclick='window.hacked=2'>x</p>");
+        document.querySelector("#probe").click();
+        document.querySelector("#probe").remove();
+        return violation;
+    });
+    assert.match(refused, /script-src/);
     assert.equal(await page.evaluate(() => window.hacked), undefined);
-    await page.evaluate(() => document.querySelector("#probe").remove());
+    await until("the browser has told of it", async () => wrong.some((text) => text.includes("Content Security Policy")));
+    wrong.length = 0;
     await page.keyboard.press("Escape");
     said("hostile texts are texts");
 }
@@ -227,12 +233,12 @@ async function keyboardWorks(page) {
     const light = await back();
     await page.keyboard.press("t");
     await page.keyboard.press("t");
-    assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), "dark");
+    await until("it is dark", async () => (await page.evaluate(() => document.documentElement.dataset.theme)) === "dark");
     const dark = await back();
     assert(brightness(light) > 200 && brightness(dark) < 60, `${light} ${dark}`);
     await page.keyboard.press("t");
     await page.emulateMedia({ colorScheme: "dark" });
-    assert.equal(await back(), dark, "as the system has it");
+    await until("it is as the system has it", async () => (await back()) === dark);
     await page.emulateMedia({ colorScheme: "light" });
     await page.keyboard.press("?");
     await page.locator("dialog[open]").waitFor();

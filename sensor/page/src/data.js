@@ -19,9 +19,9 @@ export async function get(path) {
     return answer.json();
 }
 
-/// Asks every `seconds` while the page can be seen.
+/// Asks every `seconds` while the page can be seen: the last answer, and whether the sensor failed to give another.
 export function usePolled(path, seconds) {
-    const [value, setValue] = useState(null);
+    const [answer, setAnswer] = useState({ value: null, failed: false });
     useEffect(() => {
         let over = false, timer;
         const ask = async () => {
@@ -29,9 +29,9 @@ export function usePolled(path, seconds) {
             if (!document.hidden) {
                 try {
                     const got = await get(path);
-                    if (!over) setValue(got);
+                    if (!over) setAnswer({ value: got, failed: false });
                 } catch {
-                    // The connection's state tells that the sensor does not answer.
+                    if (!over) setAnswer((last) => ({ ...last, failed: true }));
                 }
             }
             if (!over) timer = setTimeout(ask, seconds * 1000);
@@ -44,7 +44,7 @@ export function usePolled(path, seconds) {
             document.removeEventListener("visibilitychange", ask);
         };
     }, [path, seconds]);
-    return value;
+    return answer;
 }
 
 /// Alerts, newest first, without those that are there already; how many may be kept.
@@ -148,13 +148,12 @@ export function useRemembered(key, first) {
             return first;
         }
     });
-    const set = (next) => {
-        setValue(next);
+    useEffect(() => {
         try {
-            localStorage.setItem(key, next);
+            localStorage.setItem(key, value);
         } catch {
             // Without a memory it holds for this visit.
         }
-    };
-    return [value, set];
+    }, [key, value]);
+    return [value, setValue];
 }

@@ -14,10 +14,12 @@ function Tile({ label, value, about, state = "" }) {
 }
 
 /// What an operator must see first: what is wrong, or that nothing is.
-function health(state, connection, points) {
-    if (connection === "lost") return ["bad", "The sensor does not answer; trying again"];
+function health(state, failed, connection, points) {
+    if (failed) return ["bad", "The sensor does not answer; trying again"];
+    if (connection === "lost" && state) return ["warn", "No live data: too many browsers may have the page open"];
     if (!state) return ["", "Asking the sensor"];
     const { status } = state;
+    if (state.trouble) return ["bad", state.trouble];
     if (!status.total.balances) return ["bad", "The accounts do not balance"];
     if (status.ruleset.last_failure) return ["bad", "The last reload failed"];
     if (points.lost.slice(-60).some((n) => n > 0)) return ["warn", "Packets are being lost before the sensor"];
@@ -41,8 +43,8 @@ function Help({ close }) {
 
 function Page() {
     const { alerts, points, connection } = useLive();
-    const state = usePolled("/api/state", 2);
-    const talkers = usePolled("/api/talkers", 3);
+    const { value: state, failed } = usePolled("/api/state", 2);
+    const { value: talkers } = usePolled("/api/talkers", 3);
     const [theme, setTheme] = useRemembered("sekisho-theme", "auto");
     const [range, setRange] = useRemembered("sekisho-range", "300");
     const [dark, setDark] = useState(() => matchMedia("(prefers-color-scheme: dark)").matches);
@@ -80,7 +82,7 @@ function Page() {
     const setPaused = (on) => setHeld(on ? alerts : null);
     const close = () => { setOpened(null); list.current?.focus(); };
     const open = (n) => { setOpened(n); };
-    const cycle = () => setTheme({ auto: "light", light: "dark", dark: "auto" }[theme] ?? "auto");
+    const cycle = () => setTheme((now) => ({ auto: "light", light: "dark", dark: "auto" })[now] ?? "auto");
 
     useEffect(() => {
         const key = (event) => {
@@ -103,7 +105,7 @@ function Page() {
         return () => removeEventListener("keydown", key);
     });
 
-    const [kind, said] = health(state, connection, points);
+    const [kind, said] = health(state, failed, connection, points);
     const series = range === "86400" ? (days ?? { t: [], bits: [], packets: [], lost: [], alerts: [] }) : points;
     const now = Math.max(points.t.at(-1) ?? 0, state?.now ?? 0) || Date.now();
     const from = now - Number(range) * 1000;

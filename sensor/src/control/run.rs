@@ -391,12 +391,14 @@ impl Sensor {
         });
         let weak = Arc::downgrade(&sources);
         outputs.set_stats_source(move || weak.upgrade().map(|sources| sources.stats()).unwrap_or_default());
+        let watched = interfaces.clone();
         let page = shown.map(|(taps, talkers)| {
             PageThread::start(PageParts {
                 config: config.page.clone(),
                 sources: Arc::clone(&sources),
                 taps,
                 talkers,
+                health: Box::new(move || health(&watched)),
                 rule_files: Box::new(move |number| placed.file(number)),
                 evidence: None,
             })

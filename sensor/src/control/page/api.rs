@@ -49,7 +49,9 @@ fn json(headers: &HeaderMap, value: &impl Serialize) -> Response {
 #[derive(Serialize)]
 struct PageState {
     status: Status,
-    /// Bits a second are counted from these.
+    /// What is wrong, as `/healthz` says it.
+    trouble: Option<String>,
+    /// The sensor's clock: milliseconds since 1970.
     now: u64,
     alerts_kept: usize,
     alerts_kept_bytes: usize,
@@ -62,6 +64,7 @@ async fn state(State(page): State<Arc<Page>>, headers: HeaderMap) -> Response {
     let (alerts_kept, alerts_kept_bytes) = page.ring().size();
     let state = PageState {
         status: page.parts.sources.status(),
+        trouble: (page.parts.health)().err(),
         now: u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or_default(),
         alerts_kept,
         alerts_kept_bytes,

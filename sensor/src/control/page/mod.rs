@@ -99,6 +99,8 @@ pub struct PageParts {
     pub taps: Arc<AlertTaps>,
     /// Flows.
     pub talkers: Arc<Talkers>,
+    /// What is wrong with the sensor, if anything is.
+    pub health: super::http::HealthCheck,
     /// Where rules stand.
     pub rule_files: RuleFiles,
     /// The folder in which flows' packets are kept, if they are.
