@@ -27,7 +27,8 @@ pub struct DocumentsError {
 ///
 /// # Errors
 /// The folder's.
-pub fn write(mut command: Command, arguments: &DocumentsArguments) -> Result<(), DocumentsError> {
+pub fn write(command: Command, arguments: &DocumentsArguments) -> Result<(), DocumentsError> {
+    let mut command = without_help(command);
     let (pages, completions) = (arguments.folder.join("man"), arguments.folder.join("completions"));
     let in_folder =
         |path: &Path, done: io::Result<()>| done.map_err(|source| DocumentsError { path: path.to_owned(), source });
@@ -38,6 +39,10 @@ pub fn write(mut command: Command, arguments: &DocumentsArguments) -> Result<(),
         let made = clap_complete::generate_to(shell, &mut command, "sekisho", &completions);
         in_folder(&completions, made.map(drop))?;
     }
-    // Without the page on `help`, which says nothing.
-    in_folder(&pages, clap_mangen::generate_to(command.disable_help_subcommand(true), &pages))
+    in_folder(&pages, clap_mangen::generate_to(command, &pages))
+}
+
+/// Pages about `help` say nothing.
+fn without_help(command: Command) -> Command {
+    command.disable_help_subcommand(true).mut_subcommands(without_help)
 }

@@ -113,6 +113,9 @@ fn variables(root: &Node, made: &mut Made) {
 /// A number's key there, its section and key here, and how it is read.
 type Limit = (&'static [&'static str], &'static str, &'static str, fn(&Node) -> Option<i64>);
 
+/// More than a worker has by default.
+const MUCH_MEMORY: i64 = 128 << 20;
+
 const LIMITS: &[Limit] = &[
     (&["flow", "memcap"], "flow", "memcap_bytes", Node::bytes),
     (&["flow-timeouts", "default", "new"], "flow", "other_new_s", Node::number),
@@ -143,7 +146,7 @@ fn limits(root: &Node, made: &mut Made) {
             continue;
         };
         made.set(section, key, value);
-        if path.ends_with(&["memcap"]) {
+        if path.ends_with(&["memcap"]) && value > MUCH_MEMORY {
             made.note(
                 node,
                 &dotted,

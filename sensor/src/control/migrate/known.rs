@@ -73,6 +73,9 @@ const INSTEAD: &[(&str, &str)] = &[
     ("multi-detect", "there are no tenants: run a sensor for each, with its own rules"),
     ("datasets", "rules name their data sets themselves; where that is not so, write the file into the rule"),
     ("cuda", "nothing is computed on graphics cards"),
+    ("host-mode", "[[inline]] or [[interface]] says whether a link is stood in"),
+    ("heartbeat", "signs of life are the service's: WatchdogSec in sekisho.service"),
+    ("firewall", "rules drop where they match; there is no mode in which all else is dropped"),
     ("livedev", "flows of several interfaces are one unless flow.separate_interfaces says otherwise"),
     ("vlan", "VLAN tags are always part of what tells flows apart"),
     ("filestore-dir", "see files.store.folder"),
@@ -85,7 +88,7 @@ pub fn tell_the_rest(root: &Node, made: &mut Made) {
         match INSTEAD.iter().find(|(known, _)| known == name) {
             Some((_, text)) => made.note(node, name, *text),
             None if ["app-layer", "detect"].contains(&name.as_str()) => {}
-            None => made.note(node, name, "there is nothing of that name here; see deploy/sekisho.toml for all keys"),
+            None => made.note(node, name, "there is nothing of that name here; sekisho.toml names all keys"),
         }
     }
     if root.at(&["vlan", "use-for-tracking"]).and_then(Node::truth) != Some(false) {
