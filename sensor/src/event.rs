@@ -4,6 +4,7 @@
 
 use crate::decode::DecodeEvent;
 use crate::detect::state::{Finding, TransactionNote};
+use crate::output::evidence::EvidenceName;
 use crate::packet::{Addr, Direction, IpProto, Packet, Transport, Vlans};
 use crate::protocols::{AppView, Record};
 use crate::stream::StreamEvent;
@@ -138,6 +139,8 @@ pub struct AlertEvent {
     pub note: Option<Arc<FlowNote>>,
     /// The beginning of the packet's payload, for the page.
     pub payload: Option<Box<[u8]>>,
+    /// The file that has its packets, if they are kept.
+    pub evidence: Option<EvidenceName>,
 }
 
 /// What rules keep on a flow, for its records.

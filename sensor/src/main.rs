@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::{CommandFactory as _, Parser, Subcommand};
-use sekisho::control::{check, doctor, documents, explain, migrate, pcap, reload, run, status, update};
+use sekisho::control::{check, doctor, documents, evidence, explain, migrate, pcap, reload, run, status, update};
 use sekisho::detect::compiler;
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -36,6 +36,7 @@ enum Command {
     Reload(reload::ReloadArguments),
     Rules(update::RulesArguments),
     Migrate(migrate::MigrateArguments),
+    Evidence(evidence::EvidenceArguments),
     /// Compiles literals for the sensor that started it: jobs on its standard input, sets on its standard output
     #[command(name = compiler::SUBCOMMAND, hide = true, after_help = "Example: none; only `sekisho` itself starts `sekisho compile-literals`")]
     CompileLiterals,
@@ -68,6 +69,7 @@ fn main() -> ExitCode {
         Command::WriteDocuments(arguments) => {
             documents::write(Cli::command(), &arguments).map(|()| ExitCode::SUCCESS).map_err(Into::into)
         }
+        Command::Evidence(arguments) => evidence::evidence(&arguments).map_err(Into::into),
         Command::CompileLiterals => compiler::serve(std::io::stdin().lock(), std::io::stdout().lock())
             .map(|()| ExitCode::SUCCESS)
             .map_err(Into::into),

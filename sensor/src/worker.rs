@@ -38,6 +38,7 @@ use crate::flow::expect::Expectations;
 use crate::flow::{Flow, FlowConfig, FlowCounters, FlowEnds, FlowIndex, FlowTable, Lookup};
 use crate::host_os::{HostOsConfig, HostOsTable};
 use crate::ledger::{DropReason, Ledger, Outcome};
+use crate::output::evidence::{AlertNote, EvidenceCounters, EvidenceEnds, Recorder};
 use crate::output::files_config::FilesConfig;
 use crate::output::filestore::FileStore;
 use crate::output::sources::Block;
@@ -82,6 +83,8 @@ pub struct WorkerConfig {
     pub store: Option<FileStore>,
     /// Where files are scanned, if they are.
     pub yara: Option<YaraQueue>,
+    /// Where packets are kept that prove alerts, if they are.
+    pub evidence: Option<EvidenceEnds>,
     /// Rules that drop, drop.
     pub inline: bool,
     /// The packets are of the past: nobody waits for an alert.
@@ -113,6 +116,7 @@ struct Path<T> {
     detector: Detector<T>,
     bypass: Bypass,
     sender: EventSender,
+    evidence: Option<Box<Recorder>>,
     inline: bool,
     /// Records on streams wait for the packet that acknowledges what they tell of.
     settles: bool,
@@ -153,6 +157,7 @@ impl Worker {
             Block::of::<StreamCounters>(),
             Block::of::<DetectCounters>(),
             Block::of::<BypassCounters>(),
+            Block::of::<EvidenceCounters>(),
             events(
                 "decoder_events_total",
                 "Malformed packets by decoder event.",
@@ -212,15 +217,19 @@ impl<T: Tracer> Worker<T> {
             // The copies that are left of a connection's two directions may be those of two VLANs.
             flow.separate_vlans &= config.duplicates.mode != DuplicatesMode::Routed;
         }
+        let flows = FlowTable::new(&flow, config.seed, config.number);
+        let evidence = config.evidence.as_ref();
+        let evidence = evidence.map(|ends| Box::new(ends.recorder(config.number, flows.counters.capacity)));
         Ok(Self {
             decoder,
             path: Path {
-                flows: FlowTable::new(&flow, config.seed, config.number),
+                flows,
                 streams: StreamEngine::new(&config.stream).with_hosts(hosts),
                 stream_events: [0; StreamEvent::COUNT],
                 detector,
                 bypass: Bypass::new(&config.bypass, config.decode.udp_tunnel_ports()),
                 sender,
+                evidence,
                 inline: config.inline,
                 // What is only delivered once it is acknowledged has nothing to wait for.
                 settles: !config.inline && config.stream.deliver == Delivery::Arrived,
@@ -289,9 +298,15 @@ impl<T: Tracer> Worker<T> {
         // A defect must not take the link down: the frame is counted, and the worker goes on with the next one.
         catch_unwind(AssertUnwindSafe(|| {
             let decoded = decoder.decode(frame, &mut |packet: &Packet<'_>| path.packet(engine, packet));
+            if let Some(evidence) = &mut path.evidence {
+                evidence.frame(frame);
+            }
             path.verdict.outcome(decoded.outcome())
         }))
-        .unwrap_or(Outcome::Dropped(DropReason::InternalError))
+        .unwrap_or_else(|_| {
+            path.evidence.iter_mut().for_each(|evidence| evidence.forget());
+            Outcome::Dropped(DropReason::InternalError)
+        })
     }
 
     /// What the last frame's packets met, beside its outcome.
@@ -328,6 +343,9 @@ impl<T: Tracer> Worker<T> {
         }
         self.path.expire(&self.engine, now);
         self.path.walk(now);
+        if let Some(evidence) = &mut self.path.evidence {
+            evidence.batch_end(now);
+        }
         self.path.sender.flush();
         self.decoder.defrag.expire(now);
         self.publish();
@@ -336,6 +354,9 @@ impl<T: Tracer> Worker<T> {
     /// Ends all flows and returns all memory to its pools: the sensor stops, or the files are read.
     pub fn finish(&mut self) {
         self.path.drain(&self.engine);
+        if let Some(evidence) = &mut self.path.evidence {
+            evidence.finish();
+        }
         self.path.sender.hand_over_all();
         self.publish();
     }
@@ -347,6 +368,8 @@ impl<T: Tracer> Worker<T> {
         let at = self.published.publish(at, &self.path.streams.counters, &mut self.scratch);
         let at = self.published.publish(at, &self.path.detector.counters, &mut self.scratch);
         let at = self.published.publish(at, &self.path.bypass.counters, &mut self.scratch);
+        let evidence = self.path.evidence.as_ref().map_or_else(Default::default, |evidence| evidence.counters);
+        let at = self.published.publish(at, &evidence, &mut self.scratch);
         let at = self.published.publish_values(at, &self.decoder.events);
         let at = self.published.publish_values(at, &self.path.stream_events);
         let at = self.published.publish_values(at, &self.path.detector.protocols.flows);
@@ -368,8 +391,8 @@ impl<T: Tracer> Path<T> {
         if packet.ip.is_none() {
             return self.undecoded(engine, packet);
         }
-        let Self { flows, streams, detector, bypass, sender, .. } = self;
-        let found = flows.lookup_with(packet, &mut Ending { engine, streams, detector, bypass, sender });
+        let Self { flows, streams, detector, bypass, sender, evidence, .. } = self;
+        let found = flows.lookup_with(packet, &mut Ending::new(engine, streams, detector, bypass, sender, evidence));
         match found {
             Lookup::Flow { index, direction, .. } => self.in_flow(engine, packet, index, direction),
             Lookup::NoFlow => self.without_flow(engine, packet),
@@ -385,6 +408,9 @@ impl<T: Tracer> Path<T> {
         let picks_up = self.streams.picks_up();
         let flow = self.flows.get_mut(index);
         let id = flow.id;
+        if let Some(evidence) = &mut self.evidence {
+            evidence.in_flow(index, id);
+        }
         if picks_up && is_turned(flow, packet, direction) {
             flow.turn();
             flow.user.turn();
@@ -527,6 +553,9 @@ impl<T: Tracer> Path<T> {
 
     #[cold]
     fn without_flow(&mut self, engine: &Engine, packet: &Packet<'_>) {
+        if let Some(evidence) = &mut self.evidence {
+            evidence.without_flow(packet);
+        }
         self.tell_decode_events(packet, None);
         self.verdict.inspected();
         self.tagged = self.tells_packets && is_host_tagged(engine, packet);
@@ -586,7 +615,8 @@ impl<T: Tracer> Path<T> {
         if !self.detector.alerts.is_empty() {
             let flow = index.map(|i| self.flows.get_mut(i));
             let blocked = ruling.drop && self.inline;
-            tell_alerts(&self.detector, cx, flow, (blocked, self.settles_alerts), &self.sender);
+            let evidence = (self.evidence.as_deref_mut(), index);
+            tell_alerts(&self.detector, cx, flow, (blocked, self.settles_alerts), &self.sender, evidence);
         }
         match index.filter(|_| self.settles && cx.packet.tcp().is_some()) {
             Some(index) => {
@@ -655,13 +685,14 @@ impl<T: Tracer> Path<T> {
     }
 
     fn expire(&mut self, engine: &Engine, now: Timestamp) {
-        let Self { flows, streams, detector, bypass, sender, .. } = self;
-        flows.expire_with(now, EXPIRE_BUDGET, &mut Ending { engine, streams, detector, bypass, sender });
+        let Self { flows, streams, detector, bypass, sender, evidence, .. } = self;
+        let mut ending = Ending::new(engine, streams, detector, bypass, sender, evidence);
+        flows.expire_with(now, EXPIRE_BUDGET, &mut ending);
     }
 
     fn drain(&mut self, engine: &Engine) {
-        let Self { flows, streams, detector, bypass, sender, .. } = self;
-        flows.drain_with(&mut Ending { engine, streams, detector, bypass, sender });
+        let Self { flows, streams, detector, bypass, sender, evidence, .. } = self;
+        flows.drain_with(&mut Ending::new(engine, streams, detector, bypass, sender, evidence));
     }
 }
 
@@ -780,12 +811,34 @@ struct Ending<'a, T> {
     detector: &'a mut Detector<T>,
     bypass: &'a mut Bypass,
     sender: &'a EventSender,
+    evidence: Option<&'a mut Recorder>,
+    /// Where the flow is that ends.
+    index: Option<FlowIndex>,
+}
+
+impl<'a, T> Ending<'a, T> {
+    #[inline]
+    fn new(
+        engine: &'a Engine,
+        streams: &'a mut StreamEngine,
+        detector: &'a mut Detector<T>,
+        bypass: &'a mut Bypass,
+        sender: &'a EventSender,
+        evidence: &'a mut Option<Box<Recorder>>,
+    ) -> Self {
+        Self { engine, streams, detector, bypass, sender, evidence: evidence.as_deref_mut(), index: None }
+    }
 }
 
 impl<T: Tracer> FlowEnds<FlowDetect> for Ending<'_, T> {
+    fn at(&mut self, index: FlowIndex) {
+        self.index = Some(index);
+    }
+
     fn end(&mut self, flow: &mut Flow<FlowDetect>, reason: FlowEndReason) {
         let in_kernel = self.bypass.end(flow);
-        end_flow(self.engine, flow, (reason, in_kernel), self.streams, self.detector, self.sender);
+        let evidence = (self.evidence.as_deref_mut(), self.index);
+        end_flow(self.engine, flow, (reason, in_kernel), self.streams, self.detector, self.sender, evidence);
     }
 
     fn last_in_kernel(&mut self, flow: &Flow<FlowDetect>) -> Timestamp {
@@ -801,6 +854,7 @@ fn end_flow<T: Tracer>(
     streams: &mut StreamEngine,
     detector: &mut Detector<T>,
     sender: &EventSender,
+    evidence: (Option<&mut Recorder>, Option<FlowIndex>),
 ) {
     if flow.proto() == IpProto::TCP || flow.user.app.is_read() {
         let packet = stand_in(flow);
@@ -820,7 +874,7 @@ fn end_flow<T: Tracer>(
         });
         detector.finish();
         if !detector.alerts.is_empty() {
-            tell_alerts(detector, &cx, Some(flow), (false, false), sender);
+            tell_alerts(detector, &cx, Some(flow), (false, false), sender, evidence);
         }
         let (held, note) = (flow.user.held.take(), flow.user.note(engine));
         let now = flow.summary();
@@ -949,6 +1003,7 @@ fn tell_alerts<T>(
     mut flow: Option<&mut Flow<FlowDetect>>,
     (blocked, settles): (bool, bool),
     sender: &EventSender,
+    (mut evidence, index): (Option<&mut Recorder>, Option<FlowIndex>),
 ) {
     if let Some(flow) = flow.as_deref_mut() {
         flow.alerted = true;
@@ -961,19 +1016,33 @@ fn tell_alerts<T>(
         if !cx.headers {
             summary.source = PacketSource::FlowTimeout;
         }
+        let action = if blocked { AlertAction::Blocked } else { AlertAction::Allowed };
+        let evidence = evidence.as_deref_mut().and_then(|recorder| {
+            let note = AlertNote {
+                ruleset: Arc::clone(&cx.engine.ruleset),
+                signature: alert.signature,
+                action,
+                ts: cx.packet.ts,
+            };
+            match index.filter(|_| cx.direction.is_some()) {
+                Some(index) if !cx.headers => recorder.alert_at_end(index, cx.flow_id, note),
+                index => recorder.alert(index.map(|index| (index, cx.flow_id)), note),
+            }
+        });
         let event = AlertEvent {
             packet: summary,
             flow: flow.as_deref().map(Flow::summary),
             direction,
             signature: alert.signature,
             ruleset: Arc::clone(&cx.engine.ruleset),
-            action: if blocked { AlertAction::Blocked } else { AlertAction::Allowed },
+            action,
             in_stream: alert.in_stream,
             app: cx.app,
             transaction: alert.transaction.clone(),
             finding: alert.finding.clone(),
             note: note.clone(),
             payload: sender.payload_kept(packet.payload),
+            evidence,
         };
         let at_once = match (flow.as_deref_mut(), cx.direction, cx.packet.tcp()) {
             (Some(flow), Some(of), Some(tcp))

@@ -14,6 +14,7 @@ use sekisho::event::{
 };
 use sekisho::output::eve::EveEncoder;
 use sekisho::output::eve::text::Clock;
+use sekisho::output::evidence::EvidenceName;
 use sekisho::packet::{Direction, IpProto, Vlans};
 use sekisho::protocols::AppView;
 use sekisho::stream::StreamEvent;
@@ -73,6 +74,7 @@ fn alert_on(packet: PacketSummary, with_flow: bool, target: Option<Target>) -> E
         finding: None,
         note: None,
         payload: None,
+        evidence: Some(EvidenceName { flow_id: 7, worker: 0, start: packet.ts }),
     })
 }
 
@@ -441,6 +443,7 @@ fn any_event() -> impl Strategy<Value = Event> {
                 finding: None,
                 note: None,
                 payload: None,
+                evidence: None,
             })
         },
     )

@@ -21,7 +21,7 @@ use crate::detect::DetectConfig;
 use crate::detect::yara::{self, YaraConfig};
 use crate::flow::FlowConfig;
 use crate::host_os::HostOsConfig;
-use crate::output::{ControlConfig, EveConfig, FilesConfig, MetricsConfig};
+use crate::output::{ControlConfig, EveConfig, EvidenceConfig, FilesConfig, MetricsConfig};
 use crate::stream::StreamConfig;
 use sekisho_signatures::variables::Variables;
 use serde::Deserialize;
@@ -51,6 +51,7 @@ pub struct Config {
     pub detect: DetectConfig,
     pub files: FilesConfig,
     pub yara: YaraConfig,
+    pub evidence: EvidenceConfig,
     pub eve: EveConfig,
     pub metrics: MetricsConfig,
     pub page: PageConfig,
@@ -222,6 +223,10 @@ impl Config {
         for (key, message) in self.page.problems() {
             refuse(&["page", key], message.into());
         }
+        for (key, message) in self.evidence.check() {
+            let key: Vec<&str> = std::iter::once("evidence").chain(key).collect();
+            refuse(&key, message);
+        }
         if self.capture.cpus.as_ref().is_some_and(Vec::is_empty) {
             refuse(&["capture", "cpus"], "name at least one CPU, or leave the key out for all of them".into());
         }
@@ -246,6 +251,7 @@ impl Config {
         self.files.resolve_paths(folder);
         self.metrics.resolve_paths(folder);
         self.yara.resolve_paths(folder);
+        self.evidence.resolve_paths(folder);
     }
 }
 
@@ -308,6 +314,8 @@ mod tests {
             "files",
             "files.store",
             "yara",
+            "evidence",
+            "evidence.rolling",
             "eve",
             "metrics",
             "page",

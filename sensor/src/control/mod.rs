@@ -11,6 +11,7 @@ pub mod check;
 pub mod doctor;
 pub mod documents;
 pub mod early;
+pub mod evidence;
 pub mod explain;
 pub mod heartbeat;
 pub mod host_samples;

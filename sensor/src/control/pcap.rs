@@ -13,6 +13,7 @@ use crate::detect::hyperscan::HyperscanError;
 use crate::detect::threshold::Thresholds;
 use crate::detect::yara::{LoadedYara, YaraThread};
 use crate::ledger::LedgerReading;
+use crate::output::evidence::{Evidence, EvidenceCounts, EvidenceError, Origin};
 use crate::output::filestore::{StoreError, StoreThread};
 use crate::output::sources::{Sources, WorkerSource};
 use crate::output::{AlertCatalog, EventType, OutputContext, OutputError, Outputs, WhenFull};
@@ -95,6 +96,8 @@ pub enum PcapError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
+    Evidence(#[from] EvidenceError),
+    #[error(transparent)]
     Worker(#[from] HyperscanError),
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
@@ -147,6 +150,8 @@ pub fn read_files(arguments: &PcapArguments) -> Result<PcapReport, PcapError> {
     }
     let outputs = Outputs::start(&config.eve, context)?;
     let store = config.files.store.enabled.then(|| StoreThread::start(&config.files.store, true)).transpose()?;
+    let origin = Origin { sensor_name: config.sensor.name.clone(), interfaces: Vec::new() };
+    let evidence = Evidence::start(&config.evidence, origin, true)?;
     let scans = |yara: &LoadedYara| YaraThread::start(&config.yara, Arc::clone(&yara.rules), outputs.sender(), true);
     let scanning = yara.as_ref().map(scans).transpose().map_err(PcapError::Thread)?;
     let thresholds = Arc::new(Thresholds::default());
@@ -156,6 +161,7 @@ pub fn read_files(arguments: &PcapArguments) -> Result<PcapReport, PcapError> {
         let mut worker_config = worker_config(&config, arguments.inline, SEED, number);
         worker_config.capture_file = true;
         worker_config.store = store.as_ref().map(StoreThread::store);
+        worker_config.evidence = evidence.as_ref().map(Evidence::ends);
         worker_config.yara = scanning.as_ref().map(YaraThread::queue);
         worker_config.expectations = Arc::clone(&expectations);
         workers.push(Worker::new(
@@ -166,6 +172,7 @@ pub fn read_files(arguments: &PcapArguments) -> Result<PcapReport, PcapError> {
         )?);
     }
     let status = rules.status();
+    let kept = evidence.as_ref().map(Evidence::counts);
     let sources = Arc::new(Sources {
         sensor_name: config.sensor.name.clone(),
         started: Instant::now(),
@@ -174,7 +181,7 @@ pub fn read_files(arguments: &PcapArguments) -> Result<PcapReport, PcapError> {
         ruleset: Box::new(move || status.clone()),
         outputs: outputs.handle(),
         loss: Default::default(),
-        extra: Vec::new(),
+        extra: vec![Box::new(move || kept.as_ref().map_or_else(Vec::new, EvidenceCounts::samples))],
     });
     let weak = Arc::downgrade(&sources);
     outputs.set_stats_source(move || weak.upgrade().map(|sources| sources.stats()).unwrap_or_default());
@@ -189,6 +196,9 @@ pub fn read_files(arguments: &PcapArguments) -> Result<PcapReport, PcapError> {
     }
     if let Some(store) = store {
         store.finish();
+    }
+    if let Some(evidence) = evidence {
+        evidence.finish();
     }
     let scanned = scanning.map(|thread| {
         let queue = thread.queue();
@@ -253,8 +263,12 @@ fn effective_config(arguments: &PcapArguments) -> Result<Config, PcapError> {
     if let Some(folder) = &arguments.output {
         config.eve.path = folder.join("eve.json");
         config.files.store.folder = folder.join("files");
+        config.evidence.folder = folder.join("evidence");
+        config.evidence.rolling.folder = folder.join("rolling");
     }
     config.files.store.enabled &= arguments.output.is_some();
+    config.evidence.enabled &= arguments.output.is_some();
+    config.evidence.rolling.enabled &= arguments.output.is_some();
     config.eve.append = false;
     config.eve.when_full = WhenFull::Wait;
     Ok(config)
@@ -274,6 +288,7 @@ pub fn worker_config(config: &Config, inline: bool, seed: u64, number: u16) -> W
         files: config.files.clone(),
         store: None,
         yara: None,
+        evidence: None,
         inline,
         capture_file: false,
         seed,

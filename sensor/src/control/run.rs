@@ -36,6 +36,7 @@ use crate::detect::hyperscan::{HyperscanError, give_memory_back};
 use crate::detect::lasting::Lasting;
 use crate::detect::threshold::Thresholds;
 use crate::detect::yara::{LoadedYara, YaraQueue, YaraThread};
+use crate::output::evidence::{Evidence, EvidenceCounts, EvidenceError, Origin};
 use crate::output::filestore::{FileStore, StoreError, StoreThread};
 use crate::output::metrics::{Metrics, MetricsError};
 use crate::output::ruleset::{COST_SERIES, cost_samples};
@@ -121,6 +122,8 @@ pub enum RunError {
     Output(#[from] OutputError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Evidence(#[from] EvidenceError),
     #[error(transparent)]
     Metrics(#[from] MetricsError),
     #[error(transparent)]
@@ -262,6 +265,7 @@ struct Sensor {
     stop: Arc<AtomicBool>,
     outputs: Outputs,
     store: Option<StoreThread>,
+    evidence: Option<Evidence>,
     yara: Option<YaraThread>,
     sources: Arc<Sources>,
     live: Arc<LiveRules>,
@@ -332,11 +336,14 @@ impl Sensor {
         let stores = &config.files.store;
         let store = stores.enabled.then(|| StoreThread::start(stores, false)).transpose()?;
         let own = store.as_ref().map(StoreThread::store);
+        let origin = Origin { sensor_name: config.sensor.name.clone(), interfaces: interface_names(config) };
+        let evidence = Evidence::start(&config.evidence, origin, false)?;
+        let kept = evidence.as_ref().map(Evidence::counts);
         let scans =
             |yara: &LoadedYara| YaraThread::start(&config.yara, Arc::clone(&yara.rules), outputs.sender(), false);
         let yara = yara.map(scans).transpose().map_err(RunError::Thread)?;
         let [scanned, reloaded] = [(); 2].map(|()| yara.as_ref().map(YaraThread::queue));
-        let ends = FileEnds { store: own.as_ref(), yara: scanned.as_ref() };
+        let ends = FileEnds { store: own.as_ref(), yara: scanned.as_ref(), evidence: evidence.as_ref() };
         let SetUp { interfaces, links, ready } = set_up_queues(config, rules, &outputs, ends)?;
         let queues: Vec<Arc<Queue>> = ready.iter().flat_map(Ready::queues).collect();
         let sent = ready.iter().filter_map(|ready| match &ready.work {
@@ -386,6 +393,7 @@ impl Sensor {
                 Box::new(move || shows.get().and_then(Weak::upgrade).map_or_else(Vec::new, |page| page.samples())),
                 Box::new(move || asked_for.as_ref().map_or_else(Vec::new, |access| access.samples())),
                 Box::new(move || own.as_ref().map_or_else(Vec::new, FileStore::samples)),
+                Box::new(move || kept.as_ref().map_or_else(Vec::new, EvidenceCounts::samples)),
                 Box::new(move || scanned.as_ref().map_or_else(Vec::new, YaraQueue::samples)),
             ],
         });
@@ -436,6 +444,7 @@ impl Sensor {
             stop: Arc::default(),
             outputs,
             store,
+            evidence,
             yara,
             sources,
             live,
@@ -537,6 +546,12 @@ impl Sensor {
         if config.eve.enabled {
             let _ = writeln!(text, "  events: {}", config.eve.path.display());
         }
+        if config.evidence.enabled {
+            let _ = writeln!(text, "  evidence: {}", config.evidence.folder.display());
+        }
+        if config.evidence.rolling.enabled {
+            let _ = writeln!(text, "  all packets: {}", config.evidence.rolling.folder.display());
+        }
         if let Some(http) = &self.http {
             let _ = writeln!(text, "  metrics: http://{}/metrics", http.address());
             if self.page.is_some() {
@@ -632,6 +647,7 @@ impl Sensor {
             stop,
             outputs,
             store,
+            evidence,
             yara,
             sources,
             http,
@@ -667,6 +683,9 @@ impl Sensor {
         sets.finish();
         if let Some(store) = store {
             store.finish();
+        }
+        if let Some(evidence) = evidence {
+            evidence.finish();
         }
         let scanned = yara.map(|thread| {
             let queue = thread.queue();
@@ -704,11 +723,12 @@ fn answer(request: &Request, requests: &Requests, live: &LiveRules) -> Option<Re
     }
 }
 
-/// Where workers hand files to.
+/// Where workers hand files and packets to.
 #[derive(Clone, Copy)]
 struct FileEnds<'a> {
     store: Option<&'a FileStore>,
     yara: Option<&'a YaraQueue>,
+    evidence: Option<&'a Evidence>,
 }
 
 /// Attaches the program to every interface and opens a socket for every queue. On an error everything is taken off again.
@@ -722,6 +742,7 @@ fn set_up_queues(config: &Config, rules: &Rules, outputs: &Outputs, files: FileE
         settings.decode.mirror = mirror.or(settings.decode.mirror);
         settings.store = files.store.cloned();
         settings.yara = files.yara.cloned();
+        settings.evidence = files.evidence.map(Evidence::ends);
         settings.expectations = Arc::clone(&expectations);
         // Both ports are one link, and a worker has only one link.
         settings.stream.inline |= inline;

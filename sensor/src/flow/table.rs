@@ -20,6 +20,8 @@ const CANDIDATES: usize = 8;
 pub trait FlowEnds<U> {
     /// The flow ends; it is forgotten next.
     fn end(&mut self, flow: &mut Flow<U>, reason: FlowEndReason);
+    /// Where the flow is that ends next.
+    fn at(&mut self, _index: FlowIndex) {}
     /// When the last packet came of a flow whose packets are counted in the kernel.
     fn last_in_kernel(&mut self, flow: &Flow<U>) -> Timestamp {
         flow.last
@@ -423,6 +425,7 @@ impl<U: Default> FlowTable<U> {
 
     /// Ends a flow and keeps its entry for the next one.
     fn end(&mut self, index: u32, place: Place, reason: FlowEndReason, on_end: &mut impl FlowEnds<U>) {
+        on_end.at(FlowIndex(index));
         on_end.end(&mut self.flows[index as usize], reason);
         let flow = &self.flows[index as usize];
         self.counters.one_sided += u64::from(flow.tcp.one_sided(flow.counts.map(|count| count.packets)));

@@ -16,6 +16,7 @@ pub mod certificates;
 pub mod config;
 pub mod drops;
 pub mod eve;
+pub mod evidence;
 pub mod files_config;
 pub mod filestore;
 pub mod loss;
@@ -32,6 +33,7 @@ mod writer;
 
 pub use alerts::{AlertCatalog, AlertReading};
 pub use config::{ControlConfig, EveConfig, EventType, MetricsConfig, WhenFull};
+pub use evidence::EvidenceConfig;
 pub use files_config::FilesConfig;
 pub use queue::{EventSender, PerType};
 

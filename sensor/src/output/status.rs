@@ -162,7 +162,8 @@ impl Sources {
         let totals = self.totals().counters.into_iter();
         let mut counters: BTreeMap<String, u64> = totals.map(|(name, n)| (name.to_owned(), n)).collect();
         for sample in self.extra.iter().flat_map(|extra| extra()) {
-            if sample.name.starts_with("blocklist_") || sample.name.starts_with("shedding") {
+            let asked = ["blocklist_", "shedding", "evidence_"];
+            if asked.iter().any(|start| sample.name.starts_with(start)) {
                 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts, exact to 2^53")]
                 let value = sample.value as u64;
                 *counters.entry(sample.name.into_owned()).or_default() += value;

@@ -115,6 +115,7 @@ pub fn alert(ruleset: &Arc<Ruleset>, number: u64) -> Event {
         finding: None,
         note: None,
         payload: None,
+        evidence: None,
     })
 }
 

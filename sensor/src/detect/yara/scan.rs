@@ -390,6 +390,7 @@ impl Scans<'_> {
             finding: None,
             note: job.note.clone(),
             payload: None,
+            evidence: None,
         }));
         self.outputs.flush();
     }

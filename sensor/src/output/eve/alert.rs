@@ -21,6 +21,9 @@ use std::sync::Arc;
 pub(super) struct AlertRecord<'a> {
     #[serde(skip)]
     pub(super) header: Header<'a>,
+    /// The file that has the flow's packets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    capture_file: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tx_id: Option<u64>,
     alert: Alert<'a>,
@@ -89,6 +92,7 @@ impl<'a> AlertRecord<'a> {
         });
         Some(Self {
             header: Header::of_packet(context, EventType::Alert, packet, event.flow.map(|flow| flow.id)),
+            capture_file: event.evidence.map(|name| name.to_string()),
             tx_id: event.transaction.as_ref().map(|t| t.id),
             alert: Alert::of(event, signature),
             tunnel: (packet.tunnel_depth > 0).then_some(Tunnel { depth: packet.tunnel_depth }),
