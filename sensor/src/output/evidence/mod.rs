@@ -16,8 +16,6 @@ mod pcapng;
 mod recorder;
 mod ring;
 mod rolling;
-#[cfg(test)]
-mod tests;
 
 pub use config::{EvidenceConfig, RollingConfig};
 pub use flows::Origin;
