@@ -189,7 +189,10 @@ mod tests {
     #[test]
     fn times_are_told_either_way() {
         assert_eq!(since("2026-11-23T08:00:00Z").unwrap().to_string(), "2026-11-23T08:00:00Z");
-        let ago = |text| jiff::Timestamp::now().duration_since(since(text).unwrap()).as_secs();
+        let ago = |text| {
+            let since = since(text).unwrap();
+            jiff::Timestamp::now().duration_since(since).as_secs()
+        };
         for (text, seconds) in [("2h", 7200), ("1 h 30 min", 5400), ("3d", 259_200)] {
             assert!((seconds..seconds + 5).contains(&ago(text)), "{text}");
         }
