@@ -257,7 +257,12 @@ async function panelsTell(page) {
     });
     assert(talkers.hosts.some((host) => host.name === "10.1.0.7" && host.bytes > 0 && host.flows > 0));
     assert(talkers.conversations.some((c) => c.name === "10.1.0.7" && c.server === "198.51.100.9" && c.port === 80 && c.app === "http"));
-    await page.locator(".bars li", { hasText: "198.51.100.9" }).first().waitFor();
+    await page.locator(".bars .label", { hasText: /^http$/ }).waitFor();
+    const host = page.locator(".bars button").first();
+    const name = await host.innerText();
+    await host.click();
+    assert.equal(await page.locator("input[type=search]").inputValue(), name, "a talker is searched for");
+    await page.getByRole("button", { name: "Clear filters" }).click();
     const { status } = await json("/api/state");
     const { total } = status;
     assert(total.received > 400 && total.balances, JSON.stringify(total));
@@ -321,11 +326,12 @@ async function servesOnlyWhoMay() {
 async function takePictures(page) {
     mkdirSync(pictures, { recursive: true });
     const busy = spawn("python3", [path.join(here, "traffic.py"), "gen0", "flood", "3000"]);
-    for (let n = 0; n < 20; n++) {
+    const over = new Promise((then) => busy.on("exit", then));
+    for (let n = 0; n < 12; n++) {
         traffic("quiet");
         await pause(300);
     }
-    await new Promise((then) => busy.on("exit", then));
+    await over;
     await page.locator("input[type=search]").blur();
     await page.screenshot({ path: `${pictures}/light.png`, fullPage: true });
     await page.evaluate(() => { document.documentElement.dataset.theme = "dark"; });

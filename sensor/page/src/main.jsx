@@ -84,7 +84,8 @@ function Page() {
     const open = (n) => { setOpened(n); };
     const cycle = () => setTheme((now) => ({ auto: "light", light: "dark", dark: "auto" })[now] ?? "auto");
 
-    useEffect(() => {
+    // Before the next key comes, not some time after it is drawn.
+    useLayoutEffect(() => {
         const key = (event) => {
             const typing = event.target.matches?.("input, select, textarea");
             if (event.ctrlKey || event.metaKey || event.altKey) return;
