@@ -24,7 +24,9 @@ pub(super) fn read(file: &Path, line: u32, sid: u32) -> Option<String> {
         }
         text.push('\n');
     }
-    text.truncate(text.floor_char_boundary(RULE_MAX));
+    while text.len() > RULE_MAX {
+        text.pop();
+    }
     names(&text, sid).then_some(text)
 }
 
