@@ -50,7 +50,7 @@ def dashboard():
                       (by_queue("sekisho_xsk_bad_descs_total"), Q + ": outside memory"), (by_queue("sekisho_xsk_packets_cut_total"), Q + ": cut")), "ops",
               steps=thresholds(GREEN, (0.001, RED)), width=8, legend="list"),
         graph("Shedding and block lists", "1 while a queue sheds new flows since its worker is behind; entries of the block list in use; listed packets that were counted and let on.",
-              queries((f"max by (interface, queue) (sekisho_shedding{{{OF}}})", Q + ": sheds"), (f"max by (interface) (sekisho_blocklist_entries{{{OF}}})", "{{interface}}: entries"),
+              queries((f"max by (interface, queue) (sekisho_shedding{{{OF}}}) or vector(0)", Q + ": sheds"), (f"max by (interface) (sekisho_blocklist_entries{{{OF}}})", "{{interface}}: entries"),
                       (f"sum by (interface) (rate(sekisho_blocklist_counted_packets_total{{{OF}}}[$__rate_interval]))", "{{interface}}: listed packets/s")), width=8),
         graph("Left to the kernel", "Packets a second of flows that need no more inspection and are counted in the kernel, and how many such flows there are.",
               queries((by_queue("sekisho_bypass_kernel_packets_total"), Q + ": packets/s"), (by_queue("sekisho_bypass_kernel_active_flows", False), Q + ": flows")), width=8),
