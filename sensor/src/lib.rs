@@ -5,6 +5,8 @@
 //! [`verdict`]; what is worth telling leaves as an [`event`] for [`output`]. [`worker`] is that way, in one page.
 //! Everything after `capture` takes bytes and a timestamp, so that it runs, and is tested, with no NIC.
 
+#![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))] // a closed pipe: see control::print
+
 pub mod capture;
 pub mod config;
 pub mod control;

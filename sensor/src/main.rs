@@ -2,7 +2,9 @@
 
 use anyhow::Result;
 use clap::{CommandFactory as _, Parser, Subcommand};
-use sekisho::control::{check, doctor, documents, evidence, explain, migrate, pcap, reload, run, status, update};
+use sekisho::control::{
+    check, doctor, documents, evidence, explain, migrate, pcap, print, reload, run, status, update,
+};
 use sekisho::detect::compiler;
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -76,7 +78,7 @@ fn main() -> ExitCode {
     };
     done.unwrap_or_else(|error| {
         // Not with its sources: each sentence holds its cause already.
-        eprintln!("sekisho: {error}");
+        print::error_line(format_args!("sekisho: {error}"));
         ExitCode::FAILURE
     })
 }

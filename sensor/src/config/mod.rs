@@ -21,7 +21,9 @@ use crate::detect::DetectConfig;
 use crate::detect::yara::{self, YaraConfig};
 use crate::flow::FlowConfig;
 use crate::host_os::HostOsConfig;
-use crate::output::{ControlConfig, EveConfig, EvidenceConfig, FilesConfig, MetricsConfig};
+use crate::output::{
+    ControlConfig, EveConfig, EvidenceConfig, FilesConfig, MetricsConfig, OutputConfig, WhenFull, peers_config,
+};
 use crate::stream::StreamConfig;
 use sekisho_signatures::variables::Variables;
 use serde::Deserialize;
@@ -53,6 +55,7 @@ pub struct Config {
     pub yara: YaraConfig,
     pub evidence: EvidenceConfig,
     pub eve: EveConfig,
+    pub output: Vec<OutputConfig>,
     pub metrics: MetricsConfig,
     pub page: PageConfig,
     pub control: ControlConfig,
@@ -202,6 +205,13 @@ impl Config {
         for problem in inline_config::problems(&self.inline, &monitored) {
             refuse(&["inline"], problem);
         }
+        for (at, key, problem) in peers_config::problems(&self.output) {
+            refuse(&["output", &at.to_string(), key], problem);
+        }
+        if !self.output.is_empty() && self.eve.when_full == WhenFull::Wait {
+            let problem = "\"wait\" is for capture files alone: with an [[output]] nothing waits for the event log";
+            refuse(&["eve", "when_full"], problem.into());
+        }
         if let Err(error) = self.capture.afxdp.validate() {
             refuse(&["capture", "afxdp"], error.to_string());
         }
@@ -252,6 +262,7 @@ impl Config {
         self.metrics.resolve_paths(folder);
         self.yara.resolve_paths(folder);
         self.evidence.resolve_paths(folder);
+        self.output.iter_mut().for_each(|output| output.resolve_paths(folder));
     }
 }
 
@@ -317,6 +328,7 @@ mod tests {
             "evidence",
             "evidence.rolling",
             "eve",
+            "eve.rotate",
             "metrics",
             "page",
             "control",
@@ -334,6 +346,34 @@ mod tests {
                 assert!(named || is_section, "{section}.{key} is missing");
             }
         }
+    }
+
+    #[test]
+    fn the_shipped_file_names_every_key_of_an_output_with_its_default() {
+        let lines: Vec<&str> =
+            SHIPPED.lines().skip_while(|l| *l != "# [[output]]").take_while(|l| l.starts_with("# ")).collect();
+        let error = toml::from_str::<OutputConfig>("no-such-key = 1").unwrap_err().message().to_owned();
+        for key in error.split('`').skip(3).step_by(2) {
+            assert!(lines.iter().any(|line| line.starts_with(&format!("# {key} = "))), "{key} is missing: {error}");
+        }
+        let text: String = lines.iter().map(|line| line.replacen("# ", "", 1) + "\n").collect();
+        let config = Config::parse("examples", &text, &[]).unwrap();
+        assert_eq!(config.output.len(), 3, "{text}");
+        let bare = "type = 'syslog'\naddress = 'x'";
+        let bare: OutputConfig = toml::from_str(bare).unwrap();
+        assert_eq!((config.output[0].alert_queue, config.output[0].event_queue), (bare.alert_queue, bare.event_queue));
+    }
+
+    #[test]
+    fn an_output_s_mistake_is_told_at_its_key() {
+        let text = "[[output]]\ntype = \"redis\"\naddress = \"redis://h\"\n[[output]]\ntype = \"syslog\"\n\
+                    address = \"tcp://h\"\n";
+        let found = problems(text);
+        assert!(found[0].starts_with("sekisho.toml:6:11: error: `tcp://h` has no port"), "{found:?}");
+        let found = problems("[eve]\nwhen_full = \"wait\"\n[[output]]\ntype = \"unix\"\naddress = \"unix:/x\"\n");
+        assert!(found[0].starts_with("sekisho.toml:2:13: error: \"wait\" is for capture files"), "{found:?}");
+        let found = problems("[[output]]\ntype = \"kafka\"\naddress = \"x\"\n");
+        assert!(found[0].starts_with("sekisho.toml:2:8: error: `kafka` is not a value"), "{found:?}");
     }
 
     #[test]

@@ -80,13 +80,24 @@ impl<'t> Source<'t> {
         }
     }
 
+    /// A number among the keys is a place in a list. A key that is not there is looked for where it should be.
     fn locate(&self, key: &[&str]) -> Option<Range<usize>> {
-        let (last, sections) = key.split_last()?;
-        let mut table = &self.tree;
-        for section in sections {
-            table = table.get(*section)?.get_ref().as_table()?;
+        let (first, rest) = key.split_first()?;
+        let mut at = self.tree.get(*first)?;
+        for key in rest {
+            let inner = match at.get_ref() {
+                DeValue::Table(table) => table.get(*key),
+                DeValue::Array(list) => list.get(key.parse::<usize>().ok()?),
+                _ => None,
+            };
+            match inner {
+                Some(inner) => at = inner,
+                // The table of the list that lacks it.
+                None if at.get_ref().is_table() && !at.span().is_empty() => break,
+                None => return None,
+            }
         }
-        table.get(*last).map(Spanned::span)
+        Some(at.span())
     }
 }
 

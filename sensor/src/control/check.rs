@@ -2,6 +2,7 @@
 
 use super::arguments::{ConfigArguments, Format, RuleArguments, YaraArguments};
 use super::blocklist;
+use super::print::outln;
 use super::rules::{self, RulesError};
 use crate::config::{Config, ConfigError, ConfigProblem};
 use crate::detect::yara::rules as yara;
@@ -155,22 +156,22 @@ pub fn check(arguments: &CheckArguments) -> Result<ExitCode, CheckError> {
             yara: yara.as_ref().map(|yara| YaraAnswer { loaded: yara.in_use(), failed: yara.failed() }),
             problems: problems.collect(),
         };
-        println!("{}", serde_json::to_string(&answer)?);
+        outln!("{}", serde_json::to_string(&answer)?);
     } else {
         let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
         for problem in &config_problems {
-            println!("{problem}\n");
+            outln!("{problem}\n");
         }
         print_found(&found, arguments.level, arguments.all, colour);
         print_skipped(&loaded, arguments.list_skipped);
         if config_problems.is_empty() {
-            println!("configuration: no errors");
+            outln!("configuration: no errors");
         } else {
             let n = config_problems.len();
             let errors = if n == 1 { "1 error".to_owned() } else { format!("{n} errors") };
-            println!("configuration: {errors}; the rules were checked with the defaults");
+            outln!("configuration: {errors}; the rules were checked with the defaults");
         }
-        println!(
+        outln!(
             "rules: {in_use} loaded, {} failed, {} skipped, {} disabled, in {} files",
             loaded.failed(),
             loaded.skipped.len(),
@@ -178,11 +179,11 @@ pub fn check(arguments: &CheckArguments) -> Result<ExitCode, CheckError> {
             loaded.files.len(),
         );
         if let Some(yara) = &yara {
-            println!("yara: {} loaded, {} failed, in {} files", yara.in_use(), yara.failed(), yara.files);
+            outln!("yara: {} loaded, {} failed, in {} files", yara.in_use(), yara.failed(), yara.files);
         }
         if let Some(list) = &list {
             let failed = (list.problems.len() as u64).saturating_add(list.more_problems);
-            println!("block list: {} entries, {failed} lines with errors", list.len());
+            outln!("block list: {} entries, {failed} lines with errors", list.len());
         }
     }
     let bad_yara = yara.as_ref().is_some_and(|yara| !yara.problems.is_empty());
@@ -272,7 +273,7 @@ fn print_found(found: &[Found<'_>], level: Level, all: bool, colour: bool) {
         let told = level.admits(f.problem.severity);
         let Some(kind) = f.kind else {
             if told {
-                println!("{}\n", f.problem.shown(colour));
+                outln!("{}\n", f.problem.shown(colour));
             }
             continue;
         };
@@ -280,13 +281,13 @@ fn print_found(found: &[Found<'_>], level: Level, all: bool, colour: bool) {
         *seen += 1;
         if told && (all || *shown < SHOWN) {
             *shown += 1;
-            println!("{}\n", f.problem.shown(colour));
+            outln!("{}\n", f.problem.shown(colour));
         }
     }
     if counts.is_empty() {
         return;
     }
-    println!("Rules to look at:");
+    outln!("Rules to look at:");
     for ((Reverse(severity), kind), (seen, shown)) in counts {
         let (on, off) = if colour { (severity.colour(), PLAIN) } else { ("", "") };
         let hidden = match seen - shown {
@@ -294,9 +295,9 @@ fn print_found(found: &[Found<'_>], level: Level, all: bool, colour: bool) {
             _ if !level.admits(severity) => format!(" (--level {severity} shows them)"),
             n => format!(" ({n} not shown; --all shows them)"),
         };
-        println!("  {seen:>6}  {on}{severity}{off}: {}{hidden}", kind.title());
+        outln!("  {seen:>6}  {on}{severity}{off}: {}{hidden}", kind.title());
     }
-    println!();
+    outln!();
 }
 
 fn file_name(loaded: &Loaded, index: u32) -> String {
@@ -310,12 +311,15 @@ fn print_skipped(loaded: &Loaded, list: bool) {
     if list {
         for s in &loaded.skipped {
             let file = file_name(loaded, s.place.file);
-            println!(
+            outln!(
                 "{file}:{}:{}: skipped: {} is not built yet (sid {})",
-                s.place.line, s.place.column, s.keyword, s.sid
+                s.place.line,
+                s.place.column,
+                s.keyword,
+                s.sid
             );
         }
-        println!();
+        outln!();
         return;
     }
     let mut by_keyword: BTreeMap<&str, usize> = BTreeMap::new();
@@ -324,9 +328,9 @@ fn print_skipped(loaded: &Loaded, list: bool) {
     }
     let mut by_keyword: Vec<_> = by_keyword.into_iter().collect();
     by_keyword.sort_by_key(|&(keyword, n)| (std::cmp::Reverse(n), keyword));
-    println!("Left out, by what is not built yet (--list-skipped shows each rule):");
+    outln!("Left out, by what is not built yet (--list-skipped shows each rule):");
     for (keyword, n) in by_keyword {
-        println!("  {n:>6}  {keyword}");
+        outln!("  {n:>6}  {keyword}");
     }
-    println!();
+    outln!();
 }

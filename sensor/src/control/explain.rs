@@ -3,6 +3,7 @@
 use super::arguments::{Checksums, ConfigArguments, Format, RuleArguments};
 use super::lists;
 use super::pcap::worker_config;
+use super::print::{out, outln};
 use super::rules::{self, RulesError};
 use crate::capture::pcap::{CaptureError, CaptureFile};
 use crate::config::{Config, ConfigError};
@@ -133,8 +134,8 @@ pub struct Explanation {
 pub fn explain(arguments: &ExplainArguments) -> Result<ExitCode, ExplainError> {
     let explanation = explain_files(arguments)?;
     match arguments.format {
-        Format::Json => println!("{}", serde_json::to_string_pretty(&explanation)?),
-        Format::Text => print!("{explanation}"),
+        Format::Json => outln!("{}", serde_json::to_string_pretty(&explanation)?),
+        Format::Text => out!("{explanation}"),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -27,6 +27,7 @@ pub mod migrate;
 pub mod mirror;
 pub mod page;
 pub mod pcap;
+pub mod print;
 pub mod privilege;
 pub mod reload;
 pub mod report;

@@ -3,6 +3,7 @@
 use super::arguments::{Checksums, ConfigArguments, Format, RuleArguments, YaraArguments};
 use super::lists;
 use super::live_rules::table;
+use super::print::{out, outln};
 use super::report::{PcapReport, RuleCounts};
 use super::rules::{self, RulesError};
 use super::shard::{Chunk, Shares};
@@ -121,10 +122,10 @@ pub fn pcap(arguments: &PcapArguments) -> Result<ExitCode, PcapError> {
         }
     }
     match arguments.summary {
-        Format::Json => println!("{}", serde_json::to_string(&report)?),
+        Format::Json => outln!("{}", serde_json::to_string(&report)?),
         // Of files that could not be opened there is nothing more to tell.
         Format::Text if report.packets == 0 && report.unreadable() => {}
-        Format::Text => print!("{report}"),
+        Format::Text => out!("{report}"),
     }
     Ok(if report.unreadable() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

@@ -10,6 +10,7 @@ use super::arguments::{ConfigArguments, YaraArguments};
 use super::blocklist::{self, BuiltList};
 use super::live::Interface;
 use super::live_rules::LiveRules;
+use super::print::out;
 use super::privilege::{self, Task};
 use super::rules::{self, Rules};
 use super::service;
@@ -77,7 +78,7 @@ pub fn reload(arguments: &ReloadArguments) -> Result<ExitCode, ReloadError> {
     let value = socket::ask(&path, "reload")?;
     let report: ReloadReport =
         serde_json::from_value(value).map_err(|error| SocketError::BadAnswer(error.to_string()))?;
-    print!("{report}");
+    out!("{report}");
     Ok(ExitCode::SUCCESS)
 }
 

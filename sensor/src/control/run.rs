@@ -21,6 +21,7 @@ use super::live_rules::{CostWatch, LiveRules};
 use super::mirror::MirrorSetup;
 use super::page::{Page, PageParts, PageThread};
 use super::pcap::{random_seed, worker_config};
+use super::print::{out, outln};
 use super::privilege::{self, Task};
 use super::reload::{Reloader, Reloading, Requests};
 use super::rules::{self, Rules, RulesError};
@@ -187,7 +188,7 @@ pub fn run(arguments: &RunArguments) -> Result<ExitCode, RunError> {
     let again = Again { arguments, config: as_read, lasting };
     let mut sensor = Sensor::start(&config, &rules, yara.as_ref(), again)?;
     sensor.lock_up(&config)?;
-    print!("{}", sensor.describe(&config, &rules));
+    out!("{}", sensor.describe(&config, &rules));
     drop((rules, yara));
     give_memory_back();
     sensor.watch(&signals);
@@ -201,7 +202,7 @@ fn detach(config: &Config) -> Result<ExitCode, RunError> {
         return Err(RunError::NoLink);
     }
     for pair in &config.inline {
-        inline::detach(pair, config)?.iter().for_each(|line| println!("{line}"));
+        inline::detach(pair, config)?.iter().for_each(|line| outln!("{line}"));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -327,7 +328,7 @@ impl Sensor {
         // Refused before anything is touched.
         let access =
             config.metrics.enabled.then(|| Access::new(&config.metrics, random_seed())).transpose()?.map(Arc::new);
-        let mut outputs = Outputs::start(&config.eve, context)?;
+        let mut outputs = Outputs::start_all(&config.eve, &config.output, context)?;
         let shown = (config.metrics.enabled && config.page.enabled)
             .then(|| (Arc::new(AlertTaps::new(config.page.payload_bytes)), Arc::new(Talkers::default())));
         if let Some((taps, talkers)) = &shown {
@@ -696,18 +697,21 @@ impl Sensor {
         let status = sources.status();
 
         let why = ended_by.map_or("since nothing was left to capture from".to_owned(), |s| format!("by {s}"));
-        println!("Stopped {why}");
-        print!("{status}");
+        outln!("Stopped {why}");
+        out!("{status}");
         if let Some(scanned) = scanned {
-            print!("\n{scanned}");
+            out!("\n{scanned}");
         }
         let mut balances = status.total.balances && status.total.in_flight == 0 && !failed;
-        println!("\nFrom the XDP program to the workers");
+        outln!("\nFrom the XDP program to the workers");
         for queue in &queues {
             balances &= print_kernel_side(queue);
         }
         if let Some(error) = &report.first_error {
-            println!("! events: {error}; {} were lost", grouped(report.lost.iter().sum()));
+            outln!("! events: {error}; {} were lost", grouped(report.lost.iter().sum()));
+        }
+        for other in &report.others {
+            outln!("! events: {other}");
         }
         if ended_by.is_none() || !balances { ExitCode::FAILURE } else { ExitCode::SUCCESS }
     }
@@ -877,7 +881,7 @@ fn this_sides_samples(queues: &[Arc<Queue>]) -> Vec<Sample> {
 fn print_kernel_side(queue: &Queue) -> bool {
     let (xdp, socket) = (queue.xdp(), queue.socket_statistics());
     let received = queue.ledger.read().received_packets;
-    println!(
+    outln!(
         "  {} queue {}: {} redirected = {} received + {} dropped by the socket + {} for a full ring",
         queue.interface.name,
         queue.number,
@@ -887,12 +891,12 @@ fn print_kernel_side(queue: &Queue) -> bool {
         grouped(socket.rx_ring_full),
     );
     for verdict in Verdict::ALL.into_iter().filter(|v| *v != Verdict::Redirected && xdp.packets(*v) > 0) {
-        println!("    and {} {} ({})", grouped(xdp.packets(verdict)), verdict.kind(), verdict.reason());
+        outln!("    and {} {} ({})", grouped(xdp.packets(verdict)), verdict.kind(), verdict.reason());
     }
     match queue.unaccounted() {
         0 => true,
         n => {
-            println!("    THIS DOES NOT BALANCE: {n} packets are unaccounted for.");
+            outln!("    THIS DOES NOT BALANCE: {n} packets are unaccounted for.");
             false
         }
     }

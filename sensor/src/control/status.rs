@@ -1,6 +1,7 @@
 //! `sekisho status`: asks the running sensor.
 
 use super::arguments::{ConfigArguments, Format};
+use super::print::{out, outln};
 use super::socket::{self, SocketError};
 use crate::config::ConfigError;
 use crate::output::drops::Drops;
@@ -61,8 +62,8 @@ pub fn status(arguments: &StatusArguments) -> Result<ExitCode, StatusError> {
     if arguments.rules {
         let table = socket::ask_rule_costs(&path, arguments.top)?;
         match arguments.format {
-            Format::Json => println!("{}", serde_json::to_string(&table)?),
-            Format::Text => print!("{table}"),
+            Format::Json => outln!("{}", serde_json::to_string(&table)?),
+            Format::Text => out!("{table}"),
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -70,14 +71,14 @@ pub fn status(arguments: &StatusArguments) -> Result<ExitCode, StatusError> {
     if arguments.drops {
         let drops = Drops::of(&status);
         match arguments.format {
-            Format::Json => println!("{}", serde_json::to_string(&drops)?),
-            Format::Text => print!("{drops}"),
+            Format::Json => outln!("{}", serde_json::to_string(&drops)?),
+            Format::Text => out!("{drops}"),
         }
         return Ok(ExitCode::SUCCESS);
     }
     match arguments.format {
-        Format::Json => println!("{}", serde_json::to_string(&status)?),
-        Format::Text => print!("{status}"),
+        Format::Json => outln!("{}", serde_json::to_string(&status)?),
+        Format::Text => out!("{status}"),
     }
     let balances = status.total.balances && status.queues.iter().all(|queue| queue.ledger.balances);
     Ok(if balances { ExitCode::SUCCESS } else { ExitCode::FAILURE })

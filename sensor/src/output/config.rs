@@ -1,5 +1,6 @@
 //! What of the outputs can be set: one struct per section of the configuration file.
 
+use super::rotate::RotateConfig;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
@@ -141,6 +142,8 @@ pub struct EveConfig {
     /// At the end, how many seconds an output may take with no progress before what is left is given up and
     /// counted as lost. Default: 5.
     pub shutdown_grace_s: u64,
+    /// `[eve.rotate]`: rotation by the sensor itself.
+    pub rotate: RotateConfig,
 }
 
 impl Default for EveConfig {
@@ -155,6 +158,7 @@ impl Default for EveConfig {
             event_queue: 8192,
             when_full: WhenFull::Drop,
             shutdown_grace_s: 5,
+            rotate: RotateConfig::default(),
         }
     }
 }

@@ -1,15 +1,18 @@
 //! What leaves the sensor for people and other programs: events as EVE JSON, counters as Prometheus metrics.
 //!
 //! Workers hand events to an [`EventSender`], which makes lines of them, and never wait for a disk (unless they read
-//! capture files, which can wait). One output thread writes the lines. Every event that was sent is written, or counted as lost under its type:
+//! capture files, which can wait). Every event that was sent is written, or counted as lost under its type, for each output:
 //! sent = written + lost, once [`Outputs::finish`] has returned.
 //!
 //! ```text
-//! worker 0 ─alerts─▶┐
-//!          ─others─▶│
-//! worker 1 ─alerts─▶├─ output thread: alerts first ─▶ eve.json
-//!          ─others─▶│
+//! worker 0 ─alerts─▶┐                                  with [[output]] in the configuration:
+//!          ─others─▶│                                                ┌▶ queue ▶ eve.json
+//! worker 1 ─alerts─▶├─ output thread: alerts first ─▶ eve.json      ─▶┼▶ queue ▶ syslog      a thread each, alerts first
+//!          ─others─▶│                                                └▶ queue ▶ Redis
 //! ```
+//!
+//! With the event log alone its thread takes the workers' batches as they are. Other outputs put a distributor before it
+//! ([`fanout`](mod@self)), and stand each behind the same small trait in a file of its own.
 
 pub mod alerts;
 pub mod certificates;
@@ -17,33 +20,49 @@ pub mod config;
 pub mod drops;
 pub mod eve;
 pub mod evidence;
+mod fanout;
 pub mod files_config;
 pub mod filestore;
+mod health;
 pub mod loss;
 pub mod metrics;
+mod peer;
+pub mod peers_config;
 pub mod queue;
+mod redis_stream;
+mod rotate;
 pub mod ruleset;
 mod sink;
 pub mod sources;
 mod stats_names;
 pub mod status;
+mod syslog;
 pub mod talkers;
 pub mod tap;
+mod unix;
 mod writer;
 
 pub use alerts::{AlertCatalog, AlertReading};
 pub use config::{ControlConfig, EveConfig, EventType, MetricsConfig, WhenFull};
 pub use evidence::EvidenceConfig;
 pub use files_config::FilesConfig;
+pub use health::{Health, Loss, Losses};
+pub use peers_config::OutputConfig;
 pub use queue::{EventSender, PerType};
+pub use rotate::{Compression, RotateConfig};
 
 use crate::control::privilege::{self, Task};
 use eve::stats::StatsReading;
 use eve::text::Clock;
 use eve::{EncodeError, EveEncoder};
+use fanout::{Distributor, OutputQueue};
+use health::OutputCounts;
+use peer::{Output, Peer};
+use peers_config::{FACILITIES, OutputType, Target};
 use queue::{Lane, LaneEnd, TypeCounts, Wanted};
+use rotate::Rotation;
 use sekisho_signatures::model::Signature;
-use sink::{FileSink, SinkCounts};
+use sink::FileSink;
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -52,8 +71,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use talkers::Talkers;
 use tap::AlertTaps;
+use writer::{Feed, Writer};
 
-/// The label of this output in metrics.
+/// The event log's name in metrics.
 pub const EVE_OUTPUT: &str = "eve";
 
 /// What the outputs need to know about the sensor.
@@ -83,6 +103,14 @@ pub enum OutputError {
     /// The thread.
     #[error("cannot start the output thread: {0}")]
     Thread(io::Error),
+    /// A `[[output]]` that makes no sense, which the configuration's check tells with its place.
+    #[error("output {name}: {why}")]
+    Peer {
+        /// Its name.
+        name: String,
+        /// A sentence.
+        why: String,
+    },
 }
 
 type StatsSource = Box<dyn Fn() -> StatsReading + Send + Sync>;
@@ -94,9 +122,14 @@ struct Shared {
     arrivals: Mutex<Vec<LaneEnd>>,
     lane_count: AtomicUsize,
     catalog: Mutex<Arc<AlertCatalog>>,
-    sink: SinkCounts,
+    /// The event log's counts, and then those of the other outputs in the configuration's order.
+    outputs: Vec<Arc<OutputCounts>>,
     /// Sent by the output thread itself: `stats`.
     own_sent: TypeCounts,
+    /// Of these, what could not be made a line.
+    own_unmade: TypeCounts,
+    /// Left in the workers' queues when the distributor ended.
+    own_abandoned: TypeCounts,
     closing: AtomicBool,
     /// The output thread has ended: nobody may wait for it.
     given_up: AtomicBool,
@@ -116,10 +149,43 @@ impl Shared {
     /// An event is lost since it cannot be written as a line.
     #[cold]
     fn cannot_encode(&self, error: &EncodeError) {
-        self.sink.error(|| {
+        self.eve().error(|| {
             tracing::error!("{error}; it is counted as lost");
             error.to_string()
         });
+    }
+
+    fn eve(&self) -> &OutputCounts {
+        // `start` puts it there.
+        &self.outputs[0]
+    }
+
+    /// What became of the events that this output wants.
+    fn reading(&self, counts: &OutputCounts) -> (OutputReading, Losses) {
+        let mut reading = OutputReading::default();
+        counts.written.add_to(&mut reading.written);
+        let mut losses = counts.read_losses();
+        let lanes = self.lanes();
+        for lane in lanes.iter() {
+            lane.lost.add_to(losses.of_mut(Loss::WorkerQueue));
+            lane.unmade.add_to(losses.of_mut(Loss::NotEncoded));
+        }
+        self.own_unmade.add_to(losses.of_mut(Loss::NotEncoded));
+        self.own_abandoned.add_to(losses.of_mut(Loss::Shutdown));
+        for lane in lanes.iter() {
+            lane.sent.add_to(&mut reading.sent);
+        }
+        self.own_sent.add_to(&mut reading.sent);
+        for kind in EventType::ALL.iter().copied().filter(|kind| !counts.wanted.wants(*kind)) {
+            reading.sent[kind.index()] = 0;
+            Loss::ALL.into_iter().for_each(|loss| losses.of_mut(loss)[kind.index()] = 0);
+        }
+        reading.lost = losses.by_type();
+        let [sent, written, lost] = [&reading.sent, &reading.written, &reading.lost].map(|n| n.iter().sum::<u64>());
+        reading.queued = sent.saturating_sub(written).saturating_sub(lost);
+        reading.written_bytes = counts.bytes.load(Ordering::Relaxed);
+        reading.write_errors = counts.errors.load(Ordering::Relaxed);
+        (reading, losses)
     }
 
     fn catalog(&self) -> Arc<AlertCatalog> {
@@ -140,8 +206,25 @@ pub struct OutputReading {
     pub written_bytes: u64,
     /// Failed attempts to write.
     pub write_errors: u64,
-    /// Events waiting in the queues now.
+    /// Events on their way from the workers now.
     pub queued: u64,
+}
+
+/// One output at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OutputState {
+    /// `eve`, or as the configuration calls it.
+    pub name: String,
+    /// What it is, for people: `file /var/log/sekisho/eve.json`, `syslog tcp://collector:601`.
+    pub what: String,
+    /// The types that it takes.
+    pub types: Vec<EventType>,
+    /// Its events.
+    pub reading: OutputReading,
+    /// Why events were lost.
+    pub losses: Losses,
+    /// How it is.
+    pub health: Health,
 }
 
 /// A view of the outputs for metrics, status and signal handlers. Cheap to clone; it keeps nothing running.
@@ -149,30 +232,27 @@ pub struct OutputReading {
 pub struct OutputsHandle(Arc<Shared>);
 
 impl OutputsHandle {
-    /// The counts now. `sent` is never less than `written` and `lost` together.
+    /// The event log's counts now. `sent` is never less than `written` and `lost` together.
     #[must_use]
     pub fn reading(&self) -> OutputReading {
-        let mut reading = OutputReading::default();
-        let lanes = self.0.lanes();
-        self.0.sink.written.add_to(&mut reading.written);
-        self.0.sink.lost.add_to(&mut reading.lost);
-        let taken: u64 = lanes.iter().map(|lane| lane.taken()).sum();
-        let mut refused = PerType::default();
-        for lane in lanes.iter() {
-            lane.lost.add_to(&mut refused);
-        }
-        for (lost, refused) in reading.lost.iter_mut().zip(refused.iter()) {
-            *lost += refused;
-        }
-        for lane in lanes.iter() {
-            lane.sent.add_to(&mut reading.sent);
-        }
-        let accepted = reading.sent.iter().sum::<u64>().saturating_sub(refused.iter().sum());
-        reading.queued = accepted.saturating_sub(taken);
-        self.0.own_sent.add_to(&mut reading.sent);
-        reading.written_bytes = self.0.sink.bytes.load(Ordering::Relaxed);
-        reading.write_errors = self.0.sink.errors.load(Ordering::Relaxed);
-        reading
+        self.0.reading(self.0.eve()).0
+    }
+
+    /// Every output, the event log first. One that is not enabled is not among them.
+    #[must_use]
+    pub fn outputs(&self) -> Vec<OutputState> {
+        let state = |counts: &Arc<OutputCounts>| {
+            let (reading, losses) = self.0.reading(counts);
+            OutputState {
+                name: counts.name.clone(),
+                what: counts.what.clone(),
+                types: EventType::ALL.iter().copied().filter(|kind| counts.wanted.wants(*kind)).collect(),
+                health: counts.health(reading.queued),
+                reading,
+                losses,
+            }
+        };
+        self.0.outputs.iter().filter(|counts| counts.wanted != Wanted::of(&[])).map(state).collect()
     }
 
     /// Alerts by signature and severity.
@@ -202,7 +282,7 @@ impl OutputsHandle {
     }
 }
 
-/// What became of all events.
+/// What became of all events: the event log's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutputReport {
     /// Events that were handed over, by type.
@@ -213,6 +293,8 @@ pub struct OutputReport {
     pub lost: PerType,
     /// The first thing that went wrong, as a sentence.
     pub first_error: Option<String>,
+    /// For each other output that lost events: a sentence.
+    pub others: Vec<String>,
 }
 
 /// The running outputs.
@@ -221,7 +303,9 @@ pub struct Outputs {
     wanted: Wanted,
     encoder: EveEncoder,
     config: EveConfig,
-    thread: Option<JoinHandle<()>>,
+    /// Somebody takes events.
+    enabled: bool,
+    threads: Vec<JoinHandle<()>>,
     /// What the page gets of alerts and flows, if there is one.
     page: Option<(Arc<AlertTaps>, Arc<Talkers>)>,
 }
@@ -233,35 +317,102 @@ impl Outputs {
     /// # Errors
     /// When the file cannot be opened. A named pipe that nobody reads yet is fine.
     pub fn start(config: &EveConfig, context: OutputContext) -> Result<Self, OutputError> {
+        Self::start_all(config, &[], context)
+    }
+
+    /// The same with other outputs beside the event log. A peer that is not there yet is no error.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start), and when an output's configuration makes no sense.
+    pub fn start_all(config: &EveConfig, others: &[OutputConfig], context: OutputContext) -> Result<Self, OutputError> {
+        let host = context.sensor_name.clone().or_else(|| std::fs::read_to_string("/proc/sys/kernel/hostname").ok());
+        let host = host.unwrap_or_default();
+        let types = |types: Option<&[EventType]>| Wanted::of(types.unwrap_or(&config.types));
+        let eve = types(Some(if config.enabled { &config.types } else { &[] }));
+        let mut counts = vec![Arc::new(OutputCounts::new(EVE_OUTPUT, format!("file {}", config.path.display()), eve))];
+        counts.extend(
+            others
+                .iter()
+                .map(|other| Arc::new(OutputCounts::new(other.name(), describe(other), types(other.types.as_deref())))),
+        );
         let shared = Arc::new(Shared {
             lanes: Mutex::default(),
             arrivals: Mutex::default(),
             lane_count: AtomicUsize::new(0),
             catalog: Mutex::new(Arc::new(context.alerts)),
-            sink: SinkCounts::default(),
+            outputs: counts,
             own_sent: TypeCounts::default(),
+            own_unmade: TypeCounts::default(),
+            own_abandoned: TypeCounts::default(),
             closing: AtomicBool::new(false),
             given_up: AtomicBool::new(false),
             reopen: AtomicBool::new(false),
             stats_source: OnceLock::new(),
         });
         let encoder = EveEncoder::new(Clock::local(), context.sensor_name, context.interfaces, context.capture_file);
+        let wanted = shared.outputs.iter().fold(Wanted::of(&[]), |all, counts| all.and(counts.wanted));
+        let enabled = config.enabled || !others.is_empty();
         let mut outputs =
-            Self { shared, wanted: Wanted::of(&[]), encoder, config: config.clone(), thread: None, page: None };
-        if !config.enabled {
-            return Ok(outputs);
+            Self { shared, wanted, encoder, config: config.clone(), enabled, threads: Vec::new(), page: None };
+        let sink = config.enabled.then(|| outputs.open_log()).transpose()?;
+        if others.is_empty() {
+            if let Some(sink) = sink {
+                outputs.start_writer(sink, Feed::Lanes(Vec::new()))?;
+            }
+        } else {
+            outputs.start_fan(sink, others, &host)?;
         }
-        outputs.wanted = Wanted::of(&config.types);
-        let sink = FileSink::open(&config.path, config.append)
-            .map_err(|source| OutputError::Open { path: config.path.clone(), source })?;
-        let writer = writer::Writer::new(Arc::clone(&outputs.shared), outputs.encoder.clone(), sink, config);
+        Ok(outputs)
+    }
+
+    fn open_log(&self) -> Result<FileSink, OutputError> {
+        let EveConfig { path, rotate, .. } = &self.config;
+        let rotation = Rotation::start(rotate, path).map_err(OutputError::Thread)?;
+        let sink = FileSink::open(path, self.config.append, rotation)
+            .map_err(|source| OutputError::Open { path: path.clone(), source })?;
+        self.shared.eve().set_connected(sink.is_open());
+        Ok(sink)
+    }
+
+    fn start_writer(&mut self, sink: FileSink, feed: Feed) -> Result<(), OutputError> {
+        let (shared, counts) = (Arc::clone(&self.shared), Arc::clone(&self.shared.outputs[0]));
+        let writer = Writer::new(shared, counts, self.encoder.clone(), (sink, feed), &self.config);
+        self.spawn(EVE_OUTPUT, move || writer.run())
+    }
+
+    /// The distributor, and a thread for each output.
+    fn start_fan(&mut self, sink: Option<FileSink>, others: &[OutputConfig], host: &str) -> Result<(), OutputError> {
+        let mut queues = Vec::new();
+        if let Some(sink) = sink {
+            let counts = Arc::clone(&self.shared.outputs[0]);
+            let queue = Arc::new(OutputQueue::new(counts, self.config.alert_queue, self.config.event_queue));
+            queues.push(Arc::clone(&queue));
+            self.start_writer(sink, Feed::Queue(queue))?;
+        }
+        let grace = Duration::from_secs(self.config.shutdown_grace_s);
+        for (at, other) in others.iter().enumerate() {
+            let output = make(other, host).map_err(|why| OutputError::Peer { name: other.name().to_owned(), why })?;
+            // The event log's counts are the first.
+            let counts = Arc::clone(&self.shared.outputs[at + 1]);
+            let queue = Arc::new(OutputQueue::new(counts, other.alert_queue, other.event_queue));
+            queues.push(Arc::clone(&queue));
+            let peer = Peer::new(output, queue, grace);
+            self.spawn(other.name(), move || peer.run())?;
+        }
+        let distributor = Distributor::new(Arc::clone(&self.shared), self.encoder.clone(), queues, &self.config);
+        self.spawn("events", move || distributor.run())
+    }
+
+    fn spawn(&mut self, name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), OutputError> {
+        // Linux shows 15 bytes of it.
+        let name: String = format!("out-{name}").chars().take(15).collect();
         let work = move || {
             privilege::keep(Task::Files);
-            writer.run()
+            run();
         };
-        let thread = std::thread::Builder::new().name("output".to_owned()).spawn(work);
-        outputs.thread = Some(thread.map_err(OutputError::Thread)?);
-        Ok(outputs)
+        let thread = std::thread::Builder::new().name(name).spawn(work).map_err(OutputError::Thread)?;
+        self.threads.push(thread);
+        Ok(())
     }
 
     /// Has the page's copies made of alerts and flows, by the senders that are made from now on.
@@ -272,8 +423,7 @@ impl Outputs {
     /// A worker's way to the outputs, with queues of its own: one for each worker.
     #[must_use]
     pub fn sender(&self) -> EventSender {
-        let (alerts, others) =
-            if self.config.enabled { (self.config.alert_queue, self.config.event_queue) } else { (1, 1) };
+        let (alerts, others) = if self.enabled { (self.config.alert_queue, self.config.event_queue) } else { (1, 1) };
         let (mut sender, lane, end) = EventSender::new(
             Arc::clone(&self.shared),
             self.shared.catalog(),
@@ -286,7 +436,7 @@ impl Outputs {
         }
         let mut lanes = self.shared.lanes();
         lanes.push(lane);
-        if self.config.enabled {
+        if self.enabled {
             self.shared.arrivals().push(end);
         }
         self.shared.lane_count.store(lanes.len(), Ordering::Release);
@@ -315,34 +465,93 @@ impl Outputs {
     #[must_use]
     pub fn finish(mut self) -> OutputReport {
         self.close();
-        let reading = self.handle().reading();
-        let mut lost = reading.sent;
-        for (lost, written) in lost.iter_mut().zip(reading.written.iter()) {
-            *lost = lost.saturating_sub(*written);
+        let lost = |reading: &OutputReading| {
+            let mut lost = reading.sent;
+            for (lost, written) in lost.iter_mut().zip(reading.written.iter()) {
+                *lost = lost.saturating_sub(*written);
+            }
+            lost
+        };
+        let handle = self.handle();
+        let reading = handle.reading();
+        let first = |counts: &OutputCounts| counts.first_error.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let others = self.shared.outputs.iter().skip(1).filter_map(|counts| {
+            let lost: u64 = lost(&self.shared.reading(counts).0).iter().sum();
+            let why = first(counts).unwrap_or_else(|| format!("{} was too slow", counts.what));
+            (lost > 0).then(|| format!("output {}: {why}; {} were lost", counts.name, status::grouped(lost)))
+        });
+        OutputReport {
+            sent: reading.sent,
+            written: reading.written,
+            lost: lost(&reading),
+            others: others.collect(),
+            first_error: first(self.shared.eve()),
         }
-        let first_error = self.shared.sink.first_error.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        OutputReport { sent: reading.sent, written: reading.written, lost, first_error }
     }
 
     fn close(&mut self) {
-        let Some(thread) = self.thread.take() else { return };
+        if self.threads.is_empty() {
+            return;
+        }
         self.shared.closing.store(true, Ordering::Release);
-        thread.thread().unpark();
+        self.threads.iter().for_each(|thread| thread.thread().unpark());
+        let bytes = || self.shared.outputs.iter().map(|counts| counts.bytes.load(Ordering::Relaxed)).sum::<u64>();
         let patience = Duration::from_secs(self.config.shutdown_grace_s) * 2 + Duration::from_secs(1);
-        let (mut seen, mut since) = (self.shared.sink.bytes.load(Ordering::Relaxed), Instant::now());
-        while !thread.is_finished() && since.elapsed() < patience {
+        let (mut seen, mut since) = (bytes(), Instant::now());
+        let all_ended = || self.threads.iter().all(JoinHandle::is_finished);
+        while !all_ended() && since.elapsed() < patience {
             std::thread::sleep(Duration::from_millis(1));
-            let now = self.shared.sink.bytes.load(Ordering::Relaxed);
+            let now = bytes();
             if now != seen {
                 (seen, since) = (now, Instant::now());
             }
         }
-        if !thread.is_finished() {
-            tracing::error!("the event log hangs; the events that are left are lost");
-        } else if thread.join().is_err() {
-            self.shared.sink.error(|| "the output thread failed".to_owned());
+        for thread in self.threads.drain(..) {
+            let name = thread.thread().name().unwrap_or("output").to_owned();
+            if !thread.is_finished() {
+                tracing::error!("the thread {name} hangs; the events that it has left are lost");
+            } else if thread.join().is_err() {
+                self.shared.eve().error(|| format!("the thread {name} failed"));
+            }
         }
     }
+}
+
+/// For people; without a password.
+fn describe(config: &OutputConfig) -> String {
+    let name = config.kind.name();
+    match Target::of(config) {
+        Ok(Target::Redis(info)) => format!("{name} {}", info.addr()),
+        _ => format!("{name} {}", config.address),
+    }
+}
+
+fn make(config: &OutputConfig, host: &str) -> Result<Box<dyn Output>, String> {
+    let longest = config.message_max_bytes;
+    let stream = || config.stream.clone().unwrap_or_else(|| "sekisho".to_owned());
+    Ok(match (config.kind, Target::of(config)?) {
+        (OutputType::Unix, Target::Unix(path)) => {
+            let kind = config.socket.unwrap_or_default();
+            Box::new(unix::UnixOutput::new(path, kind, longest.unwrap_or(65_507)))
+        }
+        (_, Target::Redis(address)) => {
+            let entries = config.stream_max_entries.unwrap_or(1_000_000);
+            Box::new(redis_stream::RedisOutput::new(address, config.password_file.clone(), stream(), entries))
+        }
+        (_, target) => {
+            let transport = match target {
+                Target::Unix(path) => syslog::Transport::Unix(path),
+                Target::Udp(host) => syslog::Transport::Udp(host),
+                Target::Tcp(host) => syslog::Transport::Tcp(host),
+                Target::Redis(_) => return Err("a Redis address needs type = \"redis\"".to_owned()),
+            };
+            let facility = config.facility.as_deref().unwrap_or("local0");
+            let number = FACILITIES.iter().find(|(name, _)| *name == facility).map(|(_, number)| *number);
+            let number = number.ok_or_else(|| format!("`{facility}` is no facility for programs"))?;
+            let header = syslog::Header::new(number, host, config.app_name.as_deref().unwrap_or("sekisho"));
+            Box::new(syslog::SyslogOutput::new(transport, header, longest.unwrap_or(8192)))
+        }
+    })
 }
 
 impl Drop for Outputs {

@@ -13,7 +13,7 @@ use super::Shared;
 use super::alerts::{AlertCatalog, AlertCounts};
 use super::config::{EventType, WhenFull};
 use super::eve::EveEncoder;
-use super::sink::FileSink;
+use super::health::Loss;
 use super::talkers::TalkerWatch;
 use super::tap::AlertTap;
 use crate::event::Event;
@@ -113,6 +113,14 @@ impl Batch {
     }
 }
 
+/// What takes batches out of the queues: the event log's buffer, or what hands them to several outputs.
+pub(super) trait Taker {
+    /// It would take no more for now.
+    fn is_full(&self) -> bool;
+    /// Takes the lines, and leaves the batch empty.
+    fn take(&mut self, batch: &mut Batch);
+}
+
 /// What both ends of a queue share.
 #[derive(Debug)]
 struct Queue {
@@ -196,7 +204,7 @@ struct LinesOut(Arc<Queue>);
 
 impl LinesOut {
     /// Moves batches to `sink` until `most` events are moved, it is full, or there are no more. Returns how many events.
-    fn move_to(&self, sink: &mut FileSink, most: usize) -> usize {
+    fn move_to(&self, sink: &mut impl Taker, most: usize) -> usize {
         let mut moved = 0;
         while moved < most && !sink.is_full() {
             let Some(mut batch) = self.0.ready.pop() else { break };
@@ -222,12 +230,12 @@ pub(super) struct LaneEnd {
 
 impl LaneEnd {
     /// Moves alerts to `sink` until it is full. Returns how many.
-    pub(super) fn take_alerts(&self, sink: &mut FileSink) -> usize {
+    pub(super) fn take_alerts(&self, sink: &mut impl Taker) -> usize {
         self.alerts.move_to(sink, usize::MAX)
     }
 
     /// Moves other events to `sink`, `most` at most, until it is full. Returns how many.
-    pub(super) fn take_others(&self, sink: &mut FileSink, most: usize) -> usize {
+    pub(super) fn take_others(&self, sink: &mut impl Taker, most: usize) -> usize {
         self.others.move_to(sink, most)
     }
 
@@ -249,42 +257,56 @@ impl LaneEnd {
 #[repr(align(128))]
 pub(super) struct Lane {
     pub(super) sent: TypeCounts,
+    /// There was no room.
     pub(super) lost: TypeCounts,
+    /// They could not be made lines of.
+    pub(super) unmade: TypeCounts,
     pub(super) alert_counts: AlertCounts,
-    queues: [Arc<Queue>; 2],
 }
 
 impl Lane {
-    fn new(catalog: &AlertCatalog, queues: [Arc<Queue>; 2]) -> Self {
+    fn new(catalog: &AlertCatalog) -> Self {
         Self {
             sent: TypeCounts::default(),
             lost: TypeCounts::default(),
+            unmade: TypeCounts::default(),
             alert_counts: AlertCounts::new(catalog),
-            queues,
         }
-    }
-
-    /// Events that were taken out of the queues: to be asked for before what was sent.
-    pub(super) fn taken(&self) -> u64 {
-        self.queues.iter().map(|queue| queue.taken.load(Ordering::Acquire)).sum()
     }
 }
 
-/// Which events the outputs take.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Wanted([bool; EventType::COUNT]);
+/// A set of types: which events an output takes, or the outputs together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Wanted(u64);
+
+const _: () = assert!(EventType::COUNT <= u64::BITS as usize, "a bit for each type");
 
 impl Wanted {
     pub(super) fn of(types: &[EventType]) -> Self {
-        let mut wanted = Self([false; EventType::COUNT]);
-        for kind in types {
-            wanted.0[kind.index()] = true;
-        }
-        wanted
+        Self(types.iter().fold(0, |set, kind| set | 1 << *kind as u32))
+    }
+
+    /// The types of these lines.
+    pub(super) fn of_lines(ends: &[(usize, EventType)]) -> Self {
+        Self(ends.iter().fold(0, |set, (_, kind)| set | 1 << *kind as u32))
     }
 
     pub(super) const fn wants(self, kind: EventType) -> bool {
-        self.0[kind as usize]
+        self.0 >> kind as u32 & 1 == 1
+    }
+
+    /// Whether they have a type in common.
+    pub(super) const fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    /// Whether `other` has all of these.
+    pub(super) const fn is_within(self, other: Self) -> bool {
+        self.0 & !other.0 == 0
+    }
+
+    pub(super) const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
     }
 }
 
@@ -320,7 +342,7 @@ impl EventSender {
     ) -> (Self, Arc<Lane>, LaneEnd) {
         let (alerts_in, alerts) = queue(alert_queue);
         let (others_in, others) = queue(event_queue);
-        let lane = Arc::new(Lane::new(&catalog, [Arc::clone(&alerts.0), Arc::clone(&others.0)]));
+        let lane = Arc::new(Lane::new(&catalog));
         let desk = RefCell::new(Desk { encoder, alerts: alerts_in, others: others_in });
         let sender =
             Self { lane: Arc::clone(&lane), shared, catalog, wanted, when_full, desk, alerts: None, talkers: None };
@@ -373,26 +395,28 @@ impl EventSender {
             return;
         }
         self.lane.sent.add(kind, 1);
-        if !self.hand_over(event, kind) {
-            self.lane.lost.add(kind, 1);
+        match self.hand_over(event, kind) {
+            Ok(()) => {}
+            Err(Loss::NotEncoded) => self.lane.unmade.add(kind, 1),
+            Err(_) => self.lane.lost.add(kind, 1),
         }
     }
 
-    /// Whether the event is in its queue.
-    fn hand_over(&self, event: &Event, kind: EventType) -> bool {
+    /// Puts the event into its queue.
+    fn hand_over(&self, event: &Event, kind: EventType) -> Result<(), Loss> {
         let mut desk = self.desk.borrow_mut();
         let Desk { encoder, alerts, others } = &mut *desk;
         let lines = if kind == EventType::Alert { alerts } else { others };
         if self.given_up() || !self.find_room(lines, LinesIn::has_room) {
-            return false;
+            return Err(Loss::WorkerQueue);
         }
         lines.batch.cut();
         if let Err(error) = encoder.encode_as(event, kind, &mut lines.batch.bytes) {
             self.shared.cannot_encode(&error);
-            return false;
+            return Err(Loss::NotEncoded);
         }
         lines.line(kind);
-        true
+        Ok(())
     }
 
     /// Whether there is room, after a while if it may be waited for.

@@ -5,14 +5,15 @@
 //! that calls it, but never a worker.
 
 use super::config::EventType;
-use super::queue::{Batch, TypeCounts};
+use super::fanout::Parcel;
+use super::health::{Loss, OutputCounts};
+use super::queue::{Batch, Taker, bump};
+use super::rotate::Rotation;
 use nix::fcntl::OFlag;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// Bytes that are gathered before they are written: one full batch of a worker's.
@@ -31,26 +32,6 @@ pub(super) enum Progress {
     Failed,
 }
 
-/// Counts that others read. The output thread is the only writer, but for errors.
-#[derive(Debug, Default)]
-pub(super) struct SinkCounts {
-    pub(super) written: TypeCounts,
-    pub(super) lost: TypeCounts,
-    pub(super) bytes: AtomicU64,
-    pub(super) errors: AtomicU64,
-    pub(super) first_error: Mutex<Option<String>>,
-}
-
-impl SinkCounts {
-    /// Counts an error, and keeps the first one's text.
-    pub(super) fn error(&self, text: impl FnOnce() -> String) {
-        // Workers have errors to tell as well.
-        self.errors.fetch_add(1, Ordering::Relaxed);
-        let mut first = self.first_error.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        first.get_or_insert_with(text);
-    }
-}
-
 /// See the module.
 #[derive(Debug)]
 pub(super) struct FileSink {
@@ -65,11 +46,13 @@ pub(super) struct FileSink {
     ends: Vec<(usize, EventType)>,
     /// Lines of `ends` that are in the file.
     counted: usize,
+    /// When the file is to be renamed, and a new one begun.
+    rotation: Option<Rotation>,
 }
 
 impl FileSink {
     /// Opens the file, made if need be, with its folder. A named pipe that nobody reads yet is not an error.
-    pub(super) fn open(path: &Path, append: bool) -> io::Result<Self> {
+    pub(super) fn open(path: &Path, append: bool, rotation: Option<Rotation>) -> io::Result<Self> {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder)?;
         }
@@ -78,7 +61,20 @@ impl FileSink {
             Err(error) if is_pipe(path) && no_reader(&error) => None,
             Err(error) => return Err(error),
         };
-        Ok(Self { path: path.to_owned(), file, retry: None, bytes: Vec::new(), done: 0, ends: Vec::new(), counted: 0 })
+        let mut sink = Self {
+            path: path.to_owned(),
+            file: None,
+            retry: None,
+            bytes: Vec::new(),
+            done: 0,
+            ends: Vec::new(),
+            counted: 0,
+            rotation,
+        };
+        if let Some(file) = file {
+            sink.take_file(file);
+        }
+        Ok(sink)
     }
 
     /// Where lines are to be added; each must then be told to [`line`](Self::line).
@@ -91,21 +87,16 @@ impl FileSink {
         self.ends.push((self.bytes.len(), kind));
     }
 
-    /// Takes the lines of a batch, which is empty then.
-    pub(super) fn take(&mut self, batch: &mut Batch) {
-        if self.bytes.is_empty() {
-            std::mem::swap(&mut self.bytes, &mut batch.bytes);
-            std::mem::swap(&mut self.ends, &mut batch.ends);
-        } else {
-            let before = self.bytes.len();
-            self.bytes.append(&mut batch.bytes);
-            self.ends.extend(batch.ends.drain(..).map(|(end, kind)| (before + end, kind)));
-        }
+    /// Takes a copy of the lines that other outputs write as well.
+    pub(super) fn copy(&mut self, parcel: &Parcel) {
+        let before = self.bytes.len();
+        self.bytes.extend_from_slice(parcel.bytes());
+        self.ends.extend(parcel.ends().iter().map(|&(end, kind)| (before + end, kind)));
     }
 
-    /// There is enough for a write.
-    pub(super) fn is_full(&self) -> bool {
-        self.bytes.len() >= BATCH_BYTES
+    /// It has a file, or a pipe with a reader.
+    pub(super) const fn is_open(&self) -> bool {
+        self.file.is_some()
     }
 
     /// Something is not written yet.
@@ -114,7 +105,7 @@ impl FileSink {
     }
 
     /// Writes as much as the file takes now.
-    pub(super) fn write_out(&mut self, now: Instant, counts: &SinkCounts) -> Progress {
+    pub(super) fn write_out(&mut self, now: Instant, counts: &OutputCounts) -> Progress {
         if !self.is_pending() {
             return Progress::Done;
         }
@@ -136,6 +127,7 @@ impl FileSink {
                         self.bytes.clear();
                         self.ends.clear();
                         (self.done, self.counted) = (0, 0);
+                        self.rotate_if_due(now, counts);
                         return Progress::Done;
                     }
                 }
@@ -153,19 +145,46 @@ impl FileSink {
         Progress::Failed
     }
 
-    fn advance(&mut self, n: usize, counts: &SinkCounts) {
+    /// Rotates a file that grows old while nothing is to be written.
+    pub(super) fn rotate_if_idle(&mut self, now: Instant, counts: &OutputCounts) {
+        if self.rotation.is_some() && !self.is_pending() && self.file.is_some() {
+            self.rotate_if_due(now, counts);
+        }
+    }
+
+    /// The file ends with a whole line: the moment to begin another, if it is large or old enough.
+    fn rotate_if_due(&mut self, now: Instant, counts: &OutputCounts) {
+        let Some(rotation) = self.rotation.as_mut().filter(|rotation| rotation.is_due(now)) else { return };
+        if let Err(error) = rotation.rename(&self.path, now) {
+            counts.error(|| {
+                let text =
+                    format!("cannot rotate {}: {error}; it grows on, and it is tried again", self.path.display());
+                tracing::error!("{text}");
+                text
+            });
+            return;
+        }
+        bump(&counts.rotations, 1);
+        self.reopen(now, counts);
+    }
+
+    fn advance(&mut self, n: usize, counts: &OutputCounts) {
         if self.retry.take().is_some() {
             tracing::info!("writing events to {} again", self.path.display());
         }
         self.done = (self.done + n).min(self.bytes.len());
-        super::queue::bump(&counts.bytes, n as u64);
+        bump(&counts.bytes, n as u64);
+        counts.set_connected(true);
+        if let Some(rotation) = &mut self.rotation {
+            rotation.wrote(n as u64);
+        }
         while let Some(&(_, kind)) = self.ends.get(self.counted).filter(|(end, _)| *end <= self.done) {
             counts.written.add(kind, 1);
             self.counted += 1;
         }
     }
 
-    fn fail(&mut self, now: Instant, error: &io::Error, counts: &SinkCounts) -> Progress {
+    fn fail(&mut self, now: Instant, error: &io::Error, counts: &OutputCounts) -> Progress {
         let text = || format!("cannot write events to {}: {error}", self.path.display());
         counts.error(text);
         let delay = self.retry.map_or(FIRST_RETRY, |(_, delay)| (delay * 2).min(LAST_RETRY));
@@ -176,6 +195,7 @@ impl FileSink {
             );
         }
         self.retry = Some((now + delay, delay));
+        counts.set_connected(false);
         Progress::Failed
     }
 
@@ -186,16 +206,22 @@ impl FileSink {
 
     /// A file that has none of the line at hand.
     fn take_file(&mut self, file: File) {
+        if let Some(rotation) = &mut self.rotation {
+            rotation.begin(&file);
+        }
         self.file = Some(file);
         self.done = self.line_start();
     }
 
     /// Closes the file and opens the path anew, for log rotation. What the old file can still take goes there.
-    pub(super) fn reopen(&mut self, now: Instant, counts: &SinkCounts) {
+    pub(super) fn reopen(&mut self, now: Instant, counts: &OutputCounts) {
         self.write_out(now, counts);
         self.retry = None;
         match open_file(&self.path, true) {
-            Ok(file) => self.take_file(file),
+            Ok(file) => {
+                self.take_file(file);
+                counts.set_connected(true);
+            }
             Err(error) => {
                 self.file = None;
                 self.fail(now, &error, counts);
@@ -204,9 +230,9 @@ impl FileSink {
     }
 
     /// Gives up what is not written and counts it as lost.
-    pub(super) fn abandon(&mut self, counts: &SinkCounts) {
+    pub(super) fn abandon(&mut self, counts: &OutputCounts) {
         for &(_, kind) in &self.ends[self.counted..] {
-            counts.lost.add(kind, 1);
+            counts.lost(Loss::Shutdown).add(kind, 1);
         }
         let torn = self.done > self.line_start();
         self.bytes.clear();
@@ -215,6 +241,24 @@ impl FileSink {
         if torn && self.file.is_some() {
             // The next line must not continue the torn one. The line feed belongs to that next line.
             self.bytes.push(b'\n');
+        }
+    }
+}
+
+impl Taker for FileSink {
+    /// There is enough for a write.
+    fn is_full(&self) -> bool {
+        self.bytes.len() >= BATCH_BYTES
+    }
+
+    fn take(&mut self, batch: &mut Batch) {
+        if self.bytes.is_empty() {
+            std::mem::swap(&mut self.bytes, &mut batch.bytes);
+            std::mem::swap(&mut self.ends, &mut batch.ends);
+        } else {
+            let before = self.bytes.len();
+            self.bytes.append(&mut batch.bytes);
+            self.ends.extend(batch.ends.drain(..).map(|(end, kind)| (before + end, kind)));
         }
     }
 }
@@ -257,8 +301,9 @@ fn no_reader(error: &io::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::queue::PerType;
+    use super::super::queue::{PerType, Wanted};
     use super::*;
+    use std::sync::atomic::Ordering;
 
     fn add(sink: &mut FileSink, line: &str) {
         sink.buffer().extend_from_slice(line.as_bytes());
@@ -266,16 +311,18 @@ mod tests {
         sink.line(EventType::Alert);
     }
 
-    fn written(counts: &SinkCounts) -> u64 {
+    fn written(counts: &OutputCounts) -> u64 {
         let mut sum = PerType::default();
         counts.written.add_to(&mut sum);
         sum[EventType::Alert.index()]
     }
 
-    fn lost(counts: &SinkCounts) -> u64 {
-        let mut sum = PerType::default();
-        counts.lost.add_to(&mut sum);
-        sum[EventType::Alert.index()]
+    fn lost(counts: &OutputCounts) -> u64 {
+        counts.read_losses().by_type()[EventType::Alert.index()]
+    }
+
+    fn new_counts() -> OutputCounts {
+        OutputCounts::new("eve", "file".to_owned(), Wanted::of(EventType::ALL))
     }
 
     #[test]
@@ -284,8 +331,8 @@ mod tests {
         let path = folder.path().join("sub/eve.json");
         std::fs::create_dir(folder.path().join("sub")).unwrap();
         std::fs::write(&path, "{\"whole\":1}\n{\"to").unwrap();
-        let counts = SinkCounts::default();
-        let mut sink = FileSink::open(&path, true).unwrap();
+        let counts = new_counts();
+        let mut sink = FileSink::open(&path, true, None).unwrap();
         add(&mut sink, "{}");
         assert_eq!(sink.write_out(Instant::now(), &counts), Progress::Done);
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "{\"whole\":1}\n{\"to\n{}\n");
@@ -295,8 +342,8 @@ mod tests {
     fn rotation_loses_and_repeats_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("eve.json");
-        let counts = SinkCounts::default();
-        let mut sink = FileSink::open(&path, false).unwrap();
+        let counts = new_counts();
+        let mut sink = FileSink::open(&path, false, None).unwrap();
         add(&mut sink, "1");
         std::fs::rename(&path, folder.path().join("eve.json.1")).unwrap();
         sink.reopen(Instant::now(), &counts);
@@ -309,8 +356,8 @@ mod tests {
 
     #[test]
     fn a_full_disk_is_counted_and_tried_again_later() {
-        let counts = SinkCounts::default();
-        let mut sink = FileSink::open(Path::new("/dev/full"), true).unwrap();
+        let counts = new_counts();
+        let mut sink = FileSink::open(Path::new("/dev/full"), true, None).unwrap();
         add(&mut sink, "x");
         let now = Instant::now();
         assert_eq!(sink.write_out(now, &counts), Progress::Failed);
@@ -330,8 +377,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pipe");
         nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
-        let counts = SinkCounts::default();
-        let mut sink = FileSink::open(&path, true).unwrap();
+        let counts = new_counts();
+        let mut sink = FileSink::open(&path, true, None).unwrap();
         let line = "a".repeat(1000);
         for _ in 0..1000 {
             add(&mut sink, &line);

@@ -6,7 +6,7 @@
 use super::eve::stats::StatsReading;
 use super::loss::LossWatch;
 pub use super::ruleset::RulesetStatus;
-use super::{EVE_OUTPUT, EventType, OutputsHandle};
+use super::{EventType, Loss, OutputState, OutputsHandle};
 use crate::counters::{CounterInfo, CounterSet, Published, WorkerTime};
 use crate::histogram::HistogramReading;
 use crate::ledger::{Ledger, LedgerReading, Outcome};
@@ -427,32 +427,8 @@ impl Sources {
                     .label("action", facts.action),
             );
         }
-        let reading = self.outputs.reading();
-        for (name, help, counts) in [
-            ("events_sent_total", "Events handed to an output.", reading.sent),
-            ("events_written_total", "Events that an output wrote.", reading.written),
-            ("events_lost_total", "Events that an output had no room for or could not write.", reading.lost),
-        ] {
-            for kind in EventType::ALL.iter().copied() {
-                out.push(
-                    Sample::counter(name, help, counts[kind.index()])
-                        .label("type", kind.name())
-                        .label("output", EVE_OUTPUT),
-                );
-            }
-        }
-        #[expect(clippy::cast_precision_loss, reason = "metrics are floating point")]
-        let queued = reading.queued as f64;
-        for sample in [
-            Sample::counter("output_written_bytes_total", "Bytes that an output wrote.", reading.written_bytes),
-            Sample::counter(
-                "output_write_errors_total",
-                "Attempts of an output to write that failed.",
-                reading.write_errors,
-            ),
-            Sample::gauge("output_queued_events", "Events between the workers and an output now.", queued),
-        ] {
-            out.push(sample.label("output", EVE_OUTPUT));
+        for output in self.outputs.outputs() {
+            output_samples(&output, out);
         }
     }
 
@@ -469,6 +445,70 @@ impl Sources {
             "Time since the sensor started.",
             self.started.elapsed().as_secs_f64(),
         ));
+    }
+}
+
+/// One output's.
+#[expect(clippy::cast_precision_loss, reason = "metrics are floating point")]
+fn output_samples(output: &OutputState, out: &mut Vec<Sample>) {
+    let (reading, health) = (&output.reading, &output.health);
+    let mut put = |sample: Sample| out.push(sample.label("output", output.name.clone()));
+    for (name, help, counts) in [
+        ("events_sent_total", "Events handed to an output.", &reading.sent),
+        ("events_written_total", "Events that an output wrote.", &reading.written),
+        ("events_lost_total", "Events that an output had no room for or could not write.", &reading.lost),
+    ] {
+        for kind in &output.types {
+            put(Sample::counter(name, help, counts[kind.index()]).label("type", kind.name()));
+        }
+    }
+    for loss in Loss::ALL {
+        let lost = output.losses.of(loss);
+        let alerts = lost[EventType::Alert.index()];
+        let others = lost.iter().sum::<u64>().saturating_sub(alerts);
+        let help = "Events that an output lost, by why: alerts, and all others.";
+        for (class, lost) in [("alert", alerts), ("other", others)] {
+            let sample = Sample::counter("output_lost_events_total", help, lost);
+            put(sample.label("class", class).label("reason", loss.name()));
+        }
+    }
+    let flag = |on: bool| f64::from(u8::from(on));
+    for sample in [
+        Sample::counter("output_written_bytes_total", "Bytes that an output wrote.", reading.written_bytes),
+        Sample::counter(
+            "output_write_errors_total",
+            "Attempts of an output to write that failed.",
+            reading.write_errors,
+        ),
+        Sample::counter(
+            "output_reconnects_total",
+            "How often an output's peer, or its file, was there again after it was gone.",
+            health.reconnects,
+        ),
+        Sample::counter("output_rotations_total", "How often the sensor itself began a new file.", health.rotations),
+        Sample::gauge("output_queued_events", "Events between the workers and an output now.", reading.queued as f64),
+        Sample::gauge(
+            "output_queue_capacity_events",
+            "Events that an output's own queues hold at most; 0 for the event log where it is the only output, which has the workers' queues.",
+            health.capacity as f64,
+        ),
+        Sample::gauge(
+            "output_connected",
+            "1 while an output's peer is there, or its file open.",
+            flag(health.connected),
+        ),
+        Sample::gauge(
+            "output_stalled",
+            "1 while events wait for an output that has taken none for three seconds.",
+            flag(health.stalled),
+        ),
+        Sample::gauge(
+            "output_last_error_timestamp_seconds",
+            "When an output last failed, in Unix time; 0 if it never did.",
+            health.last_error_s as f64,
+        ),
+    ] {
+        put(sample);
     }
 }
 

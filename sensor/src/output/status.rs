@@ -1,12 +1,13 @@
 //! The sensor's state as a person asks for it: `sekisho status`, and `/status` over HTTP.
 
-use super::EventType;
 use super::loss::MirrorStatus;
 use super::sources::{RulesetStatus, Sources};
+use super::{EventType, Loss, OutputState};
 use crate::ledger::{LedgerReading, Outcome};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Everything at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -38,6 +39,94 @@ pub struct Status {
     pub events_queued: u64,
     /// Failed attempts to write events.
     pub write_errors: u64,
+    /// One entry per output, the event log first.
+    #[serde(default)]
+    pub outputs: Vec<OutputStatus>,
+}
+
+/// One output.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutputStatus {
+    /// `eve`, or as the configuration calls it.
+    pub name: String,
+    /// What it is: `file /var/log/sekisho/eve.json`, `syslog tcp://collector:601`.
+    pub what: String,
+    /// Its peer is there, or its file is open.
+    pub connected: bool,
+    /// Events wait, and it takes none.
+    pub stalled: bool,
+    /// Events that it took.
+    pub written: u64,
+    /// Events on their way to it.
+    pub queued: u64,
+    /// By reason, alerts first: those that lost something.
+    pub lost: BTreeMap<String, LostStatus>,
+    /// How often its peer was there again.
+    pub reconnects: u64,
+    /// Seconds since something last failed.
+    pub last_error_age_s: Option<u64>,
+    /// What that was.
+    pub last_error: Option<String>,
+}
+
+/// Events that an output lost for one reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LostStatus {
+    /// Alerts.
+    pub alerts: u64,
+    /// All other events.
+    pub others: u64,
+}
+
+impl OutputStatus {
+    fn of(output: &OutputState) -> Self {
+        let health = &output.health;
+        let lost = Loss::ALL.into_iter().filter_map(|loss| {
+            let lost = output.losses.of(loss);
+            let (alerts, all) = (lost[EventType::Alert.index()], lost.iter().sum::<u64>());
+            let lost = LostStatus { alerts, others: all.saturating_sub(alerts) };
+            (all > 0).then(|| (loss.name().to_owned(), lost))
+        });
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        Self {
+            name: output.name.clone(),
+            what: output.what.clone(),
+            connected: health.connected,
+            stalled: health.stalled,
+            written: output.reading.written.iter().sum(),
+            queued: output.reading.queued,
+            lost: lost.collect(),
+            reconnects: health.reconnects,
+            last_error_age_s: health.last_error.as_ref().map(|_| now.saturating_sub(health.last_error_s)),
+            last_error: health.last_error.clone(),
+        }
+    }
+
+    /// What it is at, in a few words.
+    fn state(&self) -> &'static str {
+        match (self.connected, self.stalled) {
+            (true, false) => "ok",
+            (true, true) => "STALLED: events wait, and it takes none",
+            (false, _) => "NOT THERE, tried again and again",
+        }
+    }
+}
+
+impl fmt::Display for OutputStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [written, queued] = [self.written, self.queued].map(grouped);
+        writeln!(f, "{} ({}): {}; {written} written, {queued} on their way", self.name, self.what, self.state())?;
+        for loss in Loss::ALL {
+            if let Some(lost) = self.lost.get(loss.name()) {
+                let [alerts, others] = [lost.alerts, lost.others].map(grouped);
+                writeln!(f, "  LOST {alerts} alerts and {others} other events: they {}", loss.in_words())?;
+            }
+        }
+        if let (Some(age), Some(error)) = (self.last_error_age_s, &self.last_error) {
+            writeln!(f, "  last error {} ago: {error}", duration(age))?;
+        }
+        Ok(())
+    }
 }
 
 /// One queue.
@@ -154,6 +243,7 @@ impl Sources {
             events: EventType::ALL.iter().copied().map(|kind| (kind.name().to_owned(), count(kind))).collect(),
             events_queued: reading.queued,
             write_errors: reading.write_errors,
+            outputs: self.outputs.outputs().iter().map(OutputStatus::of).collect(),
         }
     }
 
@@ -344,7 +434,8 @@ impl Status {
         if self.write_errors > 0 {
             writeln!(f, "  {} attempts to write events failed: see the log.", grouped(self.write_errors))?;
         }
-        Ok(())
+        writeln!(f, "\noutputs")?;
+        self.outputs.iter().try_for_each(|output| write!(f, "{output}"))
     }
 
     fn write_counters(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,11 +1,14 @@
-//! The output thread: takes lines from the workers' queues, alerts first, and writes them.
+//! The event log's thread: takes lines, alerts first, and writes them to the file. With no other output it takes them from the workers'
+//! queues itself; else from its queue behind the distributor.
 //!
 //! It looks at the queues at short intervals instead of being woken, since waking it would cost workers a system call.
 
 use super::Shared;
 use super::config::{EveConfig, EventType, WhenFull};
 use super::eve::EveEncoder;
-use super::queue::LaneEnd;
+use super::fanout::OutputQueue;
+use super::health::{Loss, OutputCounts};
+use super::queue::{LaneEnd, Taker};
 use super::sink::{FileSink, Progress};
 use crate::time::Timestamp;
 use std::sync::Arc;
@@ -19,11 +22,20 @@ const OTHERS_PER_TURN: usize = 256;
 /// The longest that a written line waits for more lines.
 const FLUSH_AFTER: Duration = Duration::from_secs(1);
 
+/// Where lines come from.
+pub(super) enum Feed {
+    /// The workers' queues: there is no other output.
+    Lanes(Vec<LaneEnd>),
+    /// What the distributor copied out of them.
+    Queue(Arc<OutputQueue>),
+}
+
 pub(super) struct Writer {
     shared: Arc<Shared>,
+    counts: Arc<OutputCounts>,
     encoder: EveEncoder,
     sink: FileSink,
-    lanes: Vec<LaneEnd>,
+    feed: Feed,
     when_full: WhenFull,
     stats_interval: Option<Duration>,
     writes_stats: bool,
@@ -35,14 +47,21 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(shared: Arc<Shared>, encoder: EveEncoder, sink: FileSink, config: &EveConfig) -> Self {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        counts: Arc<OutputCounts>,
+        encoder: EveEncoder,
+        (sink, feed): (FileSink, Feed),
+        config: &EveConfig,
+    ) -> Self {
         let now = Instant::now();
         let stats_interval = (config.stats_interval_s > 0).then(|| Duration::from_secs(config.stats_interval_s));
         Self {
             shared,
+            counts,
             encoder,
             sink,
-            lanes: Vec::new(),
+            feed,
             when_full: config.when_full,
             stats_interval,
             writes_stats: config.types.contains(&EventType::Stats),
@@ -58,10 +77,10 @@ impl Writer {
         let mut last_round = false;
         loop {
             // Read before the queues are: what was sent before closing is then seen in this round or a later one.
-            let closing = self.shared.closing.load(Ordering::Acquire);
+            let closing = self.is_closing();
             let now = Instant::now();
-            if self.shared.reopen.swap(false, Ordering::AcqRel) {
-                self.sink.reopen(now, &self.shared.sink);
+            if self.is_to_reopen() {
+                self.sink.reopen(now, &self.counts);
             }
             self.find_lanes();
             let taken = self.take_events();
@@ -87,23 +106,50 @@ impl Writer {
         self.give_up_rest();
     }
 
+    fn is_closing(&self) -> bool {
+        match &self.feed {
+            Feed::Lanes(_) => self.shared.closing.load(Ordering::Acquire),
+            Feed::Queue(queue) => queue.is_closed(),
+        }
+    }
+
+    fn is_to_reopen(&self) -> bool {
+        match &self.feed {
+            Feed::Lanes(_) => self.shared.reopen.swap(false, Ordering::AcqRel),
+            Feed::Queue(queue) => queue.reopen.swap(false, Ordering::AcqRel),
+        }
+    }
+
     fn find_lanes(&mut self) {
-        if self.shared.lane_count.load(Ordering::Acquire) != self.lanes.len() {
-            self.lanes.append(&mut self.shared.arrivals());
+        if let Feed::Lanes(lanes) = &mut self.feed
+            && self.shared.lane_count.load(Ordering::Acquire) != lanes.len()
+        {
+            lanes.append(&mut self.shared.arrivals());
         }
     }
 
     /// Takes lines until the queues are empty or there is enough to write. Returns how many.
     fn take_events(&mut self) -> usize {
-        let Self { lanes, sink, .. } = self;
+        let Self { feed, sink, .. } = self;
         let mut total = 0;
         loop {
             let mut taken = 0;
-            for lane in &*lanes {
-                taken += lane.take_alerts(sink);
-            }
-            for lane in &*lanes {
-                taken += lane.take_others(sink, OTHERS_PER_TURN);
+            match feed {
+                Feed::Lanes(lanes) => {
+                    for lane in &*lanes {
+                        taken += lane.take_alerts(sink);
+                    }
+                    for lane in &*lanes {
+                        taken += lane.take_others(sink, OTHERS_PER_TURN);
+                    }
+                }
+                Feed::Queue(queue) if !sink.is_full() => {
+                    if let Some(parcel) = queue.take() {
+                        taken += parcel.ends().len();
+                        sink.copy(&parcel);
+                    }
+                }
+                Feed::Queue(_) => {}
             }
             total += taken;
             if taken == 0 || sink.is_full() {
@@ -125,32 +171,39 @@ impl Writer {
     }
 
     fn write_stats(&mut self) {
-        let Some(source) = self.shared.stats_source.get().filter(|_| self.writes_stats) else { return };
+        // The distributor has its own.
+        if !self.writes_stats || matches!(self.feed, Feed::Queue(_)) {
+            return;
+        }
+        let Some(source) = self.shared.stats_source.get() else { return };
         self.shared.own_sent.add(EventType::Stats, 1);
         let reading = source();
         match self.encoder.encode_stats(Timestamp::now(), &reading, self.sink.buffer()) {
             Ok(()) => self.sink.line(EventType::Stats),
             Err(error) => {
-                self.shared.sink.lost.add(EventType::Stats, 1);
+                self.shared.own_unmade.add(EventType::Stats, 1);
                 self.shared.cannot_encode(&error);
             }
         }
     }
 
     fn write_if_due(&mut self, now: Instant, idle: bool) -> Progress {
+        // A file grows old with nothing to write, too.
+        self.sink.rotate_if_idle(now, &self.counts);
         let due = idle || self.sink.is_full() || now.duration_since(self.last_flush) >= FLUSH_AFTER;
         if !due {
             return Progress::Done;
         }
-        let before = self.shared.sink.bytes.load(Ordering::Relaxed);
-        let progress = self.sink.write_out(now, &self.shared.sink);
+        let before = self.counts.bytes.load(Ordering::Relaxed);
+        let progress = self.sink.write_out(now, &self.counts);
         self.last_flush = now;
-        if progress == Progress::Done || self.shared.sink.bytes.load(Ordering::Relaxed) != before {
+        if progress == Progress::Done || self.counts.bytes.load(Ordering::Relaxed) != before {
             self.last_progress = now;
+            self.counts.progressed(now);
         }
         if progress == Progress::Failed && self.when_full == WhenFull::Wait {
             // Workers wait for this thread: a full disk must not hold them up for ever.
-            self.sink.abandon(&self.shared.sink);
+            self.sink.abandon(&self.counts);
         }
         progress
     }
@@ -159,15 +212,22 @@ impl Writer {
     fn give_up_rest(&mut self) {
         self.let_go();
         self.find_lanes();
-        self.sink.abandon(&self.shared.sink);
-        for lane in &self.lanes {
-            lane.abandon(&self.shared.sink.lost);
+        self.sink.abandon(&self.counts);
+        match &self.feed {
+            Feed::Lanes(lanes) => {
+                for lane in lanes {
+                    lane.abandon(self.counts.lost(Loss::Shutdown));
+                }
+            }
+            Feed::Queue(queue) => queue.abandon(),
         }
     }
 
     /// Nobody may wait for this thread any more.
     fn let_go(&self) {
-        self.shared.given_up.store(true, Ordering::Release);
+        if matches!(self.feed, Feed::Lanes(_)) {
+            self.shared.given_up.store(true, Ordering::Release);
+        }
     }
 }
 
