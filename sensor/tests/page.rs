@@ -215,22 +215,6 @@ fn live_data_comes_to_a_bounded_number_of_browsers() {
 }
 
 #[test]
-fn a_browser_that_does_not_read_is_cut_off_and_nobody_waits() {
-    let workers = 8;
-    let sensor = Sensor::start(workers, PageConfig { alerts_max: 100, ..PageConfig::default() }, None);
-    let stuck = sensor.open("GET /api/live HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    sensor.until("it is there", |s| s.counter("page_clients") == 1.0);
-    sensor.until("it is cut off", |s| {
-        // Were a worker to wait, this would not come to its end.
-        (0..workers).for_each(|worker| (0..500).for_each(|_| s.alert(worker, b"x")));
-        s.counter("page_clients_cut_off_total") == 1.0
-    });
-    sensor.until("its place is free", |s| s.counter("page_clients") == 0.0);
-    assert_eq!(sensor.json("/api/alerts")["kept"], 100);
-    drop(stuck);
-}
-
-#[test]
 fn the_token_is_asked_for_everywhere() {
     let sensor = Sensor::start(1, PageConfig::default(), Some("0123456789abcdef0123\n"));
     for path in ["/metrics", "/status", "/healthz", "/api/state", "/api/live", "/api/evidence/1"] {
