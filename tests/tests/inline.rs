@@ -348,6 +348,9 @@ fn heads() -> Vec<(u16, Vec<u8>, Option<usize>)> {
     ]
 }
 
+/// A head to a port, whether a rule forbids it, and where it is cut.
+type Cut = (u16, Vec<u8>, bool, usize);
+
 #[test]
 fn heads_that_a_rule_forbids_do_not_come_through_however_they_are_cut() {
     with_sensor(1500, HEADS, "hold_ms = 500", |wire, sensor| {
@@ -375,7 +378,7 @@ fn heads_that_a_rule_forbids_do_not_come_through_however_they_are_cut() {
         // Some at a time, so that no ring overflows.
         for (batch, some) in flows.chunks(40).enumerate() {
             let of = |nth: usize| 10_000 + (batch * 40 + nth) as u16;
-            let each = |send: &dyn Fn(u16, &(u16, Vec<u8>, bool, usize))| {
+            let each = |send: &dyn Fn(u16, &Cut)| {
                 some.iter().enumerate().for_each(|(nth, what)| send(of(nth), what));
                 std::thread::sleep(Duration::from_millis(15));
             };

@@ -1,6 +1,7 @@
 //! `sekisho evidence`: finds the packets that prove an alert. The files' names are the index, so that no sensor has to run.
 
 use super::arguments::{ConfigArguments, Format};
+use super::print::{error_line, out, outln};
 use crate::config::ConfigError;
 use crate::output::evidence::{EvidenceName, UNFINISHED};
 use crate::output::status::grouped;
@@ -106,17 +107,17 @@ pub fn evidence(arguments: &EvidenceArguments) -> Result<ExitCode, EvidenceError
     });
     let found: Vec<Found> = found.into_iter().map(|(_, found)| found).collect();
     for unfinished in found.iter().filter(|found| !found.complete) {
-        eprintln!("sekisho: {} is still being written", unfinished.path.display());
+        error_line(format_args!("sekisho: {} is still being written", unfinished.path.display()));
     }
     if found.is_empty() {
-        eprintln!("sekisho: there is nothing of it in {}", folder.display());
+        error_line(format_args!("sekisho: there is nothing of it in {}", folder.display()));
     }
     match (&arguments.output, arguments.format) {
         (Some(output), _) if !found.is_empty() => join(&found, output)?,
         (Some(_), _) => {}
-        (None, Format::Json) => println!("{}", serde_json::to_string(&found)?),
-        (None, Format::Text) if arguments.list => print!("{}", table(&found)),
-        (None, Format::Text) => found.iter().for_each(|found| println!("{}", found.path.display())),
+        (None, Format::Json) => outln!("{}", serde_json::to_string(&found)?),
+        (None, Format::Text) if arguments.list => out!("{}", table(&found)),
+        (None, Format::Text) => found.iter().for_each(|found| outln!("{}", found.path.display())),
     }
     Ok(if found.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

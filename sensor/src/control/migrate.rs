@@ -11,6 +11,7 @@ mod result;
 mod yaml;
 
 use super::arguments::Format;
+use super::print::{error_line, out, outln};
 use crate::config::{Config, ConfigError};
 use clap::Args;
 use result::{Made, Note};
@@ -80,16 +81,16 @@ pub fn migrate(arguments: &MigrateArguments) -> Result<ExitCode, MigrateError> {
         written.map_err(|source| MigrateError::Write { path: path.clone(), source })?;
     }
     match (arguments.format, &arguments.output) {
-        (Format::Json, _) => println!("{}", serde_json::to_string(&migrated)?),
-        (Format::Text, None) => print!("{}", migrated.toml),
+        (Format::Json, _) => outln!("{}", serde_json::to_string(&migrated)?),
+        (Format::Text, None) => out!("{}", migrated.toml),
         (Format::Text, Some(_)) => {}
     }
     if arguments.format == Format::Text {
         let file = arguments.file.display();
         for Note { line, key, text } in &migrated.notes {
-            eprintln!("{file}:{line}: {key}: {text}");
+            error_line(format_args!("{file}:{line}: {key}: {text}"));
         }
-        eprintln!("{} keys need a look. Next: sekisho check --config FILE", migrated.notes.len());
+        error_line(format_args!("{} keys need a look. Next: sekisho check --config FILE", migrated.notes.len()));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -409,7 +409,7 @@ impl Sensor {
                 talkers,
                 health: Box::new(move || health(&watched)),
                 rule_files: Box::new(move |number| placed.file(number)),
-                evidence: None,
+                evidence: config.evidence.enabled.then(|| config.evidence.folder.clone()),
             })
         });
         let page = page.transpose().map_err(RunError::Thread)?;

@@ -10,6 +10,7 @@ mod report;
 mod source;
 
 use super::arguments::{ConfigArguments, Format};
+use super::print::{out, outln};
 use super::reload::ReloadReport;
 use super::rules::{self, RulesError};
 use super::socket::{self, SocketError};
@@ -178,8 +179,8 @@ fn update(arguments: &UpdateArguments) -> Result<ExitCode, UpdateError> {
         report.reload = ask_to_reload(&arguments.place, &config);
     }
     match arguments.place.format {
-        Format::Json => println!("{}", serde_json::to_string(&report)?),
-        Format::Text => print!("{}", report.shown(arguments.all)),
+        Format::Json => outln!("{}", serde_json::to_string(&report)?),
+        Format::Text => out!("{}", report.shown(arguments.all)),
     }
     Ok(report.reload.exit_code())
 }
@@ -193,8 +194,8 @@ fn roll_back(arguments: &PlaceArguments) -> Result<ExitCode, UpdateError> {
     let reload = ask_to_reload(arguments, &config);
     let rolled = report::Rolled { folder: folder.current(), changes: before.changes(&after), reload };
     match arguments.format {
-        Format::Json => println!("{}", serde_json::to_string(&rolled)?),
-        Format::Text => print!("{rolled}"),
+        Format::Json => outln!("{}", serde_json::to_string(&rolled)?),
+        Format::Text => out!("{rolled}"),
     }
     Ok(rolled.reload.exit_code())
 }
@@ -253,7 +254,7 @@ fn ask_to_reload(arguments: &PlaceArguments, config: &Config) -> Reloaded {
         serde_json::from_value::<ReloadReport>(value).map_err(|error| SocketError::BadAnswer(error.to_string()))
     });
     match answer {
-        Ok(report) => Reloaded::Reloaded(Box::new(report)),
+        Ok(report) => Reloaded::Done(Box::new(report)),
         Err(SocketError::NotRunning { .. }) => Reloaded::NotRunning,
         Err(error) => Reloaded::Refused(error.to_string()),
     }

@@ -55,7 +55,8 @@ pub enum Reloaded {
     /// There is none.
     NotRunning,
     /// It judges by the new rules.
-    Reloaded(Box<ReloadReport>),
+    #[serde(rename = "reloaded")]
+    Done(Box<ReloadReport>),
     /// It goes on with the old ones; why.
     Refused(String),
 }
@@ -73,7 +74,7 @@ impl fmt::Display for Reloaded {
         match self {
             Self::NotAsked => Ok(()),
             Self::NotRunning => writeln!(f, "No sensor is running; it reads them when it starts."),
-            Self::Reloaded(report) => write!(f, "The running sensor:\n{report}"),
+            Self::Done(report) => write!(f, "The running sensor:\n{report}"),
             Self::Refused(why) => writeln!(
                 f,
                 "The running sensor goes on with the rules that it had: {why}\n`sekisho rules rollback` puts those in use again."

@@ -52,7 +52,6 @@ impl From<io::Error> for Refusal {
 
 /// The limits.
 #[derive(Clone, Copy, Debug)]
-#[expect(missing_docs, reason = "see the configuration")]
 pub struct Limits {
     pub total_bytes: u64,
     pub total_files: usize,

@@ -29,7 +29,7 @@ use folder::{Folder, Limits};
 use outlet::{Outlet, Sink, WriterThread};
 use rolling::RollingWriter;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Evidence cannot be kept.
@@ -151,9 +151,9 @@ impl Evidence {
     }
 }
 
-fn open(path: &PathBuf, section: &'static str, limits: Limits) -> Result<(Folder, Arc<Counts>), EvidenceError> {
+fn open(path: &Path, section: &'static str, limits: Limits) -> Result<(Folder, Arc<Counts>), EvidenceError> {
     let counts = Arc::<Counts>::default();
     let folder = Folder::open(path, section, limits, Arc::clone(&counts));
-    let folder = folder.map_err(|source| EvidenceError::Folder { path: path.clone(), section, source })?;
+    let folder = folder.map_err(|source| EvidenceError::Folder { path: path.to_owned(), section, source })?;
     Ok((folder, counts))
 }

@@ -113,7 +113,6 @@ pub struct Counts {
 
 /// Why packets are not written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "see the samples")]
 pub enum Loss {
     QueueFull,
     DiskFull,

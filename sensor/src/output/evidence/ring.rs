@@ -73,7 +73,7 @@ impl Ring {
     }
 
     /// Bytes that it takes at most.
-    #[must_use]
+    #[cfg(test)]
     pub fn memory_bytes(&self) -> u64 {
         (self.bytes.len() + self.capacity * size_of::<Entry>()) as u64
     }
