@@ -215,6 +215,20 @@ fn live_data_comes_to_a_bounded_number_of_browsers() {
 }
 
 #[test]
+fn a_browser_that_takes_nothing_loses_its_place() {
+    let sensor = Sensor::start(1, PageConfig { clients_max: 1, ..PageConfig::default() }, None);
+    let stalled = sensor.open("GET /api/live HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    sensor.until("it is there", |s| s.counter("page_clients") == 1.0);
+    // Until all buffers on the way are full, and then for as long as the kernel waits.
+    sensor.until("its place is free", |s| {
+        (0..200).for_each(|_| s.alert(0, b"x"));
+        s.counter("page_clients") == 0.0
+    });
+    assert_eq!(sensor.counter("page_clients_cut_off_total"), 1.0);
+    drop(stalled);
+}
+
+#[test]
 fn the_token_is_asked_for_everywhere() {
     let sensor = Sensor::start(1, PageConfig::default(), Some("0123456789abcdef0123\n"));
     for path in ["/metrics", "/status", "/healthz", "/api/state", "/api/live", "/api/evidence/1"] {

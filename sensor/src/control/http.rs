@@ -14,10 +14,14 @@ use axum::http::{StatusCode, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
+use axum::serve::ListenerExt as _;
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::TcpUserTimeout;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// Says what is wrong with the sensor, if anything is.
@@ -128,8 +132,16 @@ impl Drop for HttpServer {
     }
 }
 
+/// Whoever takes nothing of what waits for him for so long loses his connection: it holds memory, and a place among the page's browsers.
+pub const STALLED: Duration = Duration::from_secs(10);
+
 async fn serve(listener: TcpListener, router: Router, stopped: oneshot::Receiver<()>) -> io::Result<()> {
-    let listener = tokio::net::TcpListener::from_std(listener)?;
+    let listener = tokio::net::TcpListener::from_std(listener)?.tap_io(|connection| {
+        let limit = u32::try_from(STALLED.as_millis()).unwrap_or(u32::MAX);
+        if let Err(error) = setsockopt(connection, TcpUserTimeout, &limit) {
+            tracing::debug!("a connection without a limit on stalling: {error}");
+        }
+    });
     tokio::select! {
         // Not a graceful end: an open connection of a scraper must not hold up the sensor's.
         result = async { axum::serve(listener, router).await } => result,

@@ -1,7 +1,8 @@
 //! Alerts and counters as they come, to browsers: Server-Sent Events.
 //!
 //! Each message is made once for all browsers. One that falls behind by more messages than are kept is cut off, and asks anew for what it
-//! missed, by the number of the last alert that it has.
+//! missed, by the number of the last alert that it has. One that takes nothing at all is cut off by the kernel: see
+//! [`http::STALLED`](crate::control::http::STALLED).
 
 use super::Page;
 use super::alerts::Kept;
@@ -16,6 +17,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
 /// What browsers are told, as JSON.
@@ -45,8 +47,14 @@ impl Message {
     }
 }
 
+/// A browser that goes with more messages waiting did not keep up.
+const BEHIND: usize = 8;
+
 /// Counts a browser, as long as it is there.
-struct Client(Arc<Page>);
+struct Client {
+    page: Arc<Page>,
+    messages: Receiver<Arc<Message>>,
+}
 
 impl Client {
     /// None when there are too many.
@@ -54,7 +62,7 @@ impl Client {
         let most = page.parts.config.clients_max;
         let enter = |n| (n < most).then_some(n + 1);
         match page.clients.fetch_update(Ordering::Relaxed, Ordering::Relaxed, enter) {
-            Ok(_) => Some(Self(Arc::clone(page))),
+            Ok(_) => Some(Self { page: Arc::clone(page), messages: page.live.subscribe() }),
             Err(_) => {
                 page.clients_refused.fetch_add(1, Ordering::Relaxed);
                 None
@@ -65,7 +73,10 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
-        self.0.clients.fetch_sub(1, Ordering::Relaxed);
+        self.page.clients.fetch_sub(1, Ordering::Relaxed);
+        if self.messages.len() > BEHIND {
+            self.page.clients_cut_off.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -75,17 +86,12 @@ pub(super) async fn live(State(page): State<Arc<Page>>) -> Response {
         let why = "page.clients_max browsers have the page open already.\n";
         return (StatusCode::SERVICE_UNAVAILABLE, why).into_response();
     };
-    let messages = page.live.subscribe();
     // What is ahead of all else tells the browser that it is connected.
     let hello = stream::iter([Ok::<_, Infallible>(Event::default().event("hello").data("{}"))]);
-    let rest = stream::unfold((client, messages), |(client, mut messages)| async move {
-        match messages.recv().await {
-            Ok(message) => Some((Ok(message.event()), (client, messages))),
-            Err(RecvError::Lagged(_)) => {
-                client.0.clients_cut_off.fetch_add(1, Ordering::Relaxed);
-                None
-            }
-            Err(RecvError::Closed) => None,
+    let rest = stream::unfold(client, |mut client| async move {
+        match client.messages.recv().await {
+            Ok(message) => Some((Ok(message.event()), client)),
+            Err(RecvError::Lagged(_) | RecvError::Closed) => None,
         }
     });
     let events = stream::StreamExt::chain(hello, rest);
