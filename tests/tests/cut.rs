@@ -41,7 +41,10 @@ fn alerts(content: &[u8], segments: &[(usize, usize)]) -> Vec<u64> {
 }
 
 fn alerts_of(engine: &Arc<Engine>, content: &[u8], segments: &[(usize, usize)]) -> Vec<u64> {
-    let context = OutputContext { alerts: AlertCatalog::of_sids(1..=SIDS, SIDS as usize), ..OutputContext::default() };
+    let context = OutputContext {
+        alerts: AlertCatalog::choose(engine.ruleset.signatures.iter().map(|signature| &**signature), SIDS as usize),
+        ..OutputContext::default()
+    };
     let outputs = Outputs::start(&EveConfig { enabled: false, ..EveConfig::default() }, context).unwrap();
     let decode = DecodeConfig { verify_checksums: false, ..DecodeConfig::default() };
     let config = WorkerConfig { decode, ..WorkerConfig::default() };
