@@ -415,7 +415,7 @@ fn a_scrape_of_many_rules_and_workers_is_small_and_quick() {
     let rules = ruleset((0..20_000).map(|sid| signature(2_000_000 + sid, "a rule")).collect());
     let folder = tempfile::tempdir().unwrap();
     let context = OutputContext {
-        alerts: AlertCatalog::choose(rules.signatures.iter().map(|s| &**s), 20_000),
+        alerts: AlertCatalog::choose(rules.signatures.iter().map(|s| &**s), MetricsConfig::default().alert_sids_max),
         ..OutputContext::default()
     };
     let outputs = Outputs::start(&eve_config(&folder.path().join("eve.json")), context).unwrap();

@@ -235,17 +235,20 @@ mod tests {
 
     /// As the loader makes them of `(sid, priority, classtype)`.
     fn rules(of: &[(u32, u8, Option<&str>)]) -> Vec<Arc<Signature>> {
-        let text: String = of
-            .iter()
-            .map(|(sid, priority, class)| {
+        // It takes each number once; here some stand for the same signature.
+        let text: String = (1..)
+            .zip(of)
+            .map(|(own, (sid, priority, class))| {
                 let class = class.map_or_else(String::new, |class| format!("classtype:{class}; "));
-                format!("alert ip any any -> any any (msg:\"m{sid}\"; {class}priority:{priority}; sid:{sid};)\n")
+                format!("alert ip any any -> any any (msg:\"m{sid}\"; {class}priority:{priority}; sid:{own};)\n")
             })
             .collect();
         let name = std::path::Path::new("x.rules");
         let (variables, classes) = Default::default();
         let loaded = sekisho_signatures::load::load_text(name, text.as_bytes(), &variables, &classes);
-        loaded.signatures.into_iter().collect()
+        let sids = of.iter().map(|(sid, ..)| *sid);
+        let with = |(signature, sid): (_, u32)| Arc::new(Signature { sid, ..Arc::unwrap_or_clone(signature) });
+        loaded.signatures.into_iter().zip(sids).map(with).collect()
     }
 
     fn catalog(rules: &[Arc<Signature>], max: usize) -> AlertCatalog {
