@@ -131,6 +131,7 @@ fn an_alert_has_all_its_fields() {
             "ip_v": 4,
             "pkt_src": "wire/pcap",
             "host": "gate \"east\"\n",
+            "capture_file": "7-20261123T011227.123456789Z.pcapng",
             "alert": {
                 "action": "blocked",
                 "gid": 1,

@@ -51,7 +51,7 @@ fn an_ordinary_user_with_five_capabilities_runs_it_and_little_of_them_stays() {
         // The name of the first thread is the program's, by a descriptor's number here.
         assert_eq!(keep.len(), 2, "{some:?}");
         assert!(keep.contains(&("reload", 1)) && keep.iter().any(|(_, count)| *count == 5), "{some:?}");
-        assert_eq!((some["a0/0"], some["output"], some["control"]), (0, 0, 0), "{some:?}");
+        assert_eq!((some["a0/0"], some["out-eve"], some["control"]), (0, 0, 0), "{some:?}");
 
         let ping = || wire.client.run(|| command(&format!("ping -c 1 -W 2 {SERVER}")).unwrap());
         ping();
