@@ -224,7 +224,8 @@ fn set_up(folder: &Path) -> [Running; 2] {
     let config = format!(
         "[[interface]]\nname = \"tap0\"\n[[inline]]\nports = [\"in0\", \"in1\"]\n[rules]\npaths = [\"own.rules\", \"{root}/signatures/rules\"]\n\
          cache = \"cache\"\n[eve]\npath = \"{0}/eve.json\"\n[control]\nsocket = \"{0}/control\"\n[capture.afxdp]\nhuge_pages = \"never\"\n\
-         [files.store]\nenabled = true\nfolder = \"{0}\"\n[yara]\nrules = [\"{root}/signatures/yara\"]\n",
+         [files.store]\nenabled = true\nfolder = \"{0}\"\n[yara]\nrules = [\"{root}/signatures/yara\"]\n\
+         [evidence]\nenabled = true\nfolder = \"{0}/evidence\"\n",
         folder.display(),
         root = root().display()
     );

@@ -72,9 +72,20 @@ def dashboard():
         graph("The process", "Memory that the sensor's process holds.", queries((f"sum(process_resident_memory_bytes{{job=\"sekisho\",{OF}}})", "resident")), "bytes", width=8),
         graph("CPU", "CPUs that the process keeps busy. Workers that wait take none.", query(f"sum(rate(process_cpu_seconds_total{{job=\"sekisho\",{OF}}}[$__rate_interval]))", "CPUs"), "short", width=8),
         row("Quality of what comes in"),
-        graph("Holes in streams", "Bytes a second that are missing in TCP streams though no counter of the NIC or the sensor says so: the mirror port or the switch lost them.",
-              queries((f"sum(rate(sekisho_stream_gap_bytes_total{{{OF}}}[$__rate_interval]))", "missing bytes/s"),
-                      (f"sum(rate(sekisho_stream_gaps_total{{{OF}}}[$__rate_interval]))", "holes/s")), "short", width=8),
+        graph("Lost on the mirror", """Share of the last minute's TCP bytes that their receivers acknowledged and the sensor never saw: lost by the mirror port, the switch or the tap. From 1 % on
+              there is an alarm; no counter of the NIC shows it.""",
+              query(f"max by (interface) (sekisho_capture_loss_ratio{{{OF}}})", "{{interface}}"), "percentunit", steps=thresholds(GREEN, (0.0005, YELLOW), (0.01, RED)), width=8,
+              legend="list"),
+        graph("One side only", """Share of the last minute's TCP connections of which only one side is seen. Much of it: one direction is not mirrored, or goes to another queue, where rules on
+              established connections do not match.""",
+              query(f"max by (interface) (sekisho_capture_one_sided_ratio{{{OF}}})", "{{interface}}"), "percentunit", steps=thresholds(GREEN, (0.2, YELLOW), (0.5, RED)), width=8, max=1,
+              legend="list"),
+        graph("Frames that came twice", """Second copies a second that were dropped, where capture.duplicates is on. About as many as first ones: both ingress and egress are mirrored, which
+              costs half of the mirror port.""",
+              query(f"sum by (interface) (rate(sekisho_packets_total{{{OF},reason=\"duplicate\"}}[$__rate_interval]))", "{{interface}}"), "pps", width=8, legend="list"),
+        graph("Holes in streams", "Bytes a second that are missing in TCP streams: given up as holes, or acknowledged by the receiver and never seen, which the mirror lost.",
+              queries((f"sum(rate(sekisho_stream_gap_bytes_total{{{OF}}}[$__rate_interval]))", "given up"),
+                      (f"sum(rate(sekisho_stream_lost_bytes_total{{{OF}}}[$__rate_interval]))", "acknowledged, never seen")), "Bps", width=8),
         graph("Streams", "TCP sessions begun, established, and taken up in their middle, a second. Many without a beginning: only one direction is mirrored, or the sensor has just started.",
               queries((f"sum(rate(sekisho_stream_sessions_total{{{OF}}}[$__rate_interval]))", "sessions"), (f"sum(rate(sekisho_stream_established_total{{{OF}}}[$__rate_interval]))", "established"),
                       (f"sum(rate(sekisho_stream_midstream_sessions_total{{{OF}}}[$__rate_interval]))", "from their middle")), "cps", width=8),

@@ -9,17 +9,18 @@ def dashboard():
     ledger = graph(
         "What became of every packet",
         """All packets that came, by what became of them: the coloured areas together are the line "seen". What is inspected went through all of the sensor.
-        Let by, dropped and forwarded have a reason each, below. A gap between the areas and the line would be packets that nobody
+        Let by, dropped and forwarded have a reason each, beside this. Second copies are frames that a mirror sent twice. A gap between the areas and the line would be packets that nobody
         accounts for.""",
         queries(
             (f"sum(rate(sekisho_packets_total{{{OF},outcome=\"inspected\"}}[$__rate_interval]))", "inspected"),
             (f"sum(rate(sekisho_packets_total{{{OF},outcome=\"bypassed\"}}[$__rate_interval])) + sum(rate(sekisho_xdp_packets_total{{{OF},outcome=\"bypassed\"}}[$__rate_interval]))", "let by"),
-            (f"sum(rate(sekisho_packets_total{{{OF},outcome=\"dropped\"}}[$__rate_interval])) + sum(rate(sekisho_xdp_packets_total{{{OF},outcome=\"dropped\"}}[$__rate_interval]))", "dropped on purpose"),
+            (f"sum(rate(sekisho_packets_total{{{OF},outcome=\"dropped\",reason!=\"duplicate\"}}[$__rate_interval])) + sum(rate(sekisho_xdp_packets_total{{{OF},outcome=\"dropped\"}}[$__rate_interval]))", "dropped on purpose"),
+            (f"sum(rate(sekisho_packets_total{{{OF},reason=\"duplicate\"}}[$__rate_interval]))", "second copies"),
             (f"sum(rate(sekisho_afxdp_rx_ring_full_total{{{OF}}}[$__rate_interval])) + sum(rate(sekisho_afxdp_rx_dropped_total{{{OF}}}[$__rate_interval]))", "lost before the sensor"),
             (f"sum(rate(sekisho_xdp_packets_total{{{OF},outcome=~\"forwarded|passed|aborted\"}}[$__rate_interval]))", "past the sensor"),
             (f"sum(rate(sekisho_xdp_packets_total{{{OF}}}[$__rate_interval]))", "seen"),
         ), "pps", width=16, height=10, stack=True)
-    for name, colour in (("inspected", GREEN), ("let by", BLUE), ("dropped on purpose", "orange"), ("lost before the sensor", RED), ("past the sensor", "purple")):
+    for name, colour in (("inspected", GREEN), ("let by", BLUE), ("dropped on purpose", "orange"), ("second copies", "yellow"), ("lost before the sensor", RED), ("past the sensor", "purple")):
         column(ledger, name, ("color", {"mode": "fixed", "fixedColor": colour}))
     column(ledger, "seen", ("color", {"mode": "fixed", "fixedColor": "white"}), ("custom.stacking", {"mode": "none", "group": "B"}),
            ("custom.fillOpacity", 0), ("custom.lineWidth", 2))
@@ -43,6 +44,24 @@ def dashboard():
     column(alerts, "Alerts", ("decimals", 0), ("custom.width", 90))
     column(alerts, "Severity", ("custom.width", 90), ("thresholds", SEVERITY), ("unit", "none"))
     column(alerts, "Signature", ("custom.width", 110), ("links", [link("See this signature", "sekisho-signatures")]))
+    outputs = table(
+        "Outputs", """Where events go. Waiting: events between the workers and the output; room is what its own queues hold (0: it is the only output, and waits in the workers' queues). Lost counts
+        the time range.""",
+        [("State", f"max by (output) (sekisho_output_connected{{{OF}}})", "none", None),
+         ("Stalled", f"max by (output) (sekisho_output_stalled{{{OF}}})", "none", None),
+         ("Waiting", f"sum by (output) (sekisho_output_queued_events{{{OF}}})", "short", None),
+         ("Room", f"sum by (output) (sekisho_output_queue_capacity_events{{{OF}}})", "short", None),
+         ("Lost alerts", f"sum by (output) (increase(sekisho_output_lost_events_total{{{OF},class=\"alert\"}}[$__range]))", "short", thresholds(GREEN, (1, RED))),
+         ("Lost others", f"sum by (output) (increase(sekisho_output_lost_events_total{{{OF},class=\"other\"}}[$__range]))", "short", thresholds(GREEN, (1, YELLOW))),
+         ("Reconnects", f"sum by (output) (increase(sekisho_output_reconnects_total{{{OF}}}[$__range]))", "short", None),
+         ("Last failed", f"max by (output) (sekisho_output_last_error_timestamp_seconds{{{OF}}}) * 1000", "dateTimeAsIso", None)],
+        by={"output": "Output"}, width=16, height=8)
+    coloured = {"type": "color-background", "mode": "basic"}
+    column(outputs, "State", ("mappings", values((1, "connected", GREEN), (0, "away", RED))), ("custom.cellOptions", coloured))
+    column(outputs, "Stalled", ("mappings", values((1, "stalled", RED), (0, "no", GREEN))), ("custom.cellOptions", coloured))
+    column(outputs, "Last failed", ("mappings", values((0, "never", GREY))), ("custom.width", 170))
+    for name in ("Waiting", "Room", "Lost alerts", "Lost others", "Reconnects"):
+        column(outputs, name, ("decimals", 0))
     return board("sekisho-office", "Sekisho / Office", "One office: traffic, accounts, protocols, alerts.", [OFFICE], [
         stat("Sensor", "Whether the sensor answers.", query(f"min(up{{job=\"sekisho\",{OF}}})"), steps=thresholds(RED, (1, GREEN)),
              mappings=values((1, "up", GREEN), (0, "gone", RED))),
@@ -74,7 +93,7 @@ def dashboard():
               query(f"sum by (action) (increase(sekisho_alerts_by_action_total{{{OF}}}[$__rate_interval]))", "{{action}}"), bars=True, stack=True, calcs=("sum",)),
         row("What is spoken"),
         graph("Payload by protocol", "The ten protocols with most payload. Unknown is what no parser recognised, and the first bytes of all others.",
-              query(f"topk(10, sum by (protocol) (rate(sekisho_protocol_bytes_total{{{OF}}}[$__rate_interval])) > 0)", "{{protocol}}"), "Bps", width=16, stack=True),
+              query(f"topk(10, sum by (protocol) (rate(sekisho_protocol_bytes_total{{{OF}}}[$__rate_interval])) > 0)", "{{protocol}}"), "Bps", width=8, stack=True),
         bars("Flows by protocol", "Flows recognised in the time range, by protocol.",
              query(f"topk(12, sum by (protocol) (increase(sekisho_protocol_flows_total{{{OF}}}[$__range])) > 0)", "{{protocol}}", instant=True), decimals=0),
         graph("New flows", "Flows a second by transport. A scan shows as many new flows and little traffic.",
@@ -82,10 +101,19 @@ def dashboard():
                       (f"sum(rate(sekisho_flow_created_udp_total{{{OF}}}[$__rate_interval]))", "UDP"),
                       (f"sum(rate(sekisho_flow_created_icmp_total{{{OF}}}[$__rate_interval]))", "ICMP"),
                       (f"sum(rate(sekisho_flow_created_total{{{OF}}}[$__rate_interval]))", "all")), "cps", width=8),
-        graph("Events written", "Events a second that went to the outputs, by type.",
-              query(f"sum by (type) (rate(sekisho_events_written_total{{{OF}}}[$__rate_interval])) > 0", "{{type}}"), "eps", width=8),
+        row("Events and evidence"),
+        outputs,
         graph("Events lost", "Events a second that an output had no room for, or could not write. Must be 0.",
               queries((f"sum by (output) (rate(sekisho_events_lost_total{{{OF}}}[$__rate_interval]))", "{{output}}: lost"),
                       (f"sum by (output) (rate(sekisho_output_write_errors_total{{{OF}}}[$__rate_interval]))", "{{output}}: write errors")),
               "eps", width=8, steps=thresholds(GREEN, (0.001, RED))),
+        graph("Events written", "Events a second that went to the outputs, by type.",
+              query(f"sum by (type) (rate(sekisho_events_written_total{{{OF}}}[$__rate_interval])) > 0", "{{type}}"), "eps", width=8),
+        graph("Evidence", """Packets a second of flows that alerted (and of the ring of all packets, where it is on) that went to files, and that were lost on the way there: must be 0. With evidence
+              off both are 0.""",
+              queries((f"sum(rate(sekisho_evidence_written_packets_total{{{OF}}}[$__rate_interval])) or vector(0)", "written"),
+                      (f"sum(rate(sekisho_evidence_lost_packets_total{{{OF}}}[$__rate_interval])) or vector(0)", "lost")), "pps", width=8),
+        graph("Evidence on disk", "Bytes of evidence in files now, and of packets in memory that wait for the disk.",
+              queries((f"sum(sekisho_evidence_stored_bytes{{{OF}}}) or vector(0)", "in files"),
+                      (f"sum(sekisho_evidence_queued_bytes{{{OF}}}) or vector(0)", "waiting")), "bytes", width=8),
     ])
