@@ -381,6 +381,7 @@ fn questions() -> Vec<String> {
                 let written = target["expr"].as_str().unwrap();
                 let expr = written
                     .replace("$__rate_interval", "10s")
+                    .replace("$__interval", "10s")
                     .replace("$__range", "60s")
                     .replace("=~\"$office\"", "=~\".*\"")
                     .replace("$office", "test");

@@ -25,7 +25,7 @@ def dashboard():
          ("In flight", by_queue("sekisho_packets_in_flight", False), "short", None),
          ("Unaccounted", f"sum by (interface, queue) (office_instance_queue:sekisho_unaccounted_packets:increase1h{{{OF}}})", "short", thresholds(GREEN, (10000, RED))),
          ("Capture", f"max by (interface, queue, mode, attach, driver) (sekisho_capture_info{{{OF}}})", "none", None)],
-        by={"interface": "Interface", "queue": "Queue"}, keep={"mode": "Frames", "attach": "XDP", "driver": "Driver"}, width=24, height=7, hide=("Value #F",))
+        by={"interface": "Interface", "queue": "Queue"}, keep={"mode": "Frames", "attach": "XDP", "driver": "Driver"}, width=24, height=6, hide=("Value #F",))
     for name in ("In flight", "Unaccounted"):
         column(queues_table, name, ("decimals", 0))
     return board("sekisho-capture-health", "Sekisho / Capture health", "Rings, queues, workers and memory of one office's sensor.", [OFFICE], [
@@ -48,9 +48,9 @@ def dashboard():
         graph("Defects of descriptors", "Descriptors that one side of a ring refused, packets cut, and frames with no place in packet memory. Anything but 0 is a defect of the sensor or the driver.",
               queries((by_queue("sekisho_afxdp_rx_invalid_descs_total"), Q + ": fill refused"), (by_queue("sekisho_afxdp_tx_invalid_descs_total"), Q + ": transmit refused"),
                       (by_queue("sekisho_xsk_bad_descs_total"), Q + ": outside memory"), (by_queue("sekisho_xsk_packets_cut_total"), Q + ": cut")), "ops",
-              steps=thresholds(GREEN, (0.001, RED)), width=8, legend="list"),
+              steps=thresholds(GREEN, (0.001, RED)), width=8),
         graph("Shedding and block lists", "1 while a queue sheds new flows since its worker is behind; entries of the block list in use; listed packets that were counted and let on.",
-              queries((f"max by (interface, queue) (sekisho_shedding{{{OF}}}) or vector(0)", Q + ": sheds"), (f"max by (interface) (sekisho_blocklist_entries{{{OF}}})", "{{interface}}: entries"),
+              queries((f"max(sekisho_shedding{{{OF}}}) or vector(0)", "sheds"), (f"max by (interface) (sekisho_blocklist_entries{{{OF}}})", "{{interface}}: entries"),
                       (f"sum by (interface) (rate(sekisho_blocklist_counted_packets_total{{{OF}}}[$__rate_interval]))", "{{interface}}: listed packets/s")), width=8),
         graph("Left to the kernel", "Packets a second of flows that need no more inspection and are counted in the kernel, and how many such flows there are.",
               queries((by_queue("sekisho_bypass_kernel_packets_total"), Q + ": packets/s"), (by_queue("sekisho_bypass_kernel_active_flows", False), Q + ": flows")), width=8),
@@ -74,7 +74,7 @@ def dashboard():
         row("Quality of what comes in"),
         graph("Lost on the mirror", """Share of the last minute's TCP bytes that their receivers acknowledged and the sensor never saw: lost by the mirror port, the switch or the tap. From 1 % on
               there is an alarm; no counter of the NIC shows it.""",
-              query(f"max by (interface) (sekisho_capture_loss_ratio{{{OF}}})", "{{interface}}"), "percentunit", steps=thresholds(GREEN, (0.0005, YELLOW), (0.01, RED)), width=8,
+              query(f"max by (interface) (sekisho_capture_loss_ratio{{{OF}}})", "{{interface}}"), "percentunit", steps=thresholds(GREEN, (0.0005, YELLOW), (0.01, RED)), width=8, high=0.02,
               legend="list"),
         graph("One side only", """Share of the last minute's TCP connections of which only one side is seen. Much of it: one direction is not mirrored, or goes to another queue, where rules on
               established connections do not match.""",
@@ -90,9 +90,9 @@ def dashboard():
               queries((f"sum(rate(sekisho_stream_sessions_total{{{OF}}}[$__rate_interval]))", "sessions"), (f"sum(rate(sekisho_stream_established_total{{{OF}}}[$__rate_interval]))", "established"),
                       (f"sum(rate(sekisho_stream_midstream_sessions_total{{{OF}}}[$__rate_interval]))", "from their middle")), "cps", width=8),
         graph("Broken packets", "The ten commonest decoder events, a second.",
-              query(f"topk(10, sum by (event) (rate(sekisho_decoder_events_total{{{OF}}}[$__rate_interval])) > 0) or vector(0)", "{{event}}"), "eps", width=8, legend="list"),
+              query(f"topk(10, sum by (event) (rate(sekisho_decoder_events_total{{{OF}}}[$__rate_interval])) > 0) or label_replace(vector(0), \"event\", \"none\", \"\", \"\")", "{{event}}"), "eps", width=8),
         graph("Odd segments", "The ten commonest stream events, a second: retransmissions with other data, segments out of their window.",
-              query(f"topk(10, sum by (event) (rate(sekisho_stream_events_total{{{OF}}}[$__rate_interval])) > 0) or vector(0)", "{{event}}"), "eps", width=8, legend="list"),
+              query(f"topk(10, sum by (event) (rate(sekisho_stream_events_total{{{OF}}}[$__rate_interval])) > 0) or label_replace(vector(0), \"event\", \"none\", \"\", \"\")", "{{event}}"), "eps", width=8),
         graph("Wrong checksums", "Packets a second with a wrong checksum. On a host that leaves checksums to its NIC all packets of its own have one: set decode.checksums to ignore.",
               query(f"sum by (interface) (rate(sekisho_decode_bad_checksum_packets_total{{{OF}}}[$__rate_interval]))", "{{interface}}"), "pps", width=8),
         graph("Room on disk", "Free share of the disks that the sensor writes to. When it is gone, events are lost.",
@@ -101,8 +101,7 @@ def dashboard():
         graph("Events that wait", "Events between the workers and an output. A line that only rises is an output that stands still.",
               query(f"sum by (output) (sekisho_output_queued_events{{{OF}}})", "{{output}}"), width=8),
         graph("The clock", "Seconds between the sensor's clock and Prometheus', as far as the time of a scrape tells; and whether something keeps it in time (1).",
-              queries((f"sekisho_clock_seconds{{{OF}}} - timestamp(sekisho_clock_seconds{{{OF}}})", "off by"), (f"sekisho_clock_synchronized{{{OF}}}", "kept in time")), "s", width=8,
-              legend="list"),
+              queries((f"sekisho_clock_seconds{{{OF}}} - timestamp(sekisho_clock_seconds{{{OF}}})", "off by"), (f"sekisho_clock_synchronized{{{OF}}}", "kept in time")), "s", width=8),
         graph("Interfaces", "1 while the sensor captures from the interface.", query(f"min by (interface) (sekisho_interface_up{{{OF}}})", "{{interface}}"), steps=thresholds(RED, (1, GREEN)),
               width=8, legend="list"),
     ])

@@ -14,8 +14,8 @@ def dashboard():
         same. Click an office to see its sensor.""",
         [
             ("Health", "max by (office, instance) (up{job=\"sekisho\"})", "none", None),
-            ("Traffic", "office_instance:sekisho_seen_bits:rate5m", "bps", None),
-            ("Lost", "office_instance:sekisho_lost_packets:ratio_rate5m", "percentunit", LOSS),
+            ("Traffic", "max by (office, instance) (office_instance:sekisho_seen_bits:rate5m)", "bps", None),
+            ("Lost", "max by (office, instance) (office_instance:sekisho_lost_packets:ratio_rate5m)", "percentunit", LOSS),
             ("Busy", "max by (office, instance) (office_instance_queue:sekisho_worker_busy:ratio_rate5m)", "percentunit",
              thresholds(GREEN, (0.7, YELLOW), (0.9, RED))),
             ("Alerts", "sum by (office, instance) (increase(sekisho_alerts_by_severity_total[$__range]))", "short", None),
@@ -26,9 +26,10 @@ def dashboard():
             ("Version", "max by (office, instance, version) (sekisho_build_info)", "none", None),
             ("Ruleset", "max by (office, instance, hash) (label_replace(sekisho_ruleset_info, \"hash\", \"$1\", \"hash\", \"(.{12}).*\"))", "none", None),
         ],
-        by={"office": "Office", "instance": "Sensor"}, keep={"version": "Version", "hash": "Rules"}, height=9, hide=("Value #I", "Value #J"),
+        by={"office": "Office", "instance": "Sensor"}, keep={"version": "Version", "hash": "Rules"}, height=8, hide=("Value #I", "Value #J"),
     )
     column(offices, "Office", ("links", [link("See this office", "sekisho-office", office="${__data.fields.Office}")]))
+    column(offices, "Sensor", ("custom.width", 160))
     column(offices, "Health", ("mappings", UP), ("custom.cellOptions", {"type": "color-background", "mode": "basic"}), ("custom.width", 80))
     for name in ("Alerts", "Severity 1"):
         column(offices, name, ("decimals", 0))
@@ -38,6 +39,7 @@ def dashboard():
         [("Since", "min by (alertname, office, severity, alertstate) (ALERTS{alertname=~\"Sekisho.*\"})", "none", None)],
         by={"alertname": "Alarm", "office": "Office", "severity": "Severity", "alertstate": "State"}, width=12, height=8, hide=("Value",),
     )
+    column(alarms, "Alarm", ("custom.width", 260))
     return board("sekisho-fleet", "Sekisho / Fleet", "Every office at a glance: health, loss, alerts, rules.", [], [
         stat("Sensors that answer", "Sensors that Prometheus could read at the last scrape.", query("sum(up{job=\"sekisho\"})"), steps=thresholds(RED, (1, GREEN))),
         stat("Sensors gone", "Sensors that are configured and do not answer. Each is an office without eyes.", query("count(up{job=\"sekisho\"} == 0) or vector(0)"),
@@ -53,7 +55,7 @@ def dashboard():
         graph("Traffic", "Bits a second on all ports of each office, as its XDP program counted them.",
               query("sum by (office) (office_instance:sekisho_seen_bits:rate5m)", "{{office}}"), "bps"),
         graph("Loss", "Share of packets that were not inspected since the sensor was too slow. Yellow from 0.1 %, red from 5 %.",
-              query("max by (office) (office_instance:sekisho_lost_packets:ratio_rate5m)", "{{office}}"), "percentunit", steps=LOSS, max=None),
+              query("max by (office) (office_instance:sekisho_lost_packets:ratio_rate5m)", "{{office}}"), "percentunit", steps=LOSS, high=0.01),
         graph("Alerts by office", "Alerts in each step of the graph. A single high bar is an incident or a bad new rule; the same at all offices is the latter.",
               query("sum by (office) (increase(sekisho_alerts_by_severity_total[$__rate_interval]))", "{{office}}"), bars=True, stack=True, calcs=("sum",)),
         alarms,

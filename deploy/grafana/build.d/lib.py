@@ -3,6 +3,8 @@
 The JSON is Grafana's dashboard schema as Grafana 11 and 12 read it (schemaVersion 41).
 """
 
+# What axes go to at least, so that nothing is not drawn as thousandths of a packet.
+HIGH = {"pps": 5, "ops": 5, "eps": 5, "cps": 5, "Bps": 1000, "bps": 1000, "bytes": 1000}
 GREEN, YELLOW, RED, BLUE, GREY = "green", "yellow", "red", "blue", "text"
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 
@@ -66,8 +68,12 @@ def stat(title, description, targets, unit="short", steps=None, width=4, height=
 
 
 def graph(title, description, targets, unit="short", width=12, height=8, stack=False, bars=False, steps=None, calcs=("mean", "max"),
-          legend="table", **field):
-    """Values over time. Thresholds, where there are any, are drawn."""
+          legend="table", high=None, **field):
+    """Values over time. Thresholds, where there are any, are drawn. The axis goes to `high` at least. Bars are of a minute each at least, and beside each other:
+    their sum is that of all that was counted."""
+    if bars:
+        targets = [dict(target, interval="1m", expr=target["expr"].replace("$__rate_interval", "$__interval"))
+                   for target in (targets if isinstance(targets, list) else [targets])]
     custom = {
         "drawStyle": "bars" if bars else "line",
         "lineInterpolation": "linear",
@@ -78,10 +84,11 @@ def graph(title, description, targets, unit="short", width=12, height=8, stack=F
         "spanNulls": False,
         "stacking": {"mode": "normal" if stack else "none", "group": "A"},
         "axisSoftMin": 0,
+        "axisSoftMax": high or HIGH.get(unit, 1),
         "axisPlacement": "auto",
         "axisLabel": "",
         "scaleDistribution": {"type": "linear"},
-        "thresholdsStyle": {"mode": "area" if steps else "off"},
+        "thresholdsStyle": {"mode": "off" if not steps else "area" if field.get("max") else "dashed"},
     }
     options = {
         "legend": {"displayMode": legend, "placement": "bottom", "showLegend": True, "calcs": list(calcs)},
@@ -129,6 +136,8 @@ def table(title, description, columns, by, width=24, height=9, sort=None, keep=(
             ]
         overrides.append({"matcher": {"id": "byName", "options": name}, "properties": properties})
     labels = {**by, **dict(keep)}
+    # Else what looks like a number is shown as one: 9.00 Mil for a signature.
+    overrides += [{"matcher": {"id": "byName", "options": label}, "properties": [{"id": "unit", "value": "string"}]} for label in labels.values()]
     names.update(labels)
     order = {label: i for i, label in enumerate([*labels, *[v for v in names if v not in labels]])}
     made = panel("table", title, description, targets, "short", width, height, thresholds(GREY),

@@ -19,7 +19,7 @@ def dashboard():
             (f"sum(rate(sekisho_afxdp_rx_ring_full_total{{{OF}}}[$__rate_interval])) + sum(rate(sekisho_afxdp_rx_dropped_total{{{OF}}}[$__rate_interval]))", "lost before the sensor"),
             (f"sum(rate(sekisho_xdp_packets_total{{{OF},outcome=~\"forwarded|passed|aborted\"}}[$__rate_interval]))", "past the sensor"),
             (f"sum(rate(sekisho_xdp_packets_total{{{OF}}}[$__rate_interval]))", "seen"),
-        ), "pps", width=16, height=10, stack=True)
+        ), "pps", width=16, height=11, stack=True)
     for name, colour in (("inspected", GREEN), ("let by", BLUE), ("dropped on purpose", "orange"), ("second copies", "yellow"), ("lost before the sensor", RED), ("past the sensor", "purple")):
         column(ledger, name, ("color", {"mode": "fixed", "fixedColor": colour}))
     column(ledger, "seen", ("color", {"mode": "fixed", "fixedColor": "white"}), ("custom.stacking", {"mode": "none", "group": "B"}),
@@ -32,7 +32,7 @@ def dashboard():
             (f"sum(increase(sekisho_afxdp_rx_ring_full_total{{{OF}}}[$__range]))", "lost: ring full"),
             (f"sum(increase(sekisho_afxdp_rx_dropped_total{{{OF}}}[$__range]))", "lost: no frame"),
             instant=True,
-        ), width=8, height=10, decimals=0)
+        ), width=8, height=11, decimals=0)
     alerts = table(
         "Alerts by signature",
         """What alerted in the time range, loudest first. Action is what the rule asks for: a drop rule blocks only in line. The events themselves, with addresses and
@@ -43,6 +43,8 @@ def dashboard():
         width=16, height=9, sort="Alerts")
     column(alerts, "Alerts", ("decimals", 0), ("custom.width", 90))
     column(alerts, "Severity", ("custom.width", 90), ("thresholds", SEVERITY), ("unit", "none"))
+    for name, width in (("Category", 220), ("Action", 80)):
+        column(alerts, name, ("custom.width", width))
     column(alerts, "Signature", ("custom.width", 110), ("links", [link("See this signature", "sekisho-signatures")]))
     outputs = table(
         "Outputs", """Where events go. Waiting: events between the workers and the output; room is what its own queues hold (0: it is the only output, and waits in the workers' queues). Lost counts
@@ -82,7 +84,7 @@ def dashboard():
               query(f"sum by (interface) (rate(sekisho_bytes_received_total{{{OF}}}[$__rate_interval]))", "{{interface}}"), "Bps", width=8),
         graph("In line: what policies decided", """Packets that could not be inspected as they should, by the policy that they met and what it did. Only a sensor in line has policies; on a
               monitoring port this says so with 0.""",
-              query(f"sum by (policy, action) (rate(sekisho_exception_policy_packets_total{{{OF}}}[$__rate_interval])) or vector(0)", "{{policy}} {{action}}"), "pps", width=8),
+              query(f"sum by (policy, action) (rate(sekisho_exception_policy_packets_total{{{OF}}}[$__rate_interval])) or label_replace(vector(0), \"policy\", \"none\", \"\", \"\")", "{{policy}} {{action}}"), "pps", width=8),
         row("What is found"),
         alerts,
         bars("By category", "Alerts in the time range by the rules' classtype.",

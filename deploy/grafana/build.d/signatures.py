@@ -9,10 +9,10 @@ def dashboard():
         "What fires", "Signatures that alerted in the time range, loudest first, with the number of offices at which they did within the last hour.",
         [("Alerts", f"sum by (sid) (increase(sekisho_alerts_total{{{OF}}}[$__range])) * on (sid) group_left (msg, category, severity, action) "
                     f"max by (sid, msg, category, severity, action) (sekisho_signature_info{{{OF}}}) > 0", "short", None),
-         ("Offices", "sid:sekisho_offices_alerting:count1h", "none", thresholds(GREY, (3, RED)))],
+         ("Offices", "max by (sid) (sid:sekisho_offices_alerting:count1h)", "none", thresholds(GREY, (3, RED)))],
         by={"sid": "Signature"}, keep={"msg": "Message", "severity": "Severity", "category": "Category", "action": "Action"}, height=10, sort="Alerts")
     column(loudest, "Alerts", ("decimals", 0), ("custom.width", 90))
-    for name, width in (("Signature", 110), ("Severity", 90), ("Offices", 90), ("Action", 90)):
+    for name, width in (("Signature", 110), ("Severity", 90), ("Offices", 90), ("Action", 90), ("Category", 230)):
         column(loudest, name, ("custom.width", width))
     costs = table(
         "What costs",

@@ -1,12 +1,13 @@
 // One dashboard, drawn by Grafana's own components. Grafana's server would do what stands here: give each field its settings and
 // its display, run the panel's transformations, and hand the frames to the panel.
 import {
-  createDataFrame, createTheme, dateTime, FieldType, getDisplayProcessor, getFieldDisplayName, reduceField, standardTransformers,
+  createDataFrame, createTheme, dateTime, FieldType, formattedValueToString, getDisplayProcessor, getFieldDisplayName, reduceField, standardTransformers,
   standardTransformersRegistry, ThemeContext, transformDataFrame,
 } from '@grafana/data';
 import { BarGauge, BigValue, GlobalStyles, PanelChrome, Table, TimeSeries, VizLegend } from '@grafana/ui';
 import { createRoot } from 'react-dom/client';
 import { lastValueFrom } from 'rxjs';
+import uplotStyle from 'uplot/dist/uPlot.min.css';
 
 const { dashboard, answers, start, end, office, width } = window.given;
 const theme = createTheme({ colors: { mode: 'dark' } });
@@ -34,7 +35,7 @@ function frames({ target, result }) {
     const points = series.values ?? [series.value];
     return createDataFrame({ refId: target.refId, fields: [
       { name: 'Time', type: FieldType.time, values: points.map(([time]) => time * 1000), config: {} },
-      { name: 'Value', type: FieldType.number, values: points.map(([, value]) => Number(value)), labels: series.metric,
+      { name: 'Value', type: FieldType.number, values: points.map(([, value]) => (Number.isFinite(Number(value)) ? Number(value) : null)), labels: series.metric,
         config: { displayNameFromDS: legend(target, series.metric) } },
     ] });
   });
@@ -54,6 +55,11 @@ function settle(panel, all) {
     }
     if (field.type === FieldType.number) field.config.color ??= { mode: 'thresholds' };
     field.state = { ...field.state, displayName: shown, seriesIndex: all.indexOf(frame) };
+    if (field.type === FieldType.number) {
+      const known = field.values.filter((value) => value !== null);
+      const [min, max] = [Math.min(0, ...known), Math.max(0, ...known)];
+      field.state.range = { min, max, delta: max - min };
+    }
     field.display = getDisplayProcessor({ field, theme });
     field.getLinks = () => [];
   }));
@@ -84,11 +90,14 @@ function Body({ panel, all, w, h }) {
     const most = Math.max(...fields.map(last), 1e-9);
     const shown = [...fields].sort((a, b) => last(b) - last(a));
     const each = Math.min(30, Math.floor((h - 6) / shown.length));
+    const longest = (texts) => texts.reduce((a, b) => (b.length > a.length ? b : a), '');
+    const widest = { title: longest(shown.map((field) => field.state.displayName)), text: longest(shown.map((field) => formattedValueToString(field.display(last(field))))) };
     return <div>{shown.map((field, i) => {
       field.config.max ??= most;
       field.config.min ??= 0;
       return <div key={i} style={{ height: each }}><BarGauge width={w} height={each - 4} theme={theme} field={{ ...field.config, color: { mode: 'thresholds' } }} value={{ ...field.display(last(field)), title: field.state.displayName }}
-        display={getDisplayProcessor({ field, theme })} orientation="horizontal" displayMode="gradient" showUnfilled={true} itemSpacing={2} lcdCellWidth={12} valueDisplayMode="color" namePlacement="left" /></div>;
+        display={getDisplayProcessor({ field, theme })} orientation="horizontal" displayMode="gradient" showUnfilled={true} itemSpacing={2} lcdCellWidth={12} valueDisplayMode="color" namePlacement="left"
+        alignmentFactors={widest} text={{ titleSize: 13, valueSize: 16 }} /></div>;
     })}</div>;
   }
   if (panel.type === 'table') {
@@ -96,16 +105,19 @@ function Body({ panel, all, w, h }) {
   }
   // Every series in one frame, each with what it is drawn with.
   const items = fields.map((field) => ({
-    label: field.state.displayName, color: (field.display(last(field)).color && field.config.color?.mode === 'fixed') ? theme.visualization.getColorByName(field.config.color.fixedColor) : theme.visualization.getColorByName(theme.visualization.palette[field.state.seriesIndex % theme.visualization.palette.length]),
+    label: field.state.displayName,
+    color: theme.visualization.getColorByName(field.config.color?.mode === 'fixed' ? field.config.color.fixedColor
+      : theme.visualization.palette[field.state.seriesIndex % theme.visualization.palette.length]),
     yAxis: 1, getDisplayValues: () => (panel.options.legend.calcs ?? []).map((calc) => ({ ...field.display(reduceField({ field, reducers: [calc] })[calc]), title: calc === 'sum' ? 'Total' : calc[0].toUpperCase() + calc.slice(1) })),
   }));
-  const rows = Math.min(items.length, 5);
-  const below = panel.options.legend.displayMode === 'table' ? 26 + rows * 23 : 26;
-  const plot = Math.max(h - below, 90);
+  // What finds no room, Grafana shows when one scrolls.
+  const inTable = panel.options.legend.displayMode === 'table';
+  const rows = Math.min(items.length, Math.max(2, Math.floor((h * 0.55 - 26) / 24)));
+  const plot = h - (inTable ? 26 + rows * 24 : 28);
   return <>
     <TimeSeries frames={all} timeRange={range} timeZone="utc" width={w} height={plot} theme={theme} legend={{ showLegend: false, calcs: [], displayMode: 'list', placement: 'bottom' }}
       options={panel.options} />
-    <div style={{ height: h - plot, overflow: 'hidden' }}><VizLegend items={items.slice(0, 5)} displayMode={panel.options.legend.displayMode} placement="bottom" /></div>
+    <div style={{ height: h - plot, overflow: 'hidden' }}><VizLegend isSortable items={inTable ? items.slice(0, rows) : items} displayMode={panel.options.legend.displayMode} placement="bottom" /></div>
   </>;
 }
 
@@ -135,9 +147,11 @@ function Dashboard({ prepared }) {
 
 const prepared = {};
 async function draw() {
-for (const panel of dashboard.panels) {
-  if (panel.targets) prepared[panel.id] = await prepare(panel);
-}
+  // Without it plots stand beside their places.
+  document.head.append(Object.assign(document.createElement('style'), { textContent: uplotStyle }));
+  for (const panel of dashboard.panels) {
+    if (panel.targets) prepared[panel.id] = await prepare(panel);
+  }
   createRoot(document.getElementById('root')).render(<Dashboard prepared={prepared} />);
 }
 draw();
