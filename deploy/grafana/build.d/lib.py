@@ -4,7 +4,7 @@ The JSON is Grafana's dashboard schema as Grafana 11 and 12 read it (schemaVersi
 """
 
 # What axes go to at least, so that nothing is not drawn as thousandths of a packet.
-HIGH = {"pps": 5, "ops": 5, "eps": 5, "cps": 5, "Bps": 1000, "bps": 1000, "bytes": 1000}
+HIGH = {"pps": 5, "ops": 5, "eps": 5, "cps": 5, "Bps": 1000, "bps": 1000, "bytes": 1000, "s": 0.001}
 GREEN, YELLOW, RED, BLUE, GREY = "green", "yellow", "red", "blue", "text"
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 
@@ -72,6 +72,7 @@ def graph(title, description, targets, unit="short", width=12, height=8, stack=F
     """Values over time. Thresholds, where there are any, are drawn. The axis goes to `high` at least. Bars are of a minute each at least, and beside each other:
     their sum is that of all that was counted."""
     if bars:
+        field.setdefault("decimals", 0)
         targets = [dict(target, interval="1m", expr=target["expr"].replace("$__rate_interval", "$__interval"))
                    for target in (targets if isinstance(targets, list) else [targets])]
     custom = {

@@ -9,7 +9,7 @@ def dashboard():
         "What fires", "Signatures that alerted in the time range, loudest first, with the number of offices at which they did within the last hour.",
         [("Alerts", f"sum by (sid) (increase(sekisho_alerts_total{{{OF}}}[$__range])) * on (sid) group_left (msg, category, severity, action) "
                     f"max by (sid, msg, category, severity, action) (sekisho_signature_info{{{OF}}}) > 0", "short", None),
-         ("Offices", "max by (sid) (sid:sekisho_offices_alerting:count1h)", "none", thresholds(GREY, (3, RED)))],
+         ("Offices", f"max by (sid) (sid:sekisho_offices_alerting:count1h) and on (sid) sum by (sid) (increase(sekisho_alerts_total{{{OF}}}[$__range])) > 0", "none", thresholds("transparent", (3, RED)))],
         by={"sid": "Signature"}, keep={"msg": "Message", "severity": "Severity", "category": "Category", "action": "Action"}, height=10, sort="Alerts")
     column(loudest, "Alerts", ("decimals", 0), ("custom.width", 90))
     for name, width in (("Signature", 110), ("Severity", 90), ("Offices", 90), ("Action", 90), ("Category", 230)):
@@ -28,11 +28,12 @@ def dashboard():
          ("Skipped", f"max by (office) (sekisho_ruleset_rules{{{OF},state=\"skipped\"}})", "none", None),
          ("Failed", f"max by (office) (sekisho_ruleset_rules{{{OF},state=\"failed\"}})", "none", thresholds(GREEN, (1, YELLOW))),
          ("Paused", f"max by (office) (sekisho_rules_paused{{{OF}}})", "none", thresholds(GREEN, (1, RED))),
-         ("Last reload", f"min by (office) (sekisho_reload_last_successful{{{OF}}})", "none", thresholds(RED, (1, GREEN))),
-         ("Loading took", f"max by (office) (sekisho_ruleset_load_seconds{{{OF}}})", "s", None),
+         ("Reload", f"min by (office) (sekisho_reload_last_successful{{{OF}}})", "none", thresholds(RED, (1, GREEN))),
+         ("Took", f"max by (office) (sekisho_ruleset_load_seconds{{{OF}}})", "s", None),
          ("Ruleset", f"max by (office, hash) (label_replace(sekisho_ruleset_info{{{OF}}}, \"hash\", \"$1\", \"hash\", \"(.{{12}}).*\"))", "none", None)],
         by={"office": "Office"}, keep={"hash": "Rules"}, width=12, height=10, hide=("state", "Value #G"))
-    column(rulesets, "Last reload", ("mappings", values((1, "ok", GREEN), (0, "failed", RED))))
+    column(rulesets, "Rules", ("custom.width", 120))
+    column(rulesets, "Reload", ("mappings", values((1, "ok", GREEN), (0, "failed", RED))))
     return board("sekisho-signatures", "Sekisho / Signatures", "What fires, where, and what it costs.", [OFFICES], [
         loudest,
         graph("Loudest signatures", "Alerts in each step of the graph, of the ten signatures that alerted most.",

@@ -91,7 +91,7 @@ function Body({ panel, all, w, h }) {
     const shown = [...fields].sort((a, b) => last(b) - last(a));
     const each = Math.min(30, Math.floor((h - 6) / shown.length));
     const longest = (texts) => texts.reduce((a, b) => (b.length > a.length ? b : a), '');
-    const widest = { title: longest(shown.map((field) => field.state.displayName)), text: longest(shown.map((field) => formattedValueToString(field.display(last(field))))) };
+    const widest = { title: `${longest(shown.map((field) => field.state.displayName))}mm`, text: longest(shown.map((field) => formattedValueToString(field.display(last(field))))) };
     return <div>{shown.map((field, i) => {
       field.config.max ??= most;
       field.config.min ??= 0;
@@ -112,7 +112,7 @@ function Body({ panel, all, w, h }) {
   }));
   // What finds no room, Grafana shows when one scrolls.
   const inTable = panel.options.legend.displayMode === 'table';
-  const rows = Math.min(items.length, Math.max(2, Math.floor((h * 0.55 - 26) / 24)));
+  const rows = Math.min(items.length, Math.max(2, Math.floor((h * 0.6 - 26) / 24)));
   const plot = h - (inTable ? 26 + rows * 24 : 28);
   return <>
     <TimeSeries frames={all} timeRange={range} timeZone="utc" width={w} height={plot} theme={theme} legend={{ showLegend: false, calcs: [], displayMode: 'list', placement: 'bottom' }}

@@ -10,7 +10,8 @@ const WIDTH = 1600;
 const LARGEST = 250_000;
 /** Seconds of the least steps that targets may ask for. */
 const LEAST = { '1m': 60 };
-const end = Math.floor(Date.now() / 1000);
+// Not on a minute, whose name would be cut off at the edge.
+const end = Math.floor(Date.now() / 60000) * 60 - 20;
 const start = end - 60 * Number(minutes);
 const finest = Math.max(1, Math.round((end - start) / 300));
 
