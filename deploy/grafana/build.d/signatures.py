@@ -44,7 +44,7 @@ def dashboard():
         costs,
         rulesets,
         graph("From bytes to matches", """How rules are sorted out: occurrences of fast patterns, rules tried because of them, judgements of payload, matches. Each step
-              should be far below the one before. The scale is logarithmic.""",
+              should be far below the one before.""",
               queries((f"sum(rate(sekisho_detect_literal_hits_total{{{OF}}}[$__rate_interval]))", "pattern hits"),
                       (f"sum(rate(sekisho_detect_candidates_total{{{OF}}}[$__rate_interval]))", "rules tried"),
                       (f"sum(rate(sekisho_detect_judgements_total{{{OF}}}[$__rate_interval]))", "judgements"),
