@@ -174,6 +174,7 @@ pub fn read_files(arguments: &PcapArguments) -> Result<PcapReport, PcapError> {
     }
     let status = rules.status();
     let kept = evidence.as_ref().map(Evidence::counts);
+    let evidence_counts = kept.clone();
     let sources = Arc::new(Sources {
         sensor_name: config.sensor.name.clone(),
         started: Instant::now(),
@@ -241,6 +242,7 @@ pub fn read_files(arguments: &PcapArguments) -> Result<PcapReport, PcapError> {
         yara: scanned,
         output: arguments.output.as_ref().map(|folder| folder.join("eve.json")),
         rule_costs: arguments.rule_costs.map(|top| table(&rules.engine.ruleset, &costs, loaded.elapsed(), top)),
+        evidence: evidence_counts.as_ref().map_or_else(Default::default, EvidenceCounts::written),
         events_lost: written.lost.iter().sum(),
         first_error: written.first_error,
     })

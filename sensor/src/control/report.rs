@@ -5,6 +5,7 @@ use crate::capture::pcap::CaptureError;
 use crate::detect::yara::YaraReading;
 use crate::ledger::LedgerReading;
 use crate::output::AlertReading;
+use crate::output::evidence::EvidenceWritten;
 use crate::output::ruleset::RuleCostTable;
 use crate::output::sources::Totals;
 use crate::output::status::grouped;
@@ -55,6 +56,9 @@ pub struct PcapReport {
     /// What YARA rules made of files, if there are any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub yara: Option<YaraReading>,
+    /// Packets that were kept as evidence, if that was asked for: for alerts (`flows`) and all (`rolling`).
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub evidence: BTreeMap<&'static str, EvidenceWritten>,
     /// Files that were named.
     #[serde(skip)]
     pub files: usize,
@@ -141,8 +145,14 @@ impl fmt::Display for PcapReport {
 
 impl PcapReport {
     fn write_counters(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let odd: Vec<(&str, u64)> =
-            self.totals.labelled.iter().filter(|(_, n)| **n > 0).map(|((_, event), n)| (*event, *n)).collect();
+        // Protocols have labels, too.
+        let odd: Vec<(&str, u64)> = self
+            .totals
+            .labelled
+            .iter()
+            .filter(|((name, _), n)| name.ends_with("_events_total") && **n > 0)
+            .map(|((_, event), n)| (*event, *n))
+            .collect();
         if let Some(flows) = self.totals.counters.get("flows_created_total") {
             writeln!(f, "\nFlows  {}", grouped(*flows))?;
         }
@@ -200,8 +210,21 @@ impl PcapReport {
                     let why = self.first_error.as_deref().unwrap_or("the output could not take them");
                     writeln!(f, "! {} events were lost: {why}", grouped(self.events_lost))?;
                 }
-                Ok(())
+                self.write_evidence(f)
             }
         }
+    }
+
+    fn write_evidence(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (store, EvidenceWritten { files, packets, lost_packets }) in &self.evidence {
+            let what = if *store == "flows" { "Evidence" } else { "All packets" };
+            let (packets, files) = (grouped(*packets), grouped(*files));
+            writeln!(f, "{what}  packets kept: {packets}, in so many files: {files}")?;
+            if *lost_packets > 0 {
+                let lost = grouped(*lost_packets);
+                writeln!(f, "! {lost} packets should be in these files and are not; the log says why")?;
+            }
+        }
+        Ok(())
     }
 }

@@ -1,8 +1,9 @@
 //! Writes the packets of flows that alerted: a file for each, with the alerts in their packets' comments.
 
+use super::counts::{Counts, Loss, add};
 use super::folder::{Folder, Refusal, Unfinished};
 use super::name::EvidenceName;
-use super::outlet::{AlertNote, Chunk, Counts, Item, Loss, Meta, Sink, add};
+use super::outlet::{AlertNote, Chunk, Item, Meta, Sink};
 use super::pcapng::{self, PacketHead};
 use crate::decode::LinkType;
 use crate::event::AlertAction;

@@ -8,6 +8,8 @@
 //! bytes, files, age and what stays free. A packet that was to be written is written, or counted under the reason why not.
 
 mod config;
+mod counts;
+mod flow_memory;
 mod flows;
 mod folder;
 mod name;
@@ -18,9 +20,10 @@ mod ring;
 mod rolling;
 
 pub use config::{EvidenceConfig, RollingConfig};
+pub use counts::{Counts, EvidenceWritten};
 pub use flows::Origin;
 pub use name::{EvidenceName, UNFINISHED};
-pub use outlet::{AlertNote, Counts};
+pub use outlet::AlertNote;
 pub use recorder::{EvidenceCounters, Recorder};
 
 use super::sources::Sample;
@@ -28,6 +31,7 @@ use flows::FlowWriter;
 use folder::{Folder, Limits};
 use outlet::{Outlet, Sink, WriterThread};
 use rolling::RollingWriter;
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -75,6 +79,12 @@ impl EvidenceCounts {
     #[must_use]
     pub fn samples(&self) -> Vec<Sample> {
         self.0.iter().flat_map(|(store, counts)| counts.samples(store)).collect()
+    }
+
+    /// For a summary: `flows` and `rolling`, as far as they are kept.
+    #[must_use]
+    pub fn written(&self) -> BTreeMap<&'static str, EvidenceWritten> {
+        self.0.iter().map(|(store, counts)| (*store, counts.written())).collect()
     }
 }
 

@@ -3,17 +3,17 @@
 //! A worker copies packets into its chunk and hands it over when it is full or a second old. Chunks come back to be filled again. It never
 //! waits (unless it reads capture files, which can): where the queue has no room the chunk's packets are lost, and counted.
 
+use super::counts::{Counts, Loss, add};
 use super::name::EvidenceName;
 use crate::decode::LinkType;
 use crate::event::AlertAction;
-use crate::output::sources::Sample;
 use crate::time::Timestamp;
-use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded};
+use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, TrySendError, bounded};
 use sekisho_signatures::ruleset::Ruleset;
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -93,89 +93,6 @@ impl Chunk {
     }
 }
 
-/// What became of packets. `packets` + all `lost` = what was handed over, once all is written.
-#[derive(Debug, Default)]
-#[expect(missing_docs, reason = "see the samples")]
-pub struct Counts {
-    pub queued_bytes: AtomicU64,
-    pub packets: AtomicU64,
-    pub bytes: AtomicU64,
-    pub files: AtomicU64,
-    pub lost_queue_full: AtomicU64,
-    pub lost_disk_full: AtomicU64,
-    pub lost_over_total: AtomicU64,
-    pub lost_failed: AtomicU64,
-    pub removed_size: AtomicU64,
-    pub removed_age: AtomicU64,
-    pub stored_bytes: AtomicU64,
-    pub stored_files: AtomicU64,
-}
-
-/// Why packets are not written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Loss {
-    QueueFull,
-    DiskFull,
-    OverTotal,
-    Failed,
-}
-
-/// Counts up.
-pub fn add(count: &AtomicU64, n: u64) {
-    count.fetch_add(n, Ordering::Relaxed);
-}
-
-impl Counts {
-    /// Packets that are not written.
-    pub fn lose(&self, loss: Loss, packets: u64) {
-        let count = match loss {
-            Loss::QueueFull => &self.lost_queue_full,
-            Loss::DiskFull => &self.lost_disk_full,
-            Loss::OverTotal => &self.lost_over_total,
-            Loss::Failed => &self.lost_failed,
-        };
-        add(count, packets);
-    }
-
-    /// For metrics; `store` is `flows` or `rolling`.
-    #[must_use]
-    #[expect(clippy::cast_precision_loss, reason = "metrics are floating point; counts are exact to 2^53")]
-    pub fn samples(&self, store: &'static str) -> Vec<Sample> {
-        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        let lost = [
-            ("queue_full", &self.lost_queue_full),
-            ("disk_full", &self.lost_disk_full),
-            ("over_total", &self.lost_over_total),
-            ("failed", &self.lost_failed),
-        ];
-        let lost = lost.map(|(reason, count)| {
-            let help = "Packets that were to be written and are not, by reason: the disk was too slow, had less free than min_free_bytes, total_bytes was used by files in the making, or writing failed.";
-            Sample::counter("evidence_lost_packets_total", help, read(count)).label("reason", reason)
-        });
-        let removed = [("size", &self.removed_size), ("age", &self.removed_age)].map(|(reason, count)| {
-            let help = "Files that were removed to keep total_bytes, total_files or max_age_s.";
-            Sample::counter("evidence_removed_files_total", help, read(count)).label("reason", reason)
-        });
-        let rest = [
-            Sample::counter("evidence_written_packets_total", "Packets in files of evidence.", read(&self.packets)),
-            Sample::counter("evidence_written_bytes_total", "Bytes written to files of evidence.", read(&self.bytes)),
-            Sample::counter(
-                "evidence_written_files_total",
-                "Files of evidence that were completed.",
-                read(&self.files),
-            ),
-            Sample::gauge("evidence_stored_bytes", "Bytes of evidence on disk now.", read(&self.stored_bytes) as f64),
-            Sample::gauge("evidence_stored_files", "Files of evidence on disk now.", read(&self.stored_files) as f64),
-            Sample::gauge(
-                "evidence_queued_bytes",
-                "Memory of packets that wait for the disk.",
-                read(&self.queued_bytes) as f64,
-            ),
-        ];
-        lost.into_iter().chain(removed).chain(rest).map(|sample| sample.label("store", store)).collect()
-    }
-}
-
 /// A worker's end.
 #[derive(Debug)]
 pub struct Outlet {
@@ -245,25 +162,32 @@ impl Outlet {
             std::thread::sleep(Duration::from_millis(1));
         }
         if !self.waits && (!has_room(&self.counts) || self.sender.is_full()) {
-            self.counts.lose(Loss::QueueFull, self.chunk.packets);
-            // That a file ends must not get lost, or it would stay open.
-            self.chunk.items.retain(|item| matches!(item, Item::End(_)));
-            self.chunk.bytes.clear();
-            self.chunk.packets = 0;
-            self.chunk.items.truncate(CHUNK_ITEMS / 2);
-            return;
+            return self.drop_packets();
         }
         let next = self.spare.try_recv().unwrap_or_default();
         let chunk = std::mem::replace(&mut self.chunk, next);
-        let packets = chunk.packets;
         add(&self.counts.queued_bytes, memory);
-        // Fails only if the thread is gone; another worker may have taken the last room.
-        let sent =
-            if self.waits { self.sender.send(Some(chunk)).is_ok() } else { self.sender.try_send(Some(chunk)).is_ok() };
-        if !sent {
+        let refused = if self.waits {
+            self.sender.send(Some(chunk)).err().and_then(|error| error.0)
+        } else {
+            self.sender.try_send(Some(chunk)).err().and_then(TrySendError::into_inner)
+        };
+        // The thread is gone, or another worker took the last room.
+        if let Some(chunk) = refused {
             self.counts.queued_bytes.fetch_sub(memory, Ordering::Relaxed);
-            self.counts.lose(Loss::QueueFull, packets);
+            self.chunk = chunk;
+            self.drop_packets();
         }
+    }
+
+    /// The chunk at hand finds no room.
+    fn drop_packets(&mut self) {
+        self.counts.lose(Loss::QueueFull, self.chunk.packets);
+        // That a file ends must not get lost, or it would stay open.
+        self.chunk.items.retain(|item| matches!(item, Item::End(_)));
+        self.chunk.items.truncate(CHUNK_ITEMS / 2);
+        self.chunk.bytes.clear();
+        self.chunk.packets = 0;
     }
 }
 
@@ -368,5 +292,112 @@ impl WriterThread {
         } else if handle.join().is_err() {
             tracing::error!("the thread that writes evidence failed; this is a defect");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crossbeam::channel::unbounded;
+    use std::sync::atomic::AtomicU64;
+
+    /// A disk that takes nothing as long as the other end of its gate is there.
+    struct Stalled {
+        gate: Receiver<()>,
+        packets: Arc<AtomicU64>,
+        ends: Arc<AtomicU64>,
+    }
+
+    impl Sink for Stalled {
+        fn take(&mut self, chunk: &Chunk) {
+            // An error: it is open.
+            let _ = self.gate.recv();
+            for item in &chunk.items {
+                match item {
+                    Item::Packet(..) => add(&self.packets, 1),
+                    Item::End(_) => add(&self.ends, 1),
+                    Item::Begin(..) | Item::Note(..) => {}
+                }
+            }
+        }
+        fn tick(&mut self, _: SystemTime) {}
+        fn end(&mut self) {}
+    }
+
+    fn meta() -> Meta {
+        Meta { ts: Timestamp(1), link: LinkType::ETHERNET, interface: 0, wire_len: 0 }
+    }
+
+    /// If handing over waited for the disk this test would never end: the disk takes nothing before the worker is done.
+    #[test]
+    fn a_disk_that_stalls_delays_no_worker_and_what_finds_no_room_is_counted() {
+        let (open, gate) = unbounded();
+        let (packets, ends) = (Arc::<AtomicU64>::default(), Arc::<AtomicU64>::default());
+        let sink = Stalled { gate, packets: Arc::clone(&packets), ends: Arc::clone(&ends) };
+        let thread = WriterThread::start("test", Box::new(sink), Arc::default(), 2 << 20, false).unwrap();
+        let counts = thread.counts();
+        let mut workers = [thread.outlet(), thread.outlet()];
+        let data = vec![7; 60_000];
+        let name = EvidenceName { flow_id: 1, worker: 0, start: Timestamp(1) };
+        for _ in 0..500 {
+            for outlet in &mut workers {
+                outlet.packet(None, meta(), [&data, &[]]);
+            }
+        }
+        workers[0].item(Item::End(name));
+        workers.iter_mut().for_each(Outlet::hand_over);
+        let lost = counts.lost_queue_full.load(Ordering::Relaxed);
+        let queued = counts.queued_bytes.load(Ordering::Relaxed);
+        assert!((900..1000).contains(&lost), "{lost}");
+        assert!(queued > 1 << 20 && queued <= 2 << 20, "{queued}");
+
+        // The end of a file that found no room comes with the next chunk.
+        drop(open);
+        let begun = Instant::now();
+        while counts.queued_bytes.load(Ordering::Relaxed) > 0 {
+            assert!(begun.elapsed() < Duration::from_secs(20));
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        workers.iter_mut().for_each(Outlet::hand_over);
+        thread.finish();
+        assert_eq!(counts.lost_queue_full.load(Ordering::Relaxed), lost);
+        assert_eq!((packets.load(Ordering::Relaxed), ends.load(Ordering::Relaxed)), (1000 - lost, 1));
+    }
+
+    #[test]
+    fn who_can_wait_loses_nothing() {
+        let (open, gate) = unbounded();
+        let packets = Arc::<AtomicU64>::default();
+        let sink = Stalled { gate, packets: Arc::clone(&packets), ends: Arc::default() };
+        let thread = WriterThread::start("test", Box::new(sink), Arc::default(), 1 << 20, true).unwrap();
+        let mut outlet = thread.outlet();
+        let worker = std::thread::spawn(move || {
+            let data = vec![7; 60_000];
+            (0..200).for_each(|_| outlet.packet(None, meta(), [&data, &[]]));
+            outlet.hand_over();
+        });
+        std::thread::sleep(Duration::from_millis(20));
+        assert!(!worker.is_finished());
+        drop(open);
+        worker.join().unwrap();
+        let counts = thread.counts();
+        thread.finish();
+        assert_eq!((packets.load(Ordering::Relaxed), counts.lost_queue_full.load(Ordering::Relaxed)), (200, 0));
+    }
+
+    #[test]
+    fn a_thread_that_is_gone_is_a_loss_that_is_counted() {
+        let (_, gate) = unbounded();
+        let sink = Stalled { gate, packets: Arc::default(), ends: Arc::default() };
+        let thread = WriterThread::start("test", Box::new(sink), Arc::default(), 1 << 20, false).unwrap();
+        let (counts, mut outlet) = (thread.counts(), thread.outlet());
+        thread.finish();
+        outlet.packet(None, meta(), [b"late", &[]]);
+        // Handed over once it is a second old.
+        outlet.batch_end(Timestamp(999_999_999));
+        assert_eq!(counts.lost_queue_full.load(Ordering::Relaxed), 0);
+        outlet.batch_end(Timestamp(1_000_000_001));
+        assert_eq!(counts.lost_queue_full.load(Ordering::Relaxed), 1);
+        assert_eq!(counts.queued_bytes.load(Ordering::Relaxed), 0);
     }
 }

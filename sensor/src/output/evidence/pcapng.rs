@@ -3,6 +3,7 @@
 
 use crate::decode::LinkType;
 use crate::time::Timestamp;
+use std::io::{self, BufReader, Read, Seek};
 
 const SECTION: u32 = 0x0a0d_0d0a;
 const INTERFACE: u32 = 1;
@@ -78,6 +79,31 @@ pub fn packet(out: &mut Vec<u8>, head: PacketHead, data: &[u8], comments: &[Stri
 
 /// Bytes that a packet takes beside its own, without comments.
 pub const PACKET_OVERHEAD: u64 = 36;
+
+/// Bytes of whole blocks at a file's beginning: where whoever wrote it died, the last one may be cut.
+///
+/// # Errors
+/// It cannot be read.
+pub fn whole_blocks(file: impl Read + Seek) -> io::Result<u64> {
+    let mut file = BufReader::new(file);
+    let mut whole = 0_u64;
+    loop {
+        let (mut head, mut tail) = ([0; 8], [0; 4]);
+        let read = file.read_exact(&mut head).and_then(|()| {
+            let [_, _, _, _, len @ ..] = head;
+            let len = u32::from_le_bytes(len);
+            file.seek_relative(i64::from(len.saturating_sub(12)))?;
+            file.read_exact(&mut tail)?;
+            Ok(len)
+        });
+        match read {
+            Ok(len) if len >= 12 && len.is_multiple_of(4) && len.to_le_bytes() == tail => whole += u64::from(len),
+            Ok(_) => return Ok(whole),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(whole),
+            Err(error) => return Err(error),
+        }
+    }
+}
 
 /// Type, length, what `body` writes, and the length again.
 fn block(out: &mut Vec<u8>, kind: u32, body: impl FnOnce(&mut Vec<u8>)) {

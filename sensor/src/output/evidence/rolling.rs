@@ -1,10 +1,11 @@
 //! Writes all packets into a ring of files: `rolling-TIME-N.pcapng`, TIME being that of the first packet.
 
 use super::config::RollingConfig;
+use super::counts::{Counts, add};
 use super::flows::Origin;
 use super::folder::{Folder, Refusal, Unfinished};
 use super::name::{EXTENSION, time_text};
-use super::outlet::{Chunk, Counts, Item, Sink, add};
+use super::outlet::{Chunk, Item, Sink};
 use super::pcapng::{self, PACKET_OVERHEAD, PacketHead};
 use crate::decode::LinkType;
 use std::sync::Arc;
