@@ -6,3 +6,4 @@ pub mod conversation;
 pub mod frames;
 pub mod live;
 pub mod netns;
+pub mod pcapng;

@@ -14,9 +14,10 @@ use sekisho_signatures::classification::Classifications;
 use sekisho_signatures::load::load_linted;
 use sekisho_signatures::variables::Variables;
 use sekisho_tests::case::{capture_of, folders};
+use sekisho_tests::pcapng;
 use serde::Deserialize;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// `case.toml`.
@@ -51,6 +52,9 @@ struct Case {
     events: BTreeMap<String, u64>,
     /// `inspected`, `bypassed_REASON`, `dropped_REASON`: when given, exactly these.
     ledger: Option<BTreeMap<String, u64>>,
+    /// With `evidence.enabled=true`: how many packets the file holds that the signature's alerts name; each alert is told in it.
+    #[serde(default)]
+    evidence: BTreeMap<String, usize>,
     /// Records of eve.json.
     #[serde(default)]
     find: Vec<Find>,
@@ -157,7 +161,9 @@ fn run(folder: &Path, show: bool) -> Result<()> {
             events.iter().for_each(|event| println!("{event}"));
         }
         match (judge(&case, &report, &events), &case.known_defect) {
-            (result, None) => result.with_context(|| format!("with {workers} workers"))?,
+            (result, None) => result
+                .and_then(|()| judge_evidence(&case, &events, &work.path().join(format!("out-{workers}/evidence"))))
+                .with_context(|| format!("with {workers} workers"))?,
             (Err(_), Some(_)) => {}
             (Ok(()), Some(defect)) => bail!("it holds now: take the line known_defect = {defect:?} out"),
         }
@@ -223,6 +229,34 @@ fn judge(case: &Case, report: &PcapReport, events: &[Value]) -> Result<()> {
             bail!("{found} records like {:?}, expected {}", find.r#match, find.count);
         }
     }
+    Ok(())
+}
+
+/// Files that no alert names are as wrong as ones that are missing.
+fn judge_evidence(case: &Case, events: &[Value], folder: &Path) -> Result<()> {
+    if case.evidence.is_empty() {
+        return Ok(());
+    }
+    let mut named = BTreeSet::new();
+    for event in events.iter().filter(|event| event["event_type"] == "alert") {
+        let sid = event["alert"]["signature_id"].to_string();
+        let name = event["capture_file"].as_str().context("an alert without capture_file")?;
+        ensure!(name.starts_with(&event["flow_id"].to_string()), "{name} is of another flow than {event}");
+        let packets = pcapng::packets(&folder.join(name))?;
+        let expected = case.evidence.get(&sid).with_context(|| format!("an alert of signature {sid}"))?;
+        ensure!(
+            packets.len() == *expected,
+            "{} packets of signature {sid} are kept, expected {expected}",
+            packets.len()
+        );
+        ensure!(packets.is_sorted_by_key(|packet| packet.ts), "{name} is not in order");
+        let own = format!(" sid={sid} ");
+        let told = packets.iter().flat_map(|packet| &packet.comments).filter(|comment| comment.contains(&own)).count();
+        ensure!(told as u64 == case.alerts[&sid], "{told} comments tell of signature {sid}");
+        named.insert(name);
+    }
+    let files = std::fs::read_dir(folder)?.count();
+    ensure!(files == named.len(), "{files} files are there, alerts name {named:?}");
     Ok(())
 }
 
