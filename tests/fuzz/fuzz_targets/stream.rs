@@ -90,7 +90,10 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let context = OutputContext { alerts: AlertCatalog::of_sids(1..=7, 7), ..OutputContext::default() };
+        let context = OutputContext {
+            alerts: AlertCatalog::choose(ENGINE.ruleset.signatures.iter().map(|signature| &**signature), 7),
+            ..OutputContext::default()
+        };
         // Nothing is written; alerts are counted by signature all the same.
         let outputs =
             Outputs::start(&EveConfig { enabled: false, ..EveConfig::default() }, context).expect("there is no file");
