@@ -7,8 +7,21 @@ use sekisho::capture::afxdp::Socket;
 use sekisho::capture::afxdp_config::{AfxdpConfig, HugePages};
 use sekisho::capture::link::Link;
 use sekisho::control::interface::{AttachConfig, Pin};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
+
+/// The sensor's program; made if it is not there or older than its sources, as the tests are made, so that nothing is built twice.
+///
+/// # Panics
+/// If it does not build.
+#[must_use]
+pub fn built_sensor() -> PathBuf {
+    let built = Command::new(env!("CARGO")).args(["build", "--quiet", "--workspace", "--bins", "--tests"]).status();
+    assert!(built.unwrap().success(), "the sensor does not build");
+    let own = std::env::current_exe().unwrap();
+    own.ancestors().nth(2).unwrap().join("sekisho")
+}
 
 /// Rings as small as they can be, so that a few thousand frames go around many times.
 #[must_use]

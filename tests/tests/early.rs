@@ -14,7 +14,7 @@ use sekisho::control::interface::{AttachConfig, Attachment, Peer};
 use sekisho_ebpf::early::FlowKey;
 use sekisho_ebpf::{PeerRule, Verdict};
 use sekisho_tests::frames::Sender;
-use sekisho_tests::live::{small, with_pair};
+use sekisho_tests::live::{built_sensor, small, with_pair};
 use sekisho_tests::netns::{command, veth};
 use serde_json::Value;
 use std::net::IpAddr;
@@ -396,15 +396,6 @@ fn a_worker_that_is_behind_sheds_new_flows_and_keeps_those_it_has() {
     });
 }
 
-/// The sensor as this build has it. Built with all else, as tests/run does: by itself it would ask for other features of its
-/// dependencies, which would all be built anew.
-fn binary() -> PathBuf {
-    let built = Command::new(env!("CARGO")).args(["build", "--quiet", "--workspace", "--bins", "--tests"]).status();
-    assert!(built.unwrap().success(), "the sensor does not build");
-    let own = std::env::current_exe().unwrap();
-    own.ancestors().nth(2).unwrap().join("sekisho")
-}
-
 /// The sensor on `tap0`, and the frames that it was sent.
 struct Sensor {
     folder: tempfile::TempDir,
@@ -498,7 +489,7 @@ impl Drop for Sensor {
 #[test]
 fn a_bypassed_flow_costs_the_worker_nothing_and_its_record_is_exact() {
     with_pair(1, 1500, || {
-        let mut sensor = Sensor::start(binary());
+        let mut sensor = Sensor::start(built_sensor());
         let (one, other) = (udp("192.0.2.1", 1000, "192.0.2.2", 9), udp("192.0.2.1", 1001, "192.0.2.2", 9));
         let (answer, size) = (Made { payload: 500, ..one.clone().back() }, one.bytes().len() as u64);
         sensor.send(&one, 1);

@@ -4,6 +4,7 @@
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use sekisho_tests::frames::{Sender, datagram};
+use sekisho_tests::live::built_sensor;
 use sekisho_tests::netns::{Namespace, can_run, veth};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -13,15 +14,6 @@ use std::time::{Duration, Instant};
 
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-/// The sensor as this build has it. Built with all else, as tests/run does: by itself it would ask for other features of its
-/// dependencies, which would all be built anew.
-fn binary() -> PathBuf {
-    let built = Command::new(env!("CARGO")).args(["build", "--quiet", "--workspace", "--bins", "--tests"]).status();
-    assert!(built.unwrap().success(), "the sensor does not build");
-    let own = std::env::current_exe().unwrap();
-    own.ancestors().nth(2).unwrap().join("sekisho")
-}
 
 struct Sensor {
     folder: tempfile::TempDir,
@@ -123,7 +115,7 @@ fn rules_change_under_traffic_and_nothing_is_lost() {
     if !can_run() {
         return;
     }
-    let binary = binary();
+    let binary = built_sensor();
     Namespace::new().unwrap().run(|| {
         veth("tap0", "gen0", 1, 1500).unwrap();
         let old = rule("the old word", "", 1) + &rule("set the bit", "flowbits:set,seen; flowbits:noalert;", 2);

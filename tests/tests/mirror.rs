@@ -4,6 +4,7 @@
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use sekisho_tests::frames::{Sender, datagram};
+use sekisho_tests::live::built_sensor;
 use sekisho_tests::netns::{Namespace, can_run, command, veth};
 use serde_json::Value;
 use std::path::PathBuf;
@@ -16,14 +17,6 @@ const SWITCH: [u8; 4] = [10, 9, 0, 2];
 const OTHER: [u8; 4] = [10, 9, 0, 77];
 const GRE: u8 = 47;
 const UDP: u8 = 17;
-
-/// The sensor as this build has it, see the same in `live_reload`.
-fn binary() -> PathBuf {
-    let built = Command::new(env!("CARGO")).args(["build", "--quiet", "--workspace", "--bins", "--tests"]).status();
-    assert!(built.unwrap().success(), "the sensor does not build");
-    let own = std::env::current_exe().unwrap();
-    own.ancestors().nth(2).unwrap().join("sekisho")
-}
 
 struct Sensor {
     folder: tempfile::TempDir,
@@ -138,7 +131,7 @@ fn a_mirror_to_the_sensors_address_is_inspected_and_all_else_is_the_hosts() {
     if !can_run() {
         return;
     }
-    let binary = binary();
+    let binary = built_sensor();
     for mirror in ["erspan", "vxlan"] {
         let (office, switch) = (Namespace::new().unwrap(), Namespace::new().unwrap());
         let switch_path = switch.path();

@@ -3,6 +3,7 @@
 
 use sekisho_tests::case::capture_of;
 use sekisho_tests::frames::Sender;
+use sekisho_tests::live::built_sensor;
 use sekisho_tests::netns::{Namespace, can_run, veth};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -202,20 +203,9 @@ fn frames(capture: &Path) -> Vec<Vec<u8>> {
     frames
 }
 
-/// The sensor as it is now.
-fn binary() -> PathBuf {
-    if let Some(given) = std::env::var_os("SEKISHO_BINARY") {
-        return given.into();
-    }
-    let built = Command::new(env!("CARGO")).args(["build", "--quiet", "--workspace", "--bins", "--tests"]).status();
-    assert!(built.unwrap().success(), "the sensor does not build");
-    let own = std::env::current_exe().unwrap();
-    own.ancestors().nth(2).unwrap().join("sekisho")
-}
-
 /// The sensor, and Prometheus over it, in the caller's namespace.
 fn set_up(folder: &Path) -> [Running; 2] {
-    let sensor = binary();
+    let sensor = built_sensor();
     std::fs::write(
         folder.join("own.rules"),
         "alert ip any any -> any any (msg:\"TEST anything with an e\"; content:\"e\"; classtype:trojan-activity; priority:1; sid:1;)\n",
