@@ -49,6 +49,10 @@ cache = "${folder}/cache"
 huge_pages = "never"
 [flow]
 memcap_bytes = 33554432
+[evidence]
+enabled = true
+folder = "${folder}/evidence"
+after_s = 1
 [eve]
 path = "${folder}/eve.json"
 [control]
@@ -121,11 +125,7 @@ async function alertsArrive(page) {
 async function evidenceOpens(page) {
     const { alerts } = await json("/api/alerts?sid=9100001");
     const flow = alerts[0].flow;
-    const state = await json("/api/state");
-    if (!state.evidence) {
-        assert.equal((await ask(`/api/evidence/${flow}`)).status, 404);
-        return said("no evidence is kept in this configuration");
-    }
+    assert((await json("/api/state")).evidence, "evidence is kept");
     await until("the flow's packets are kept", async () => (await json(`/api/alerts/${alerts[0].n}`)).evidence);
     await row(page, "The first word").click();
     const [download] = await Promise.all([page.waitForEvent("download"), page.locator(".detail a.primary").click()]);
